@@ -1,0 +1,1 @@
+"""What all three trainings share. Nothing here imports a framework."""

@@ -1,0 +1,77 @@
+"""All random choices of an epoch that touch the data, drawn by NumPy.
+
+The frameworks apply them; none draws its own. So all three see the same
+images, equally shifted and mirrored, in the same order.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from common.recipe import Recipe
+
+IMAGE_SIDE = 32
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The choices for n images, in the order in which they are shown.
+
+    Every field is an array of shape (n,).
+    """
+
+    order: np.ndarray  # int32, place of the image in the data set
+    crop_top: np.ndarray  # int32, first row of the crop, 0 to 2 * padding
+    crop_left: np.ndarray  # int32, first column of the crop
+    flip: np.ndarray  # bool, mirror left-right
+    cutout_top: np.ndarray  # int32, first row of the blanked square
+    cutout_left: np.ndarray  # int32, first column of the blanked square
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def part(self, start: int, stop: int) -> "Draws":
+        """The choices for the images from start up to stop."""
+        return Draws(
+            *(getattr(self, field.name)[start:stop] for field in fields(self))
+        )
+
+    def batches(self, batch_size: int) -> Iterator["Draws"]:
+        """The same choices batch by batch; the last one may be short."""
+        for start in range(0, len(self), batch_size):
+            yield self.part(start, start + batch_size)
+
+
+def epoch_draws(seed: int, epoch: int, recipe: Recipe) -> Draws:
+    """The choices of one epoch, counted from 0, for all training images.
+
+    Each field has a random stream of its own: what one of them is used for,
+    or how many numbers it takes, changes no other.
+    """
+    n = recipe.train_images
+    streams = [
+        np.random.default_rng(child)
+        for child in np.random.SeedSequence([seed, epoch]).spawn(6)
+    ]
+    order, crop_top, crop_left, flip, cutout_top, cutout_left = streams
+    crops = 2 * recipe.pad_each_side + 1
+    # The square lies wholly inside the image, as in Page's Cutout.
+    holes = IMAGE_SIDE - recipe.cutout_size + 1
+    return Draws(
+        order=order.permutation(n).astype(np.int32),
+        crop_top=crop_top.integers(crops, size=n, dtype=np.int32),
+        crop_left=crop_left.integers(crops, size=n, dtype=np.int32),
+        flip=flip.integers(2, size=n, dtype=np.int8).astype(bool),
+        cutout_top=cutout_top.integers(holes, size=n, dtype=np.int32),
+        cutout_left=cutout_left.integers(holes, size=n, dtype=np.int32),
+    )
+
+
+def dropout_seed(seed: int, step: int) -> int:
+    """A 32-bit seed for the dropout masks of one step.
+
+    For generators that take one number; they may ignore the upper half of
+    a longer one.
+    """
+    return int(np.random.SeedSequence([seed, step]).generate_state(1)[0])

@@ -1,0 +1,1 @@
+"""The same training, written natively three times."""

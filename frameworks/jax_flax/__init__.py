@@ -1,0 +1,6 @@
+"""DavidNet in JAX 0.10 with flax nnx and optax, compiled with jax.jit.
+
+Images are (N, H, W, C) throughout. Nothing is changed in place: a step takes
+the whole state (weights, statistics, velocity) and returns a new one, and
+gives its memory up for it (donation).
+"""

@@ -1,0 +1,146 @@
+"""One step in JAX: optimizer, state, training and evaluation step.
+
+Read beside tensorflow_eager/step.py and pytorch/step.py. Here:
+  - `jax.value_and_grad` turns the loss function into one that returns
+    gradients
+  - nothing is changed in place: a step returns the new state
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jax import Array
+
+from common.recipe import Recipe
+from common.schedule import sum_decay
+from frameworks.jax_flax.model import build_model
+
+Metrics = dict[str, Array]
+
+# --- Optimizer ----------------------------------------------------------
+
+
+def make_optimizer(recipe: Recipe) -> optax.GradientTransformation:
+    """Nesterov momentum with coupled weight decay on every weight.
+
+    v <- m v + g; w <- w - lr (g + m v), with g = gradient + decay w. The
+    rate is a number in the optimizer's state, set anew at every step.
+    """
+
+    def rule(learning_rate):
+        return optax.chain(
+            # differs: weight-decay-coupling (first in the chain: coupled)
+            optax.add_decayed_weights(sum_decay(recipe)),
+            # differs: nesterov-lr
+            optax.sgd(learning_rate, recipe.momentum, nesterov=True),
+        )
+
+    return optax.inject_hyperparams(rule)(learning_rate=0.0)
+
+
+# --- State --------------------------------------------------------------
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TrainState:
+    """All that a training step changes, and how to read it."""
+
+    params: nnx.State  # what is trained
+    stats: nnx.State  # running mean and variance of batch norm
+    opt_state: optax.OptState
+    step: Array  # int32, how many updates have been made
+    key: Array  # of the dropout masks
+    graph: nnx.GraphDef = field(metadata={"static": True})
+    optimizer: optax.GradientTransformation = field(metadata={"static": True})
+
+
+def create_state(recipe: Recipe, seed: int, device: jax.Device) -> TrainState:
+    """A network with its weights at start and an optimizer at rest."""
+    jax.config.update("jax_enable_x64", recipe.precision == "float64")
+    graph, params, stats = nnx.split(
+        build_model(recipe, seed), nnx.Param, nnx.BatchStat
+    )
+    optimizer = make_optimizer(recipe)
+    state = TrainState(
+        params=params,
+        stats=stats,
+        opt_state=optimizer.init(params),
+        step=jnp.array(0, jnp.int32),
+        key=jax.random.key(seed),
+        graph=graph,
+        optimizer=optimizer,
+    )
+    return jax.device_put(state, device)
+
+
+# --- Steps --------------------------------------------------------------
+
+
+def train_step(
+    state: TrainState, images: Array, labels: Array, lr: Array
+) -> tuple[TrainState, Metrics]:
+    """One update. Returns the new state; the old one is given up.
+
+    images: (N, 32, 32, 3) float; labels: (N,) int32; lr: scalar, the rate
+    for the summed loss. Metrics: the sums "loss" and "correct".
+    """
+    # differs: dropout-rng (a key is a value: the step's own is made from it)
+    key = jax.random.fold_in(state.key, state.step)
+
+    def loss_of(params):
+        # a copy: what lies outside this function may not be changed in it
+        model = nnx.merge(state.graph, params, state.stats, copy=True)
+        loss, correct = model(images, labels, key)
+        # differs: bn-update-owner (what the call changed must be taken out)
+        return loss, (correct, nnx.state(model, nnx.BatchStat))
+
+    (loss, (correct, stats)), grads = jax.value_and_grad(loss_of, has_aux=True)(
+        state.params
+    )
+    updates, opt_state = state.optimizer.update(
+        grads,
+        optax.tree.set(state.opt_state, learning_rate=lr),
+        state.params,
+    )
+    state = replace(
+        state,
+        params=optax.apply_updates(state.params, updates),
+        stats=stats,
+        opt_state=opt_state,
+        step=state.step + 1,
+    )
+    return state, {"loss": loss, "correct": correct}
+
+
+def eval_step(state: TrainState, images: Array, labels: Array) -> Metrics:
+    """The sums "loss" and "correct" of a batch, with running statistics."""
+    model = nnx.merge(state.graph, state.params, state.stats)
+    loss, correct = model(images, labels)
+    return {"loss": loss, "correct": correct}
+
+
+def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
+    """train_step and eval_step: "eager" op by op, "compiled" by XLA.
+
+    A program is compiled once per batch size. Donation lets the new state
+    take the memory of the old one.
+    """
+    if mode == "eager":
+        return train_step, eval_step
+    options = {}
+    if jax.default_backend() == "cpu":
+        # XLA gives convolutions and sums to the YNNPACK library. Its sums
+        # are faster than XLA's own, its convolutions use one core: with the
+        # sums alone a step of width 16 takes half the time.
+        options["xla_cpu_experimental_ynn_fusion_type"] = (
+            "LIBRARY_FUSION_TYPE_REDUCE"
+        )
+    return (
+        jax.jit(train_step, donate_argnums=0, compiler_options=options),
+        jax.jit(eval_step, compiler_options=options),
+    )

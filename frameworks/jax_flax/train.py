@@ -1,0 +1,163 @@
+"""The training in JAX, from the command line to the last epoch.
+
+Read beside tensorflow_eager/train.py and pytorch/train.py. Here:
+  - a step returns before it has run; float() at the end of an epoch waits
+  - `--mode compiled`, the default, is jax.jit; eager runs op by op
+
+    python -m frameworks.jax_flax.train --help
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+
+from common import cifar10
+from common.checkpoint import shared_start
+from common.cli import run_command
+from common.draws import epoch_draws
+from common.recipe import Recipe, Run
+from common.record import Record
+from common.schedule import step_lr
+from frameworks.jax_flax.checkpoint import (
+    export_arrays,
+    import_arrays,
+    load,
+    save,
+)
+from frameworks.jax_flax.data import (
+    Batches,
+    device_name,
+    eval_batches,
+    find_device,
+    pad,
+    to_device,
+    train_batches,
+)
+from frameworks.jax_flax.step import TrainState, create_state, make_steps
+
+Sums = dict[str, float]
+
+# --- Epoch --------------------------------------------------------------
+
+
+def run_epoch(
+    train_step: Callable,
+    state: TrainState,
+    batches: Batches,
+    epoch: int,
+    recipe: Recipe,
+) -> tuple[TrainState, Sums]:
+    """Train on all batches of an epoch, counted from 0.
+
+    Returns the state and the sums "loss" and "correct" over all images.
+    """
+    sums = {"loss": 0, "correct": 0}
+    first_step = epoch * recipe.steps_per_epoch
+    for step, (images, labels) in enumerate(batches, first_step):
+        lr = step_lr(step, recipe)  # differs: lr-step-index
+        lr = jnp.asarray(lr, float)  # differs: lr-retrace
+        state, metrics = train_step(state, images, labels, lr)
+        sums = {name: sums[name] + metrics[name] for name in sums}
+    return state, {name: float(value) for name, value in sums.items()}
+
+
+def evaluate(eval_step: Callable, state: TrainState, batches: Batches) -> Sums:
+    """The sums "loss" and "correct" over all images of the batches."""
+    sums = {"loss": 0, "correct": 0}
+    for images, labels in batches:
+        metrics = eval_step(state, images, labels)
+        sums = {name: sums[name] + metrics[name] for name in sums}
+    return {name: float(value) for name, value in sums.items()}
+
+
+# --- Train --------------------------------------------------------------
+
+
+def warm_up(
+    train_step: Callable,
+    eval_step: Callable,
+    state: TrainState,
+    train_data: tuple,
+    test_data: tuple,
+    recipe: Recipe,
+) -> TrainState:
+    """Compile: run each step once for each size of batch, then undo it."""
+    before, step = export_arrays(state, recipe), int(state.step)
+    size = recipe.batch_size
+    two = size + recipe.train_images % size
+    draws = epoch_draws(0, 0, recipe).part(0, two)
+    batches = train_batches(train_data, draws, recipe)
+    state, _ = run_epoch(train_step, state, batches, 0, recipe)
+    two = size + recipe.test_images % size
+    some = tuple(part[:two] for part in test_data)
+    evaluate(eval_step, state, eval_batches(some, recipe))
+    return import_arrays(state, before, step, recipe)
+
+
+def train(recipe: Recipe, run: Run) -> None:
+    """Train by a recipe and write the record. The whole story."""
+    device = find_device(run.device)
+    facts = {
+        "device": device_name(device),
+        "libraries": ("jax", "flax", "optax", "numpy"),
+        "threads": len(os.sched_getaffinity(0)),  # XLA takes all cores
+    }
+    with Record("jax_flax", recipe, run, facts) as record:
+        data = cifar10.load(recipe, run, record.display.say)
+        record.data_loaded(data.source, data.sums)
+        images, labels = to_device(data.train, device)
+        train_data = pad(images, recipe), labels
+        test_data = to_device(data.test, device)
+
+        state = create_state(recipe, run.seed, device)
+        if run.init == "shared":
+            start = shared_start(recipe, run.seed)
+            state = import_arrays(state, start, 0, recipe)
+        if record.start is not None:
+            state = load(record.start, state, recipe)
+
+        train_step, eval_step = make_steps(state, run.mode)
+        with record.compiling():
+            state = warm_up(
+                train_step, eval_step, state, train_data, test_data, recipe
+            )
+        for epoch in record.epochs(int(state.step)):
+            draws = epoch_draws(run.seed, epoch, recipe)
+            batches = train_batches(train_data, draws, recipe)
+            with record.training():
+                state, train_sums = run_epoch(
+                    train_step,
+                    state,
+                    record.progress(batches, epoch),
+                    epoch,
+                    recipe,
+                )
+            test_sums = evaluate(
+                eval_step, state, eval_batches(test_data, recipe)
+            )
+            record.end_epoch(epoch, train_sums, test_sums)
+            save(record.checkpoint, state, recipe)
+        if not record.rows:  # the checkpoint was of a finished training
+            batches = eval_batches(test_data, recipe)
+            record.evaluated(evaluate(eval_step, state, batches))
+
+
+# --- Command line -------------------------------------------------------
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train by the flags in argv, or of the process; the exit code."""
+    return run_command(
+        argv,
+        "python -m frameworks.jax_flax.train",
+        train,
+        sees_gpu=lambda: jax.default_backend() == "gpu",
+        mode="compiled",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""The data in PyTorch: device, preprocessing, augmentation, batches.
+
+Read beside tensorflow_eager/data.py and jax_flax/data.py. Here:
+  - augmentation is plain tensor indexing, run op by op on the device
+  - images leave as (N, C, H, W): a view, the memory stays (N, H, W, C)
+  - labels are int64, as PyTorch's cross entropy wants them
+"""
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+import torch
+from torch import Tensor
+
+from common.cifar10 import Split
+from common.draws import IMAGE_SIDE, Draws
+from common.errors import DeviceError
+from common.recipe import Recipe
+
+# --- Device -------------------------------------------------------------
+
+
+def find_device(name: str) -> torch.device:
+    """The device for `--device`: "auto", "cpu" or "gpu".
+
+    Raises DeviceError when a GPU is asked for and PyTorch sees none.
+    """
+    if name == "gpu" and not torch.cuda.is_available():
+        raise DeviceError("--device gpu: PyTorch sees no GPU on this machine")
+    gpu = name != "cpu" and torch.cuda.is_available()
+    # differs: tf32 (PyTorch would use it in convolutions)
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    return torch.device("cuda" if gpu else "cpu")
+
+
+def device_name(device: torch.device) -> str:
+    """What the record calls the device: "cpu", or the GPU's name."""
+    if device.type == "cpu":
+        return "cpu"
+    return torch.cuda.get_device_name(device)
+
+
+def to_device(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
+    """A split as tensors: images (n, 32, 32, 3) uint8, labels (n,) int64."""
+    # A copy: the arrays are memory maps that cannot be written to.
+    images = torch.tensor(split.images, device=device)
+    labels = torch.tensor(split.labels, dtype=torch.int64, device=device)
+    return images, labels
+
+
+# --- Preprocess ---------------------------------------------------------
+
+
+def normalize(images: Tensor, recipe: Recipe) -> Tensor:
+    """(pixel - mean) / std of each channel. (..., 3) uint8 -> float"""
+    float64 = recipe.precision == "float64"
+    dtype = torch.float64 if float64 else torch.float32
+    mean = torch.tensor(recipe.pixel_mean, dtype=dtype, device=images.device)
+    std = torch.tensor(recipe.pixel_std, dtype=dtype, device=images.device)
+    return (images.to(dtype) - mean) / std
+
+
+def pad(images: Tensor, recipe: Recipe) -> Tensor:
+    """Reflect the border, edge pixels not repeated. 32 -> 32 + 2p a side
+
+    images: (n, 32, 32, 3) of any dtype.
+    """
+    # differs: pad-mode (F.pad reflects no uint8; an index reflects anything)
+    p = recipe.pad_each_side
+    place = torch.arange(-p, IMAGE_SIDE + p, device=images.device).abs()
+    last = IMAGE_SIDE - 1
+    place = last - (last - place).abs()
+    return images[:, place][:, :, place]
+
+
+# --- Augment ------------------------------------------------------------
+
+
+def crop(images: Tensor, top: Tensor, left: Tensor) -> Tensor:
+    """A 32x32 window of each image. (N, H, W, 3) -> (N, 32, 32, 3)
+
+    top, left: (N,) integers, the first row and column of the window.
+    """
+    # differs: augment-granularity (an offset for each image)
+    side = torch.arange(IMAGE_SIDE, device=images.device)
+    n = torch.arange(len(images), device=images.device)
+    rows = top[:, None] + side
+    cols = left[:, None] + side
+    return images[n[:, None, None], rows[:, :, None], cols[:, None, :]]
+
+
+def flip_lr(images: Tensor, flip: Tensor) -> Tensor:
+    """Mirror the images where flip, (N,) bool, is true. (N, H, W, 3)"""
+    return torch.where(flip[:, None, None, None], images.flip(2), images)
+
+
+def cutout(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
+    """Zero a square of each image. (N, 32, 32, 3) -> the same
+
+    top, left: (N,) integers, the square's first row and column;
+    size: its side in pixels. Source: DeVries and Taylor 2017.
+    """
+    side = torch.arange(IMAGE_SIDE, device=images.device)
+    rows = (side >= top[:, None]) & (side < top[:, None] + size)
+    cols = (side >= left[:, None]) & (side < left[:, None] + size)
+    hole = rows[:, :, None] & cols[:, None, :]
+    return images.masked_fill(hole[..., None], 0)
+
+
+def augment(images: Tensor, draws: Draws, recipe: Recipe) -> Tensor:
+    """Crop, mirror, normalise, cut out, as drawn. (N, 40, 40, 3) uint8 ->
+    (N, 32, 32, 3) float
+    """
+    images = crop(images, draws.crop_top, draws.crop_left)
+    images = normalize(flip_lr(images, draws.flip), recipe)
+    if recipe.cutout_size:
+        images = cutout(
+            images, draws.cutout_top, draws.cutout_left, recipe.cutout_size
+        )
+    return images
+
+
+# --- Batches ------------------------------------------------------------
+
+Batches = Iterator[tuple[Tensor, Tensor]]
+
+
+def train_batches(
+    data: tuple[Tensor, Tensor], draws: Draws, recipe: Recipe
+) -> Batches:
+    """The augmented batches of an epoch, the short last one included.
+
+    data: padded images (n, 40, 40, 3) uint8 and labels (n,).
+    Yields images (N, 3, 32, 32) float and labels (N,) int64.
+    """
+    images, labels = data
+    draws = Draws(  # one transfer for the whole epoch
+        *(
+            torch.from_numpy(getattr(draws, field.name)).to(images.device)
+            for field in fields(draws)
+        )
+    )
+    for batch in draws.batches(recipe.batch_size):
+        chosen = augment(images[batch.order], batch, recipe)
+        yield chosen.permute(0, 3, 1, 2), labels[batch.order]
+
+
+def eval_batches(data: tuple[Tensor, Tensor], recipe: Recipe) -> Batches:
+    """All images in order, normalised only, the short batch included."""
+    # differs: short-batch
+    for images, labels in zip(
+        *(part.split(recipe.batch_size) for part in data), strict=True
+    ):
+        yield normalize(images, recipe).permute(0, 3, 1, 2), labels

@@ -1,0 +1,104 @@
+"""One step in PyTorch: optimizer, state, training and evaluation step.
+
+Read beside tensorflow_eager/step.py and jax_flax/step.py. Here:
+  - `loss.backward()` leaves the gradients on the parameters
+  - module and optimizer are changed in place; the state is returned
+    for the sake of the common call site
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from common.draws import dropout_seed
+from common.recipe import Recipe
+from common.schedule import sum_decay
+from frameworks.pytorch.model import DavidNet, build_model
+
+Metrics = dict[str, Tensor]
+
+# --- Optimizer ----------------------------------------------------------
+
+
+def make_optimizer(model: DavidNet, recipe: Recipe) -> torch.optim.SGD:
+    """Nesterov momentum with coupled weight decay on every weight.
+
+    PyTorch's optimizer owns the list of parameters that it changes. Its
+    rate stands outside the velocity and its decay is added to the gradient:
+    v <- m v + g; w <- w - lr (g + m v), with g = gradient + decay w.
+    """
+    # differs: nesterov-lr
+    # differs: weight-decay-coupling
+    return torch.optim.SGD(
+        model.parameters(),
+        lr=0.0,
+        momentum=recipe.momentum,
+        weight_decay=sum_decay(recipe),
+        nesterov=recipe.momentum > 0,  # PyTorch refuses it without momentum
+        fused=True,
+    )
+
+
+# --- State --------------------------------------------------------------
+
+
+@dataclass(eq=False)  # compared by identity: it holds what changes
+class TrainState:
+    """All that a training step changes."""
+
+    model: DavidNet
+    optimizer: torch.optim.SGD
+    seed: int  # of the dropout masks
+    step: int = 0  # how many updates have been made
+
+
+def create_state(recipe: Recipe, seed: int, device: torch.device) -> TrainState:
+    """A network with its weights at start and an optimizer at rest."""
+    model = build_model(recipe, seed).to(device)
+    return TrainState(model, make_optimizer(model, recipe), seed)
+
+
+# --- Steps --------------------------------------------------------------
+
+
+def train_step(
+    state: TrainState, images: Tensor, labels: Tensor, lr: float
+) -> tuple[TrainState, Metrics]:
+    """One update. Changes `state` in place and returns it.
+
+    images: (N, 3, 32, 32) float; labels: (N,) int64; lr: the rate for the
+    summed loss. Metrics: the sums "loss" and "correct".
+    """
+    state.model.train()  # differs: train-eval
+    # differs: dropout-rng
+    torch.manual_seed(dropout_seed(state.seed, state.step))
+    loss, correct = state.model(images, labels)
+    state.optimizer.zero_grad()
+    loss.backward()
+    for group in state.optimizer.param_groups:
+        group["lr"] = lr
+    state.optimizer.step()
+    state.step += 1
+    return state, {"loss": loss.detach(), "correct": correct}
+
+
+@torch.inference_mode()
+def eval_step(state: TrainState, images: Tensor, labels: Tensor) -> Metrics:
+    """The sums "loss" and "correct" of a batch, with running statistics."""
+    state.model.eval()
+    loss, correct = state.model(images, labels)
+    return {"loss": loss, "correct": correct}
+
+
+def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
+    """train_step and eval_step: "eager" op by op, "compiled" by inductor.
+
+    Compiled is the network, forward and backward; the optimizer's update
+    is one fused kernel already.
+    """
+    if mode == "compiled":
+        # One program per batch size, as in the other two frameworks.
+        state.model.compile(dynamic=False)
+    return train_step, eval_step

@@ -1,0 +1,5 @@
+"""DavidNet in TensorFlow 2.21, run eagerly, or as a graph with --mode compiled.
+
+Images are (N, H, W, C) throughout. State is held by variables inside the
+model and the optimizer, and `train_step` changes it in place.
+"""

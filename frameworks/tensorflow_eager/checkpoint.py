@@ -1,0 +1,70 @@
+"""Checkpoints in TensorFlow: canonical names and layouts, and back.
+
+Read beside pytorch/checkpoint.py and jax_flax/checkpoint.py. Here:
+  - the canonical layouts are TensorFlow's own: nothing is turned
+  - the velocity is a list of the optimizer's, in the order of the weights
+"""
+
+from operator import attrgetter
+from pathlib import Path
+
+import tensorflow as tf
+
+from common import checkpoint
+from common.checkpoint import VELOCITY, Arrays
+from common.init import parameter_table
+from common.recipe import Recipe
+from frameworks.tensorflow_eager.step import TrainState
+
+# --- Convert ------------------------------------------------------------
+
+
+def named_tensors(
+    state: TrainState, recipe: Recipe
+) -> dict[str, tf.keras.Variable]:
+    """The variables of model and optimizer by canonical name."""
+    weights = state.model.trainable_variables
+    velocities = dict(
+        zip(map(id, weights), state.optimizer.velocities, strict=True)
+    )
+    variables = {}
+    for row in parameter_table(recipe):
+        variable = attrgetter(row.name)(state.model)
+        variables[row.name] = variable
+        if row.trained:
+            variables[VELOCITY + row.name] = velocities[id(variable)]
+    return variables
+
+
+def export_arrays(state: TrainState, recipe: Recipe) -> Arrays:
+    """Weights, statistics and velocity as arrays by canonical name."""
+    variables = named_tensors(state, recipe)
+    return {name: v.numpy().copy() for name, v in variables.items()}
+
+
+def import_arrays(
+    state: TrainState, arrays: Arrays, step: int, recipe: Recipe
+) -> TrainState:
+    """The state with these arrays and this step. Changes it in place."""
+    for name, variable in named_tensors(state, recipe).items():
+        variable.assign(arrays[name])
+    state.optimizer.iterations.assign(step)
+    return state
+
+
+# --- Files --------------------------------------------------------------
+
+
+def save(path: Path, state: TrainState, recipe: Recipe) -> None:
+    """Write the state to a file. Raises DiskError."""
+    arrays = export_arrays(state, recipe)
+    checkpoint.write(path, arrays, state.step, recipe, "tensorflow_eager")
+
+
+def load(path: Path, state: TrainState, recipe: Recipe) -> TrainState:
+    """The state of a file, whichever framework wrote it.
+
+    Raises CheckpointError if it is damaged or does not fit the recipe.
+    """
+    found = checkpoint.read(path, recipe)
+    return import_arrays(state, found.arrays, found.step, recipe)

@@ -1,0 +1,168 @@
+"""The data in TensorFlow: device, preprocessing, augmentation, batches.
+
+Read beside pytorch/data.py and jax_flax/data.py. Here:
+  - a tf.data pipeline slices the draws, augments and prefetches
+  - images are (N, H, W, C) and stay so
+  - labels are int32
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import tensorflow as tf
+
+from common.cifar10 import Split
+from common.draws import IMAGE_SIDE, Draws
+from common.errors import DeviceError
+from common.recipe import Recipe
+
+# --- Device -------------------------------------------------------------
+
+
+def find_device(name: str) -> str:
+    """The device for `--device`: "auto", "cpu" or "gpu".
+
+    Raises DeviceError when a GPU is asked for and TensorFlow sees none.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if name == "gpu" and not gpus:
+        raise DeviceError(
+            "--device gpu: TensorFlow sees no GPU on this machine"
+        )
+    if name == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+    # differs: tf32 (TensorFlow would use it in convolutions and products)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    return "/GPU:0" if gpus and name != "cpu" else "/CPU:0"
+
+
+def device_name(device: str) -> str:
+    """What the record calls the device: "cpu", or the GPU's name."""
+    if device == "/CPU:0":
+        return "cpu"
+    gpu = tf.config.list_physical_devices("GPU")[0]
+    return tf.config.experimental.get_device_details(gpu)["device_name"]
+
+
+def to_device(split: Split, device: str) -> tuple[tf.Tensor, tf.Tensor]:
+    """A split as tensors: images (n, 32, 32, 3) uint8, labels (n,) int32."""
+    with tf.device(device):
+        images = tf.constant(split.images)
+        labels = tf.constant(split.labels, tf.int32)
+    return images, labels
+
+
+# --- Preprocess ---------------------------------------------------------
+
+
+def normalize(images: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+    """(pixel - mean) / std of each channel. (..., 3) uint8 -> float"""
+    float64 = recipe.precision == "float64"
+    dtype = tf.float64 if float64 else tf.float32
+    mean = tf.constant(recipe.pixel_mean, dtype)
+    std = tf.constant(recipe.pixel_std, dtype)
+    return (tf.cast(images, dtype) - mean) / std
+
+
+def pad(images: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+    """Reflect the border, edge pixels not repeated. 32 -> 32 + 2p a side
+
+    images: (n, 32, 32, 3) of any dtype.
+    """
+    # differs: pad-mode
+    p = recipe.pad_each_side
+    return tf.pad(images, [[0, 0], [p, p], [p, p], [0, 0]], "REFLECT")
+
+
+# --- Augment ------------------------------------------------------------
+
+
+def crop(images: tf.Tensor, top: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
+    """A 32x32 window of each image. (N, H, W, 3) -> (N, 32, 32, 3)
+
+    top, left: (N,) integers, the first row and column of the window.
+    """
+    # differs: augment-granularity (tf.image.random_crop takes one offset
+    # for the whole batch)
+    side = tf.range(IMAGE_SIDE)
+    rows = top[:, None] + side
+    cols = left[:, None] + side
+    images = tf.gather(images, rows, axis=1, batch_dims=1)
+    images = tf.gather(tf.transpose(images, [0, 2, 1, 3]), cols, batch_dims=1)
+    return tf.transpose(images, [0, 2, 1, 3])
+
+
+def flip_lr(images: tf.Tensor, flip: tf.Tensor) -> tf.Tensor:
+    """Mirror the images where flip, (N,) bool, is true. (N, H, W, 3)"""
+    return tf.where(flip[:, None, None, None], images[:, :, ::-1], images)
+
+
+def cutout(
+    images: tf.Tensor, top: tf.Tensor, left: tf.Tensor, size: int
+) -> tf.Tensor:
+    """Zero a square of each image. (N, 32, 32, 3) -> the same
+
+    top, left: (N,) integers, the square's first row and column;
+    size: its side in pixels. Source: DeVries and Taylor 2017.
+    """
+    side = tf.range(IMAGE_SIDE)
+    rows = (side >= top[:, None]) & (side < top[:, None] + size)
+    cols = (side >= left[:, None]) & (side < left[:, None] + size)
+    hole = rows[:, :, None] & cols[:, None, :]
+    return tf.where(hole[..., None], tf.zeros_like(images), images)
+
+
+def augment(images: tf.Tensor, draws: Draws, recipe: Recipe) -> tf.Tensor:
+    """Crop, mirror, normalise, cut out, as drawn. (N, 40, 40, 3) uint8 ->
+    (N, 32, 32, 3) float
+    """
+    images = crop(images, draws.crop_top, draws.crop_left)
+    images = normalize(flip_lr(images, draws.flip), recipe)
+    if recipe.cutout_size:
+        images = cutout(
+            images, draws.cutout_top, draws.cutout_left, recipe.cutout_size
+        )
+    return images
+
+
+# --- Batches ------------------------------------------------------------
+
+Batches = Iterator[tuple[tf.Tensor, tf.Tensor]]
+
+
+def train_batches(
+    data: tuple[tf.Tensor, tf.Tensor], draws: Draws, recipe: Recipe
+) -> Batches:
+    """The augmented batches of an epoch, the short last one included.
+
+    data: padded images (n, 40, 40, 3) uint8 and labels (n,).
+    Yields images (N, 32, 32, 3) float and labels (N,) int32.
+    """
+    images, labels = data
+
+    def take(batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        chosen = Draws(**batch)
+        order = chosen.order
+        return (
+            augment(tf.gather(images, order), chosen, recipe),
+            tf.gather(labels, order),
+        )
+
+    # One element per image: its place and its draws, not its pixels.
+    return iter(
+        tf.data.Dataset.from_tensor_slices(asdict(draws))
+        .batch(recipe.batch_size)
+        .map(take)
+        .prefetch(2)
+    )
+
+
+def eval_batches(data: tuple[tf.Tensor, tf.Tensor], recipe: Recipe) -> Batches:
+    """All images in order, normalised only, the short batch included."""
+    # differs: short-batch
+    return iter(
+        tf.data.Dataset.from_tensor_slices(data)
+        .batch(recipe.batch_size)
+        .map(lambda images, labels: (normalize(images, recipe), labels))
+        .prefetch(2)
+    )

@@ -1,0 +1,132 @@
+"""One step in TensorFlow: optimizer, state, training and evaluation step.
+
+Read beside pytorch/step.py and jax_flax/step.py. Here:
+  - a GradientTape records what the forward pass does, op by op
+  - variables and optimizer are changed in place; the state is returned
+    for the sake of the common call site
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from common.recipe import Recipe
+from common.schedule import sum_decay
+from frameworks.tensorflow_eager.model import DavidNet, build_model
+
+Metrics = dict[str, tf.Tensor]
+
+# --- Optimizer ----------------------------------------------------------
+
+
+class Nesterov(tf.keras.optimizers.Optimizer):
+    """v <- m v + g; w <- w - lr (g + m v), with g = gradient + decay w.
+
+    Keras's own SGD puts the rate inside the velocity, and its weight decay
+    shrinks the weight directly. Source of the form: Sutskever et al. 2013,
+    as PyTorch and optax write it.
+    """
+
+    def __init__(self, recipe: Recipe):
+        super().__init__(learning_rate=0.0)
+        self.decay, self.momentum = sum_decay(recipe), recipe.momentum
+
+    def build(self, weights):
+        super().build(weights)
+        self.velocities = [
+            self.add_variable_from_reference(w, "velocity") for w in weights
+        ]
+
+    def update_step(self, grad, weight, learning_rate):
+        # differs: nesterov-lr
+        # differs: weight-decay-coupling
+        velocity = self.velocities[self._get_variable_index(weight)]
+        grad = grad + self.decay * weight
+        velocity.assign(self.momentum * velocity + grad)
+        weight.assign_sub(learning_rate * (grad + self.momentum * velocity))
+
+
+def make_optimizer(recipe: Recipe) -> Nesterov:
+    """Nesterov momentum with coupled weight decay on every weight."""
+    return Nesterov(recipe)
+
+
+# --- State --------------------------------------------------------------
+
+
+@dataclass(eq=False)  # compared by identity: it holds what changes
+class TrainState:
+    """All that a training step changes."""
+
+    model: DavidNet
+    optimizer: Nesterov
+    seed: int  # of the dropout masks
+
+    @property
+    def step(self) -> int:
+        """How many updates have been made."""
+        return int(self.optimizer.iterations)
+
+
+def create_state(recipe: Recipe, seed: int, device: str) -> TrainState:
+    """A network with its weights at start and an optimizer at rest."""
+    wide = "float64" if recipe.precision == "float64" else "float32"
+    tf.keras.config.set_floatx(wide)  # the optimizer's type of the rate
+    with tf.device(device):
+        model = build_model(recipe, seed)
+        optimizer = make_optimizer(recipe)
+        optimizer.build(model.trainable_variables)
+    return TrainState(model, optimizer, seed)
+
+
+# --- Steps --------------------------------------------------------------
+
+
+def train_step(
+    state: TrainState, images: tf.Tensor, labels: tf.Tensor, lr: tf.Tensor
+) -> tuple[TrainState, Metrics]:
+    """One update. Changes `state` in place and returns it.
+
+    images: (N, 32, 32, 3) float; labels: (N,) int32; lr: scalar, the rate
+    for the summed loss. Metrics: the sums "loss" and "correct".
+    """
+    model, optimizer = state.model, state.optimizer
+    # differs: dropout-rng (8 masks a step, each with a count of its own)
+    first = 8 * optimizer.iterations.value
+    model.generator.state.assign(tf.stack([state.seed, first]))
+    with tf.GradientTape() as tape:
+        loss, correct = model(images, labels, training=True)
+    weights = model.trainable_variables
+    grads = tape.gradient(loss, weights)
+    optimizer.learning_rate.assign(lr)  # differs: lr-retrace
+    optimizer.apply(grads, weights)
+    return state, {"loss": loss, "correct": correct}
+
+
+def eval_step(
+    state: TrainState, images: tf.Tensor, labels: tf.Tensor
+) -> Metrics:
+    """The sums "loss" and "correct" of a batch, with running statistics."""
+    loss, correct = state.model(images, labels, training=False)
+    return {"loss": loss, "correct": correct}
+
+
+def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
+    """train_step and eval_step: "eager" op by op, "compiled" as graphs.
+
+    A graph is traced once per batch size; the rate comes as a tensor, since
+    each new Python number would be a new graph.
+    """
+    if mode == "eager":
+        return train_step, eval_step
+
+    @tf.function
+    def train_graph(images, labels, lr):
+        _, metrics = train_step(state, images, labels, lr)
+        return metrics  # a graph gives back tensors only
+
+    def compiled_train_step(state, images, labels, lr):
+        return state, train_graph(images, labels, lr)
+
+    return compiled_train_step, tf.function(eval_step)

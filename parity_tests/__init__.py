@@ -1,0 +1,1 @@
+"""Proof that the three trainings are one: the ladder of comparisons."""

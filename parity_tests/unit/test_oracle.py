@@ -1,0 +1,456 @@
+"""The oracle's whole network, backward pass, optimizer and training step."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from common.init import parameter_table, shared_params
+from common.recipe import Recipe
+from parity_tests import oracle
+from parity_tests import oracle_layers as ol
+
+RECIPE = Recipe(
+    width=2, batch_size=4, train_images=40, dropout_rate=0.3, bn_eps=1e-3
+)
+TRAINED = oracle.trained(RECIPE)
+
+
+def make_params(recipe=RECIPE, seed=0):
+    """A start in which no scale is 1 and no bias or mean 0."""
+    rng = np.random.default_rng(seed)
+    params = oracle.as_float64(shared_params(recipe, seed))
+    for row in parameter_table(recipe):
+        if row.role != "kernel":
+            params[row.name] += rng.uniform(0.1, 0.5, row.shape)
+    return params
+
+
+def make_batch(n=3, seed=0):
+    rng = np.random.default_rng([seed, 1])
+    return rng.normal(size=(n, 32, 32, 3)), rng.integers(10, size=n)
+
+
+def make_masks(n=3, seed=0):
+    rng = np.random.default_rng([seed, 2])
+    return {
+        name: rng.random(shape) >= RECIPE.dropout_rate
+        for name, shape in oracle.mask_shapes(n, RECIPE).items()
+    }
+
+
+def assert_same(found, expected):
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+# --- Forward ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_activations_have_the_names_that_the_frameworks_give(train):
+    images, _ = make_batch()
+    net = oracle.forward(make_params(), images, RECIPE, train)
+    shapes = {name: value.shape[1:] for name, value in net.activations.items()}
+    assert shapes == {
+        "prep": (32, 32, 2),
+        "layer1.conv_bn": (32, 32, 4),
+        "layer1.pool": (16, 16, 4),
+        "layer1.res1": (16, 16, 4),
+        "layer1.res2": (16, 16, 4),
+        "layer1": (16, 16, 4),
+        "layer2.conv_bn": (16, 16, 8),
+        "layer2.pool": (8, 8, 8),
+        "layer2": (8, 8, 8),
+        "layer3.conv_bn": (8, 8, 16),
+        "layer3.pool": (4, 4, 16),
+        "layer3.res1": (4, 4, 16),
+        "layer3.res2": (4, 4, 16),
+        "layer3": (4, 4, 16),
+        "head": (16,),
+        "logits": (10,),
+    }
+    assert all(a.dtype == np.float64 for a in net.activations.values())
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_the_layers_are_joined_as_the_specification_says(train):
+    """Each activation again, from the one before it, layer by layer."""
+    params, (images, _), masks = make_params(), make_batch(), make_masks()
+    net = oracle.forward(params, images, RECIPE, train, masks)
+    acts = net.activations
+
+    def conv_bn(name, x):
+        x = ol.conv3x3(x, params[f"{name}.conv.kernel"])
+        if train:
+            x = np.where(masks[name], x / 0.7, 0)
+            stats = x.mean((0, 1, 2)), x.var((0, 1, 2))
+        else:
+            stats = params[f"{name}.bn.mean"], params[f"{name}.bn.var"]
+        x = (x - stats[0]) / np.sqrt(stats[1] + 1e-3)
+        x = x * params[f"{name}.bn.scale"] + params[f"{name}.bn.bias"]
+        return np.maximum(x, 0)
+
+    def pool(name):
+        n, height, width, c = acts[name].shape
+        squares = acts[name].reshape(n, height // 2, 2, width // 2, 2, c)
+        return squares.max((2, 4))
+
+    expected = {
+        "prep": conv_bn("prep", images),
+        "layer1.conv_bn": conv_bn("layer1.conv_bn", acts["prep"]),
+        "layer1.pool": pool("layer1.conv_bn"),
+        "layer1.res1": conv_bn("layer1.res1", acts["layer1.pool"]),
+        "layer1.res2": conv_bn("layer1.res2", acts["layer1.res1"]),
+        "layer1": acts["layer1.pool"] + acts["layer1.res2"],
+        "layer2.conv_bn": conv_bn("layer2.conv_bn", acts["layer1"]),
+        "layer2.pool": pool("layer2.conv_bn"),
+        "layer2": acts["layer2.pool"],
+        "layer3.conv_bn": conv_bn("layer3.conv_bn", acts["layer2"]),
+        "layer3.pool": pool("layer3.conv_bn"),
+        "layer3.res1": conv_bn("layer3.res1", acts["layer3.pool"]),
+        "layer3.res2": conv_bn("layer3.res2", acts["layer3.res1"]),
+        "layer3": acts["layer3.pool"] + acts["layer3.res2"],
+        "head": acts["layer3"].max((1, 2)),
+        "logits": acts["head"] @ params["linear.kernel"] * 0.125,
+    }
+    assert expected.keys() == acts.keys()
+    for name, value in expected.items():
+        # The same sums in nearly the same order, values of order 1.
+        np.testing.assert_allclose(
+            acts[name], value, rtol=0, atol=1e-13, err_msg=name
+        )
+    assert net.logits is acts["logits"]
+
+
+def test_evaluation_of_an_image_does_not_depend_on_its_batch_mates():
+    params, (images, _) = make_params(), make_batch(5)
+    together = oracle.forward(params, images, RECIPE, train=False).logits
+    alone = oracle.forward(params, images[2:3], RECIPE, train=False).logits
+    # A matrix product of another size may add in another order.
+    np.testing.assert_allclose(together[2:3], alone, rtol=0, atol=1e-13)
+
+    # The opposite in training, where the mates make the statistics.
+    trained = oracle.forward(params, images, RECIPE, train=True).logits
+    other = images.copy()
+    other[3] += 1
+    changed = oracle.forward(params, other, RECIPE, train=True).logits
+    assert np.abs(trained[2] - changed[2]).max() > 1e-4
+
+
+def test_evaluation_knows_no_dropout_and_keeps_the_statistics():
+    params, (images, _) = make_params(), make_batch()
+    off = oracle.forward(params, images, RECIPE, train=False)
+    net = oracle.forward(params, images, RECIPE, False, make_masks())
+    np.testing.assert_array_equal(net.logits, off.logits)
+    assert_same(net.stats, {name: params[name] for name in net.stats})
+    assert len(net.stats) == 16
+
+
+def test_a_missing_dropout_mask_is_an_error():
+    masks = make_masks()
+    del masks["layer3.res1"]
+    with pytest.raises(KeyError, match=r"layer3\.res1"):
+        oracle.forward(make_params(), make_batch()[0], RECIPE, True, masks)
+
+
+def test_backward_of_an_evaluation_is_an_error():
+    images, labels = make_batch()
+    net = oracle.forward(make_params(), images, RECIPE, train=False)
+    with pytest.raises(ValueError, match="train=True"):
+        oracle.backward(net, labels)
+
+
+# --- Backward --------------------------------------------------------------
+
+# The loss is near 10 and is computed to a few 1e-15, so that a difference
+# over 2e-6 has an error of some 1e-9 to 1e-8; the largest derivative of a
+# tensor is 0.007 to 1.1 here. A ReLU or pool within a step of its kink would
+# add a share of its own, one of some 70,000. Seen over several seeds: up to
+# 7e-8 of a tensor's largest derivative, so 1e-6 leaves a factor of 14. A
+# wrong term or factor anywhere shows at 1e-3 or more.
+WHOLE_STEP = 1e-6
+WHOLE_DIFFERENCE = 1e-6
+
+
+@pytest.mark.parametrize(
+    ("n", "dropped"), [(2, False), (3, True)], ids=["2-images", "dropout"]
+)
+def test_backward_of_the_whole_network(n, dropped):
+    params, (images, labels) = make_params(), make_batch(n)
+    masks = make_masks(n) if dropped else None
+    net = oracle.forward(params, images, RECIPE, True, masks)
+    grads, d_images = oracle.backward(net, labels)
+    assert list(grads) == TRAINED
+
+    tensors = {name: params[name] for name in TRAINED} | {"images": images}
+    grads = grads | {"images": d_images}
+    rng = np.random.default_rng(0)
+
+    def slope(name, direction):
+        losses = []
+        for sign in (1, -1):
+            moved = tensors[name] + sign * WHOLE_STEP * direction
+            x = moved if name == "images" else images
+            new = params if name == "images" else params | {name: moved}
+            end = oracle.forward(new, x, RECIPE, True, masks)
+            losses.append(ol.cross_entropy(end.logits, labels))
+        return (losses[0] - losses[1]) / (2 * WHOLE_STEP)
+
+    for name, value in tensors.items():
+        largest = np.abs(grads[name]).max()
+        assert largest > 1e-3, f"{name}: nothing to compare"
+        # One direction through all entries at once, then three alone.
+        everywhere = rng.choice([-1.0, 1.0], value.shape)
+        directions = [everywhere / np.sqrt(value.size)]
+        for place in rng.choice(value.size, min(3, value.size), False):
+            one = np.zeros(value.size)
+            one[place] = 1
+            directions.append(one.reshape(value.shape))
+        for direction in directions:
+            found = (grads[name] * direction).sum()
+            error = abs(found - slope(name, direction))
+            assert error <= WHOLE_DIFFERENCE * largest, name
+
+
+def test_the_gradient_is_that_of_a_sum():
+    """Every image twice: the same statistics, twice the loss and slopes."""
+    params, (images, labels) = make_params(), make_batch()
+    once = oracle.forward(params, images, RECIPE, train=True)
+    net = oracle.forward(params, np.tile(images, (2, 1, 1, 1)), RECIPE, True)
+    grads, d_images = oracle.backward(once, labels)
+    doubled, d_twice = oracle.backward(net, np.tile(labels, 2))
+    for name in TRAINED:
+        # Sums of twice as many terms, rounded anew.
+        np.testing.assert_allclose(
+            doubled[name],
+            2 * grads[name],
+            rtol=0,
+            atol=1e-11 * np.abs(grads[name]).max(),
+            err_msg=name,
+        )
+    np.testing.assert_allclose(
+        d_twice[:3], d_images, rtol=0, atol=1e-11 * np.abs(d_images).max()
+    )
+
+
+# --- Running statistics ----------------------------------------------------
+
+
+def test_running_statistics_after_three_updates():
+    """With rate 0 the kernel stays; batch i weighs 0.1 * 0.9^(2 - i)."""
+    params = make_params()
+    velocity = oracle.init_velocity(params, RECIPE)
+    before = dict(params)
+    means, variances = [], []
+    for seed in range(3):
+        images, labels = make_batch(seed=seed)
+        conv = ol.conv3x3(images, before["prep.conv.kernel"])
+        means.append(conv.mean((0, 1, 2)))
+        variances.append(conv.var((0, 1, 2), ddof=1))
+        params, velocity, _, _ = oracle.train_step(
+            params, velocity, images, labels, 0.0, RECIPE
+        )
+    weights = 0.1 * 0.9 ** np.array([[2], [1], [0]])
+    for role, batches in (("mean", means), ("var", variances)):
+        name = f"prep.bn.{role}"
+        expected = 0.9**3 * before[name] + (weights * batches).sum(0)
+        # A handful of additions of order 1.
+        np.testing.assert_allclose(params[name], expected, rtol=1e-13)
+
+
+def test_all_running_statistics_come_from_the_dropped_out_convolution():
+    params, (images, _), masks = make_params(), make_batch(2), make_masks(2)
+    net = oracle.forward(params, images, RECIPE, True, masks)
+    for name, (inputs, _, _) in net.inside.items():
+        conv = ol.conv3x3(inputs, params[f"{name}.conv.kernel"])
+        kept = np.where(masks[name], conv / 0.7, 0)
+        for role, new in (
+            ("mean", kept.mean((0, 1, 2))),
+            ("var", kept.var((0, 1, 2), ddof=1)),
+        ):
+            stat = f"{name}.bn.{role}"
+            np.testing.assert_allclose(
+                net.stats[stat],
+                0.9 * params[stat] + 0.1 * new,
+                rtol=1e-13,  # a mean in another order
+                err_msg=stat,
+            )
+    assert len(net.inside) == 8
+
+
+# --- Optimizer -------------------------------------------------------------
+
+
+def like(params, value):
+    return {name: np.full(params[name].shape, value) for name in TRAINED}
+
+
+def test_gradient_impulse_with_a_doubling_rate():
+    """One gradient of 1, then none: step s moves by lr_s m^(s+1).
+
+    A rate inside the velocity would move by the old rates.
+    """
+    recipe = dataclasses.replace(RECIPE, weight_decay=0.0)
+    start = params = make_params()
+    velocity = oracle.init_velocity(params, recipe)
+    m, moved = 0.9, 0.0
+    for step in range(6):
+        lr = 0.01 * 2**step
+        moved += lr * (m ** (step + 1) + (step == 0))
+        grads = like(params, float(step == 0))
+        params, velocity = oracle.optimizer_step(
+            params, velocity, grads, lr, recipe
+        )
+    for name in TRAINED:
+        # Six subtractions from weights of order 1.
+        np.testing.assert_allclose(
+            start[name] - params[name], moved, rtol=0, atol=1e-14
+        )
+        np.testing.assert_allclose(velocity[name], m**5, rtol=1e-14)
+
+
+def test_twenty_random_steps_against_written_out_sums():
+    """v_t = sum of m^(t-s) g_s, w_T = w_0 - sum of lr_t (g_t + m v_t)."""
+    recipe = dataclasses.replace(RECIPE, weight_decay=0.0)
+    rng = np.random.default_rng(0)
+    start = params = make_params()
+    velocity = oracle.init_velocity(params, recipe)
+    rates = rng.uniform(0, 0.1, 20)
+    history = []
+    for lr in rates:
+        history.append(
+            {name: rng.normal(size=params[name].shape) for name in TRAINED}
+        )
+        params, velocity = oracle.optimizer_step(
+            params, velocity, history[-1], lr, recipe
+        )
+    for name in TRAINED:
+        g = np.array([grads[name] for grads in history])
+        powers = np.tril(0.9 ** np.subtract.outer(range(20), range(20)))
+        v = np.tensordot(powers, g, 1)
+        w = start[name] - np.tensordot(rates, g + 0.9 * v, 1)
+        # Twenty steps, velocities up to 10: rounding near 1e-15.
+        np.testing.assert_allclose(velocity[name], v[-1], rtol=0, atol=1e-13)
+        np.testing.assert_allclose(params[name], w, rtol=0, atol=1e-13)
+
+
+def test_weight_decay_alone_moves_every_trained_tensor():
+    """Without gradient a step is a matrix on (w, v); its fifth power."""
+    recipe = dataclasses.replace(RECIPE, weight_decay=0.05)
+    m, lr, d = 0.9, 0.3, 0.05 * 4  # d: times the batch size
+    matrix = np.array([[1 - lr * d * (1 + m), -lr * m * m], [d, m]])
+    fifth = np.linalg.matrix_power(matrix, 5)
+    start = params = make_params()
+    velocity = oracle.init_velocity(params, recipe)
+    for _ in range(5):
+        params, velocity = oracle.optimizer_step(
+            params, velocity, like(params, 0.0), lr, recipe
+        )
+    for name in TRAINED:
+        w = start[name]
+        # Five steps of order-1 arithmetic.
+        np.testing.assert_allclose(params[name], fifth[0, 0] * w, rtol=1e-13)
+        np.testing.assert_allclose(velocity[name], fifth[1, 0] * w, rtol=1e-13)
+    assert fifth[0, 0] < 0.9  # the weights did move
+
+
+def test_the_optimizer_leaves_running_statistics_alone():
+    params = make_params()
+    new, velocity = oracle.optimizer_step(
+        params,
+        oracle.init_velocity(params, RECIPE),
+        like(params, 1.0),
+        0.1,
+        RECIPE,
+    )
+    stats = params.keys() - set(TRAINED)
+    assert_same({n: new[n] for n in stats}, {n: params[n] for n in stats})
+    assert new.keys() == params.keys()
+    assert list(velocity) == TRAINED
+
+
+# --- Steps -----------------------------------------------------------------
+
+
+def test_train_step_of_a_short_batch():
+    """The decay counts the recipe's 4 images, the loss the 3 there are."""
+    params, (images, labels) = make_params(), make_batch(3)
+    masks, lr = make_masks(3), 0.01
+    velocity = like(params, 0.25)
+    net = oracle.forward(params, images, RECIPE, True, masks)
+    grads, _ = oracle.backward(net, labels)
+    new, new_velocity, loss, correct = oracle.train_step(
+        params, velocity, images, labels, lr, RECIPE, masks
+    )
+    for name in TRAINED:
+        g = grads[name] + 5e-4 * 4 * params[name]
+        v = 0.9 * 0.25 + g
+        # The same operations, but for one factor's grouping.
+        np.testing.assert_allclose(new_velocity[name], v, rtol=1e-13)
+        np.testing.assert_allclose(
+            new[name], params[name] - lr * (g + 0.9 * v), rtol=0, atol=1e-14
+        )
+    assert_same({name: new[name] for name in net.stats}, net.stats)
+    assert loss == ol.cross_entropy(net.logits, labels)  # of all 3, before
+    assert correct == (net.logits.argmax(1) == labels).sum()
+
+
+def test_first_step_at_rate_zero_keeps_weights_and_starts_the_velocity():
+    params, (images, labels) = make_params(), make_batch()
+    new, velocity, _, _ = oracle.train_step(
+        params, oracle.init_velocity(params, RECIPE), images, labels, 0, RECIPE
+    )
+    for name in TRAINED:
+        np.testing.assert_array_equal(new[name], params[name])
+        assert np.abs(velocity[name]).max() > 0
+    for name in params.keys() - set(TRAINED):
+        assert (new[name] != params[name]).all(), name
+
+
+def test_train_step_changes_no_argument_and_answers_in_float64():
+    params = shared_params(RECIPE, 0)  # float32
+    images, labels = make_batch()
+    images = images.astype(np.float32)
+    velocity = oracle.init_velocity(params, RECIPE)
+    arrays = {**params, "images": images, "labels": labels}
+    before = {name: value.copy() for name, value in arrays.items()}
+    new, new_velocity, loss, correct = oracle.train_step(
+        params, velocity, images, labels, 0.1, RECIPE
+    )
+    assert_same(arrays, before)
+    assert_same(velocity, like(params, 0.0))
+    assert new.keys() == params.keys()
+    for value in (*new.values(), *new_velocity.values()):
+        assert value.dtype == np.float64
+    assert type(loss) is float
+    assert type(correct) is int
+
+
+def test_eval_step_is_on_running_statistics():
+    params, (images, labels) = make_params(), make_batch()
+    logits = oracle.forward(params, images, RECIPE, train=False).logits
+    loss, correct = oracle.eval_step(params, images, labels, RECIPE)
+    assert loss == ol.cross_entropy(logits, labels)
+    assert correct == (logits.argmax(1) == labels).sum()
+
+
+def test_twenty_steps_learn_a_batch_by_heart():
+    """16 random images and labels at width 8: from guessing to half of it.
+
+    Guessing costs ln(10) an image, 36.8 in all.
+    """
+    recipe = Recipe(width=8, batch_size=16, train_images=320)
+    params = oracle.as_float64(shared_params(recipe, 0))
+    velocity = oracle.init_velocity(params, recipe)
+    images, labels = make_batch(16)
+    losses = []
+    for _ in range(20):
+        params, velocity, loss, _ = oracle.train_step(
+            params, velocity, images, labels, 0.01 / 16, recipe
+        )
+        losses.append(loss)
+    # Random small logits add a little to guessing.
+    assert losses[0] == pytest.approx(16 * np.log(10), rel=0.1)
+    assert losses[-1] < losses[0] / 2

@@ -1,0 +1,203 @@
+"""The recipe: its numbers are the specification's, and nonsense is refused."""
+
+import dataclasses
+
+import pytest
+
+from common.errors import UsageError, UserError
+from common.recipe import PRESETS, Recipe, Run, auto_preset
+
+SPECIFIED = {
+    "width": 64,
+    "epochs": 24,
+    "batch_size": 512,
+    "peak_lr": 0.4,
+    "momentum": 0.9,
+    "weight_decay": 5e-4,
+    "dropout_rate": 0.0,
+    "cutout_size": 8,
+    "pad_each_side": 4,
+    "bn_eps": 1e-5,
+    "bn_keep": 0.9,
+    "logit_scale": 0.125,
+    "pixel_mean": (125.307, 122.950, 113.865),
+    "pixel_std": (62.993, 62.089, 66.705),
+    "train_images": 50_000,
+    "test_images": 10_000,
+    "precision": "float32",
+}
+CHANGED = {
+    "dawnbench": {},
+    "notebook": {"dropout_rate": 0.05, "cutout_size": 0},
+    "small": {"width": 16, "epochs": 8, "cutout_size": 0},
+    "smoke": {
+        "width": 4,
+        "epochs": 1,
+        "dropout_rate": 0.05,
+        "train_images": 2_048,
+        "test_images": 1_024,
+    },
+}
+
+
+def test_the_default_is_the_specification():
+    assert dataclasses.asdict(Recipe()) == SPECIFIED
+
+
+@pytest.mark.parametrize("preset", CHANGED)
+def test_a_preset_changes_the_fields_that_it_should_and_no_other(preset):
+    found = dataclasses.asdict(PRESETS[preset])
+    assert found == SPECIFIED | CHANGED[preset]
+
+
+def test_there_are_four_presets():
+    assert PRESETS.keys() == CHANGED.keys()
+
+
+def test_auto_depends_on_the_gpu():
+    assert auto_preset(sees_gpu=True) == "dawnbench"
+    assert auto_preset(sees_gpu=False) == "small"
+
+
+@pytest.mark.parametrize(
+    ("preset", "per_epoch", "total", "peak"),
+    [
+        ("dawnbench", 98, 2352, 5),
+        ("notebook", 98, 2352, 5),
+        ("small", 98, 784, 1),
+        ("smoke", 4, 4, 0),
+    ],
+)
+def test_steps_and_peak(preset, per_epoch, total, peak):
+    recipe = PRESETS[preset]
+    assert recipe.steps_per_epoch == per_epoch
+    assert recipe.total_steps == total
+    assert recipe.peak_epoch == peak
+
+
+def test_a_short_last_batch_is_a_step_and_a_full_one_adds_none():
+    def steps(images):
+        return Recipe(train_images=images, batch_size=10).steps_per_epoch
+
+    assert [steps(n) for n in (19, 20, 21)] == [2, 2, 3]
+
+
+@pytest.mark.parametrize("kind", [Recipe, Run])
+def test_nothing_can_be_changed_afterwards(kind):
+    value = kind()
+    name = dataclasses.fields(kind)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(value, name, 1)
+
+
+def test_a_run_is_by_default_on_real_data_and_seed_0():
+    assert dataclasses.asdict(Run()) == {
+        "preset": "auto",
+        "seed": 0,
+        "dataset": "cifar10",
+        "data_dir": None,
+        "offline": False,
+        "device": "auto",
+        "mode": "eager",
+        "init": "native",
+        "load": None,
+        "out": None,
+        "resume": False,
+        "debug": False,
+    }
+
+
+INF, NAN = float("inf"), float("nan")
+REFUSED = [
+    ("width", 0),
+    ("width", -1),
+    ("epochs", 0),
+    ("epochs", -3),
+    ("batch_size", 0),
+    ("batch_size", -512),
+    ("batch_size", 50_001),
+    ("train_images", 0),
+    ("train_images", 50_001),
+    ("test_images", 0),
+    ("test_images", 10_001),
+    ("peak_lr", 0.0),
+    ("peak_lr", -0.4),
+    ("peak_lr", NAN),
+    ("peak_lr", INF),
+    ("momentum", -0.1),
+    ("momentum", 1.0),
+    ("momentum", NAN),
+    ("weight_decay", -1e-9),
+    ("weight_decay", INF),
+    ("dropout_rate", -0.05),
+    ("dropout_rate", 1.0),
+    ("cutout_size", -1),
+    ("cutout_size", 33),
+    ("pad_each_side", -1),
+    ("pad_each_side", 32),
+    ("bn_eps", 0.0),
+    ("bn_eps", -1e-5),
+    ("bn_keep", -0.1),
+    ("bn_keep", 1.0),
+    ("logit_scale", NAN),
+    ("pixel_mean", (125.0, NAN, 113.0)),
+    ("pixel_std", (62.0, 0.0, 66.0)),
+    ("pixel_std", (62.0, -62.0, 66.0)),
+    ("pixel_std", (62.0, 62.0, INF)),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), REFUSED)
+def test_nonsense_is_refused_by_the_name_of_its_flag(field, value):
+    with pytest.raises(UsageError) as caught:
+        Recipe(**{field: value})
+    message = str(caught.value)
+    flag = "--" + field.replace("_", "-")
+    assert message.startswith(f"{flag} {value}: expected ")
+    assert "\n" not in message
+
+
+def test_a_batch_larger_than_a_small_set_is_refused_with_its_size():
+    with pytest.raises(UsageError, match=r"--batch-size 512: .* 300 "):
+        Recipe(train_images=300)
+
+
+ALLOWED = [
+    {"width": 1},
+    {"epochs": 1},
+    {"batch_size": 1},
+    {"batch_size": 50_000},
+    {"batch_size": 1, "train_images": 1},
+    {"test_images": 1},
+    {"momentum": 0.0},
+    {"weight_decay": 0.0},
+    {"dropout_rate": 0.0},
+    {"dropout_rate": 0.99},
+    {"cutout_size": 0},
+    {"cutout_size": 32},
+    {"pad_each_side": 0},
+    {"pad_each_side": 31},
+    {"bn_keep": 0.0},
+]
+
+
+@pytest.mark.parametrize("fields", ALLOWED, ids=str)
+def test_the_last_sensible_value_is_allowed(fields):
+    recipe = Recipe(**fields)
+    assert {name: getattr(recipe, name) for name in fields} == fields
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31])
+def test_a_seed_outside_31_bits_is_refused(seed):
+    with pytest.raises(UsageError, match=f"^--seed {seed}: .*2147483647"):
+        Run(seed=seed)
+
+
+@pytest.mark.parametrize("seed", [0, 2**31 - 1])
+def test_a_seed_of_31_bits_is_allowed(seed):
+    assert Run(seed=seed).seed == seed
+
+
+def test_a_usage_error_needs_no_traceback_and_exits_with_2():
+    assert issubclass(UsageError, UserError)
+    assert UsageError.exit_code == 2
