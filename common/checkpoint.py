@@ -77,7 +77,10 @@ def read(path: Path, recipe: Recipe) -> Checkpoint:
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}
+            arrays = {
+                name: file.get_tensor(name)
+                for name in file.keys()  # noqa: SIM118, no mapping
+            }
         if metadata.get("format") != FORMAT:
             raise CheckpointError(
                 f"{path}: not a checkpoint of this project: format is "

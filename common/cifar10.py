@@ -23,6 +23,7 @@ from common.cifar10_cache import (
 )
 from common.cifar10_read import read_place
 from common.errors import DataError, SourceError
+from common.files import disk_errors
 from common.recipe import Recipe, Run
 
 Say = Callable[[str], None]
@@ -71,15 +72,17 @@ def load(recipe: Recipe, run: Run, say: Say = print) -> Cifar10:
 
 def _from_place(place: Path, say: Say) -> Cached:
     """From the disk; what is no cache itself is copied into the cache."""
+    advice = "check its permissions and --data-dir"
     for folder in (place, place / FOLDER):
-        data = read_cache(folder)
+        data = read_cache(folder, advice)
         if data is not None:
             say(f"CIFAR-10: checked, from the cache {folder}")
             return data
     say(f"CIFAR-10: reading {place}")
     # Read at every start, even if the cache is good: a place that was asked
     # for and is not good is an error.
-    arrays = read_place(place)
+    with disk_errors(place, advice, "read"):
+        arrays = read_place(place)
     return _kept(cache_root(), say, lambda: (arrays, str(place)))
 
 

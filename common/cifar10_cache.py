@@ -19,7 +19,13 @@ from filelock import FileLock, Timeout
 from common import cifar10_arrays
 from common.cifar10_arrays import Arrays
 from common.errors import DataError, DiskError
-from common.files import atomic_writer, disk_errors, sync_folder, write_atomic
+from common.files import (
+    atomic_writer,
+    disk_errors,
+    one_line,
+    sync_folder,
+    write_atomic,
+)
 
 FOLDER = "cifar10"
 MANIFEST = "manifest.json"
@@ -54,7 +60,7 @@ def cache_root() -> Path:
         raise DiskError(f"no home folder for the cache; {ADVICE}") from error
 
 
-def read_cache(folder: Path) -> Cached | None:
+def read_cache(folder: Path, advice: str = ADVICE) -> Cached | None:
     """The data that `folder` keeps, all sums checked; None if it has none.
 
     folder: where the manifest lies; `cache_root() / FOLDER` is this user's
@@ -62,10 +68,10 @@ def read_cache(folder: Path) -> Cached | None:
     must not write to, and nothing reaches the files.
     Raises DataError if the cache is damaged, DiskError if it is unreadable.
     """
-    if not (folder / MANIFEST).exists():
-        return None
     arrays = {}
-    with disk_errors(folder, ADVICE, "read"):
+    with disk_errors(folder, advice, "read"):
+        if not (folder / MANIFEST).exists():
+            return None
         try:
             manifest = json.loads((folder / MANIFEST).read_bytes())
             if manifest["format"] != FORMAT:
@@ -80,7 +86,7 @@ def read_cache(folder: Path) -> Cached | None:
             problem = f"{Path(error.filename).name} is missing"
         # Of NumPy and json, for files cut short or overwritten.
         except (ValueError, EOFError, KeyError, TypeError) as error:
-            problem = f"a file is damaged ({error})"
+            problem = f"a file is damaged ({one_line(error)})"
     if problem:
         raise DataError(f"the cache {folder} is damaged: {problem}")
     return Cached(arrays, source)

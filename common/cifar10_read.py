@@ -16,7 +16,7 @@ from common import cifar10_arrays
 from common.cifar10_arrays import Arrays
 from common.cifar10_forms import FORMS, Form, form_with
 from common.errors import DataError
-from common.files import disk_errors
+from common.files import disk_errors, one_line
 
 MAX_UNPACKED = 400_000_000  # bytes; the official archives have 187 million
 ADVICE = "fetch it again, or give another --data-dir"
@@ -158,7 +158,7 @@ class _Collected:
         # Decoders of foreign bytes fail in many ways: Pillow with OSError or
         # SyntaxError, a strange pickle with TypeError or AttributeError.
         except Exception as error:
-            self._fail(f"{name} is damaged ({error})", error)
+            self._fail(f"{name} is damaged ({one_line(error)})", error)
         self._missing.discard(name)
 
     def finish(self) -> Arrays:

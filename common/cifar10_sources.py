@@ -12,7 +12,7 @@ from common.cifar10_arrays import Arrays
 from common.cifar10_cache import ADVICE as CACHE_ADVICE
 from common.cifar10_read import read_archive
 from common.download import FetchError, TooSlow, download
-from common.errors import DataError, SourceError, UsageError
+from common.errors import DataError, DiskError, SourceError, UsageError
 from common.files import disk_errors
 
 Say = Callable[[str], None]
@@ -143,6 +143,11 @@ def _npm_pack(npm: str, folder: Path) -> None:
         raise FetchError(f"npm does not start ({error})") from error
     if done.returncode:
         told = _npm_reason(done.stderr) or f"exit code {done.returncode}"
+        if told.startswith("ENOSPC"):
+            raise DiskError(
+                f"npm cannot write to {folder}, or to its own cache: the "
+                f"disk is full; free some space, or {CACHE_ADVICE}"
+            )
         raise FetchError(f"npm says: {told}")
 
 

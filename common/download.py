@@ -20,7 +20,7 @@ from rich.progress import (
 )
 
 from common.errors import UserError
-from common.files import disk_errors
+from common.files import disk_errors, one_line
 
 SLOW_RATE = 200_000  # bytes per second; slower than this ...
 SLOW_SECONDS = 20  # ... for this long is a stall
@@ -183,7 +183,9 @@ def _reasons() -> Iterator[None]:
             cause = inner
         if isinstance(cause, urllib3.exceptions.NameResolutionError):
             raise FetchError("no network, or no such host") from error
-        raise FetchError(f"the connection failed ({cause})"[:300]) from error
+        raise FetchError(
+            f"the connection failed ({one_line(cause)})"
+        ) from error
 
 
 @contextmanager

@@ -85,6 +85,11 @@ def write_atomic(
         file.write(data)
 
 
+def one_line(error: object, length: int = 250) -> str:
+    """What a library says is wrong, cut to fit into a line of ours."""
+    return " ".join(str(error).split())[:length]
+
+
 def sync_folder(folder: str | os.PathLike) -> None:
     """Flush a folder, so that a rename in it outlives a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

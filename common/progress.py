@@ -27,6 +27,7 @@ class ImagesPerSecond(ProgressColumn):
     """The speed of the running epoch."""
 
     def render(self, task) -> Text:
+        """The images of the last seconds, per second."""
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:,.0f} images/s")
 

@@ -2,15 +2,19 @@
 
 Each class is a smooth pattern of colours. An image shows the pattern of its
 class, shifted and perhaps mirrored, with a weaker one of another class over
-it, in a contrast of its own, under noise.
+it, in a light and contrast of its own, under noise. A linear model gets three
+of four right; DavidNet of width 8, with 10,000 images, 98 % in two epochs.
 """
 
 import numpy as np
 
 CLASSES = 10
 SIDE = 32
-MAX_SHIFT = 4  # pixels, in each direction; what the augmentation adds, too
+MAX_SHIFT = 8  # pixels, in each direction; twice that of the augmentation
 WAVES = 3  # highest frequency of a pattern, in periods per image
+TINT = 0.5  # spread of the classes' mean colours, in units of the pattern's
+OTHER = 0.4  # highest weight of the other class's pattern
+NOISE = 24  # largest change of a pixel, of 255
 BLOCK = 1_000  # images made at a time
 
 
@@ -35,21 +39,23 @@ def make(seed: int, n_train: int, n_test: int) -> dict[str, np.ndarray]:
 def _patterns(rng: np.random.Generator) -> np.ndarray:
     """A random sum of waves for each class and colour.
 
-    Returns (10, 32, 32, 3) float32 with mean 0 and standard deviation 1 per
-    image and colour; the pattern goes on across the edges.
+    Returns (10, 32, 32, 3) float32 with standard deviation 1 per pattern
+    and colour, about a tint; what leaves on one side comes in on the other.
     """
     waves = np.zeros((CLASSES, 3, SIDE, SIDE), complex)
     low = np.r_[0 : WAVES + 1, -WAVES:0]
     shape = (CLASSES, 3, len(low), len(low), 2)
     waves[:, :, low[:, None], low] = rng.normal(size=shape) @ [1, 1j]
-    waves[:, :, 0, 0] = 0  # no class is told by its mean colour
+    waves[:, :, 0, 0] = 0
     images = np.fft.ifft2(waves).real
     images /= images.std(axis=(2, 3), keepdims=True)
-    return images.transpose(0, 2, 3, 1).astype(np.float32)
+    images += TINT * rng.normal(size=(CLASSES, 3, 1, 1))
+    # Rounded, so that other versions of NumPy cannot differ in a last bit.
+    return (images.transpose(0, 2, 3, 1) * 64).round().astype(np.float32) / 64
 
 
 def _views(patterns: np.ndarray) -> np.ndarray:
-    """Every shift and mirror image: (10, 162, 32, 32, 3) float32."""
+    """Every shift and mirror image: (10, 578, 32, 32, 3) float32."""
     shifts = range(-MAX_SHIFT, MAX_SHIFT + 1)
     views = [
         np.roll(mirrored, (down, right), axis=(1, 2))
@@ -84,9 +90,11 @@ def _block(
     views = rng.integers(bank.shape[1], size=(2, BLOCK))
     one_each = (BLOCK, 1, 1, 1)
     contrast = rng.uniform(20, 40, one_each).astype(np.float32)
-    weight = rng.uniform(0, 0.6, one_each).astype(np.float32)
+    weight = rng.uniform(0, OTHER, one_each).astype(np.float32)
     light = rng.uniform(-30, 30, (BLOCK, 1, 1, 3)).astype(np.float32)
-    noise = rng.integers(-40, 41, (BLOCK, SIDE, SIDE, 3), dtype=np.int8)
+    noise = rng.integers(
+        -NOISE, NOISE + 1, (BLOCK, SIDE, SIDE, 3), dtype=np.int8
+    )
     images = bank[labels, views[0]] + weight * bank[others, views[1]]
     images = 128 + light + contrast * images + noise
     return images.clip(0, 255).astype(np.uint8), labels.astype(np.uint8)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from common.draws import IMAGE_SIDE, Draws, epoch_draws
+from common.draws import IMAGE_SIDE, Draws, dropout_seed, epoch_draws
 from common.recipe import PRESETS, Recipe
 
 FULL = PRESETS["dawnbench"]
@@ -197,3 +197,32 @@ def test_a_part_of_the_draws_is_every_field_from_start_to_stop(draws):
 def test_draws_cannot_be_changed(draws):
     with pytest.raises(dataclasses.FrozenInstanceError):
         draws.flip = draws.flip[:1]
+
+
+# --- The seed of the dropout masks -----------------------------------------
+
+
+def test_each_step_and_run_has_a_dropout_seed_of_its_own():
+    """2,352 steps of two runs; 32 bits collide by chance once in 400."""
+    seeds = [dropout_seed(run, step) for run in (0, 1) for step in range(2352)]
+    assert len(set(seeds)) == len(seeds)
+    assert dropout_seed(1, 2) != dropout_seed(2, 1)
+
+
+def test_a_dropout_seed_is_a_plain_integer_that_uses_all_32_bits():
+    seeds = [dropout_seed(0, step) for step in range(2352)]
+    assert all(type(seed) is int for seed in seeds)
+    assert min(seeds) >= 0
+    assert max(seeds) < 2**32
+    # All of 2,352 below 99 %, or above 1 %: 1e-10 by chance.
+    assert max(seeds) > 0.99 * 2**32
+    assert min(seeds) < 0.01 * 2**32
+
+
+def test_the_dropout_seed_of_a_step_stays_what_it_was():
+    """A run that is resumed, later and elsewhere, draws the same masks.
+
+    NumPy promises that SeedSequence gives the same numbers for ever.
+    """
+    expected = np.random.SeedSequence([7, 3]).generate_state(1)
+    assert dropout_seed(7, 3) == expected[0]

@@ -178,6 +178,9 @@ ALLOWED = [
     {"pad_each_side": 0},
     {"pad_each_side": 31},
     {"bn_keep": 0.0},
+    {"bn_eps": 1e-300},
+    {"peak_lr": 1e-300},
+    {"pixel_std": (0.25, 0.25, 0.25)},
 ]
 
 

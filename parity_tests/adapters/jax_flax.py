@@ -1,0 +1,137 @@
+"""JAX's part of a trace: arrays in and out, gradients, types."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax import Array
+
+from common.recipe import Recipe
+from frameworks.jax_flax import checkpoint, model, step
+from frameworks.jax_flax.step import TrainState
+
+LIBRARIES = ("jax", "flax", "optax", "numpy")
+MODE = "compiled"  # the default of --mode
+
+
+def tensor(array: np.ndarray, device) -> Array:
+    """An array as it is."""
+    return jax.device_put(array, device)
+
+
+def images(array: np.ndarray, device) -> Array:
+    """(N, H, W, C), as train_batches yields it."""
+    return tensor(array, device)
+
+
+def labels(array: np.ndarray, device) -> Array:
+    """Of the type that to_device gives them."""
+    return tensor(array.astype(np.int32), device)
+
+
+def rate(lr: float, device) -> Array:
+    """Of the type that run_epoch gives it."""
+    return jnp.asarray(lr, float)
+
+
+def array(value: Array) -> np.ndarray:
+    """An array as it is; bfloat16, which NumPy lacks, as float32."""
+    value = jnp.asarray(value)
+    half = value.dtype == jnp.bfloat16
+    return np.asarray(value.astype(jnp.float32) if half else value)
+
+
+def pictures(value: Array) -> np.ndarray:
+    """(N, H, W, C) already."""
+    return array(value)
+
+
+def dtype(value: Array) -> str:
+    """Its name as NumPy spells it."""
+    return value.dtype.name
+
+
+def synchronize(state: TrainState) -> None:
+    """Wait for the device."""
+    jax.block_until_ready(state.params)
+
+
+@cache
+def _template(recipe: Recipe, seed: int, device) -> TrainState:
+    return step.create_state(recipe, seed, device)
+
+
+def fresh(recipe: Recipe, seed: int, device) -> TrainState:
+    """A state at start.
+
+    A copy of one that is kept: the optimizer is part of the key under which
+    XLA's programs are found again, and each new one is another.
+    """
+    jax.config.update("jax_enable_x64", recipe.precision == "float64")
+    return jax.tree.map(jnp.copy, _template(recipe, seed, device))
+
+
+@jax.jit(static_argnames=("graph", "train"))
+def _activations(graph, params, stats, pixels, train):
+    net = nnx.merge(graph, params, stats, copy=True)
+    return model.activations(net, pixels, jax.random.key(0) if train else None)
+
+
+def activations(state: TrainState, pixels: Array, train: bool) -> dict:
+    """The probes, in training or evaluation mode."""
+    return _activations(state.graph, state.params, state.stats, pixels, train)
+
+
+def step_dtypes(
+    state: TrainState, train_step: Callable, pixels: Array, right: Array
+) -> dict[str, str]:
+    """Types of each ConvBN's output, the logits, and a real step's loss."""
+    named = activations(state, pixels, True)
+    state, metrics = train_step(state, pixels, right, rate(0.0, None))
+    return {
+        name: dtype(value)
+        for name, value in named.items()
+        if not name.endswith("pool")
+    } | {"loss": dtype(metrics["loss"])}
+
+
+@jax.jit
+def _image_grad(state, pixels, right, lr):
+    def loss_of(pixels):
+        return step.train_step(state, pixels, right, lr)[1]["loss"]
+
+    return jax.grad(loss_of)(pixels)
+
+
+def image_grad(state: TrainState, pixels: Array, right: Array) -> Array:
+    """The derivative by the images, of the loss inside train_step."""
+    return _image_grad(state, pixels, right, rate(0.0, None))
+
+
+def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
+    """One update of the real optimizer by these gradients."""
+    updates, opt_state = state.optimizer.update(
+        checkpoint.from_arrays(state.params, grads),
+        optax.tree.set(state.opt_state, learning_rate=rate(lr, None)),
+        state.params,
+    )
+    return replace(
+        state,
+        params=optax.apply_updates(state.params, updates),
+        opt_state=opt_state,
+        step=state.step + 1,
+    )
+
+
+def counts(state: TrainState) -> tuple[int, int]:
+    """Numbers that are trained, and running statistics, as nnx sorts them."""
+
+    def numbers(tree):
+        return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+    return numbers(state.params), numbers(state.stats)

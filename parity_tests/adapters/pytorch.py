@@ -1,0 +1,126 @@
+"""PyTorch's part of a trace: tensors in and out, gradients, hooks."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from common.recipe import Recipe
+from frameworks.pytorch import checkpoint, model, step
+from frameworks.pytorch.step import TrainState
+
+LIBRARIES = ("torch", "numpy")
+MODE = "eager"  # the default of --mode
+
+
+def tensor(array: np.ndarray, device) -> Tensor:
+    """An array as it is."""
+    return torch.from_numpy(np.array(array)).to(device)
+
+
+def images(array: np.ndarray, device) -> Tensor:
+    """(N, H, W, C) -> (N, C, H, W), a view, as train_batches yields it."""
+    return tensor(array, device).permute(0, 3, 1, 2)
+
+
+def labels(array: np.ndarray, device) -> Tensor:
+    """Of the type that to_device gives them."""
+    return tensor(array.astype(np.int64), device)
+
+
+def rate(lr: float, device) -> float:
+    """Of the type that run_epoch gives it."""
+    return lr
+
+
+def array(value: Tensor) -> np.ndarray:
+    """A tensor as it is; bfloat16, which NumPy lacks, as float32."""
+    value = torch.as_tensor(value).detach().cpu()
+    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+
+
+def pictures(value: Tensor) -> np.ndarray:
+    """(N, C, H, W) -> (N, H, W, C); other shapes stay."""
+    return array(value.permute(0, 2, 3, 1) if value.dim() == 4 else value)
+
+
+def dtype(value: Tensor) -> str:
+    """Its name as NumPy spells it."""
+    return str(value.dtype).removeprefix("torch.")
+
+
+def synchronize(state: TrainState) -> None:
+    """Wait for the device."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def fresh(recipe: Recipe, seed: int, device) -> TrainState:
+    """A state at start."""
+    return step.create_state(recipe, seed, device)
+
+
+def activations(state: TrainState, pixels: Tensor, train: bool) -> dict:
+    """The probes, in training or evaluation mode."""
+    state.model.train(train)
+    return model.activations(state.model, pixels)
+
+
+def step_dtypes(
+    state: TrainState, train_step: Callable, pixels: Tensor, right: Tensor
+) -> dict[str, str]:
+    """Types inside a real step: of each ConvBN, the logits and the loss.
+
+    The probes run outside `features`, where autocast is switched on, so
+    the modules are listened to.
+    """
+    found, handles = {}, []
+
+    def listen(name, module):
+        def hook(module, inputs, output):
+            found[name] = dtype(output)
+
+        handles.append(module.register_forward_hook(hook))
+
+    for name, module in state.model.named_modules():
+        if isinstance(module, model.ConvBN):
+            listen(name, module)
+    listen("logits", state.model.linear)
+    state, metrics = train_step(state, pixels, right, 0.0)
+    for handle in handles:
+        handle.remove()
+    return found | {"loss": dtype(metrics["loss"])}
+
+
+def image_grad(state: TrainState, pixels: Tensor, right: Tensor) -> Tensor:
+    """The derivative by the images, of the loss inside train_step."""
+    pixels = pixels.clone().requires_grad_(True)
+    step.train_step(state, pixels, right, 0.0)
+    return pixels.grad
+
+
+def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
+    """One update of the real optimizer by these gradients."""
+    tensors = checkpoint.named_tensors(state.model, recipe)
+    for name, grad in grads.items():
+        weight = tensors[name]
+        weight.grad = torch.empty_like(weight)
+        weight.grad.copy_(checkpoint.from_canonical(grad))
+    for group in state.optimizer.param_groups:
+        group["lr"] = lr
+    state.optimizer.step()
+    state.step += 1
+    return state
+
+
+def counts(state: TrainState) -> tuple[int, int]:
+    """Numbers that are trained, and running statistics, as PyTorch counts.
+
+    PyTorch's `num_batches_tracked` of each batch norm is its own affair.
+    """
+    buffers = dict(state.model.named_buffers())
+    return (
+        sum(p.numel() for p in state.model.parameters() if p.requires_grad),
+        sum(b.numel() for n, b in buffers.items() if "running" in n),
+    )

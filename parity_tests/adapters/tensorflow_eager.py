@@ -1,0 +1,115 @@
+"""TensorFlow's part of a trace: tensors in and out, gradients, types."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from common.recipe import Recipe
+from frameworks.tensorflow_eager import checkpoint, model, step
+from frameworks.tensorflow_eager.step import TrainState
+
+LIBRARIES = ("tensorflow", "keras", "numpy")
+MODE = "eager"  # the default of --mode
+
+
+def tensor(array: np.ndarray, device) -> tf.Tensor:
+    """An array as it is."""
+    with tf.device(device):
+        return tf.constant(array)
+
+
+def images(array: np.ndarray, device) -> tf.Tensor:
+    """(N, H, W, C), as train_batches yields it."""
+    return tensor(array, device)
+
+
+def labels(array: np.ndarray, device) -> tf.Tensor:
+    """Of the type that to_device gives them."""
+    return tensor(array.astype(np.int32), device)
+
+
+def rate(lr: float, device) -> tf.Tensor:
+    """Of the type that run_epoch gives it."""
+    return tf.constant(lr, tf.keras.config.floatx())
+
+
+def array(value) -> np.ndarray:
+    """A tensor as it is; bfloat16, which NumPy lacks, as float32."""
+    value = tf.convert_to_tensor(value)
+    if value.dtype == tf.bfloat16:
+        value = tf.cast(value, tf.float32)
+    return value.numpy()
+
+
+def pictures(value: tf.Tensor) -> np.ndarray:
+    """(N, H, W, C) already."""
+    return array(value)
+
+
+def dtype(value: tf.Tensor) -> str:
+    """Its name as NumPy spells it."""
+    return value.dtype.name
+
+
+def synchronize(state: TrainState) -> None:
+    """Wait for the device."""
+    tf.test.experimental.sync_devices()
+
+
+def fresh(recipe: Recipe, seed: int, device) -> TrainState:
+    """A state at start."""
+    return step.create_state(recipe, seed, device)
+
+
+def activations(state: TrainState, pixels: tf.Tensor, train: bool) -> dict:
+    """The probes, in training or evaluation mode."""
+    return model.activations(state.model, pixels, training=train)
+
+
+def step_dtypes(
+    state: TrainState,
+    train_step: Callable,
+    pixels: tf.Tensor,
+    right: tf.Tensor,
+) -> dict[str, str]:
+    """Types of each ConvBN's output, the logits, and a real step's loss."""
+    named = activations(state, pixels, True)
+    state, metrics = train_step(state, pixels, right, rate(0.0, None))
+    return {
+        name: dtype(value)
+        for name, value in named.items()
+        if not name.endswith("pool")
+    } | {"loss": dtype(metrics["loss"])}
+
+
+def image_grad(state: TrainState, pixels: tf.Tensor, right: tf.Tensor):
+    """The derivative by the images, of the loss inside train_step."""
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        _, metrics = step.train_step(state, pixels, right, rate(0.0, None))
+    return tape.gradient(metrics["loss"], pixels)
+
+
+def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
+    """One update of the real optimizer by these gradients."""
+    tensors = checkpoint.named_tensors(state, recipe)
+    by_id = {id(tensors[name]): grad for name, grad in grads.items()}
+    weights = state.model.trainable_variables
+    state.optimizer.learning_rate.assign(lr)
+    state.optimizer.apply(
+        [tf.constant(by_id[id(w)], w.dtype) for w in weights], weights
+    )
+    return state
+
+
+def counts(state: TrainState) -> tuple[int, int]:
+    """Numbers that are trained, and running statistics, as Keras counts.
+
+    The state of the dropout masks' generator is Keras's own affair.
+    """
+    others = state.model.non_trainable_variables
+    return (
+        sum(int(tf.size(w)) for w in state.model.trainable_variables),
+        sum(int(tf.size(w)) for w in others if w.dtype != "uint32"),
+    )

@@ -1,0 +1,108 @@
+"""One framework's numbers on all rungs of the ladder, in one file.
+
+    python -m parity_tests.trace --framework pytorch --out X.npz
+
+Run in the framework's own environment. Needs no data set and no network.
+"""
+
+import platform
+import sys
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from common.errors import UserError
+from common.record import _git_commit
+from parity_tests import tracefile
+from parity_tests.cases import recipe_hash, source_hash
+from parity_tests.driver import Driver
+
+RUNGS = (
+    "rung0_structure",
+    "rung1_schedule",
+    "rung2_data",
+    "rung3_init",
+    "rung4_forward",
+    "rung4_dropout",
+    "rung4_bfloat16",
+    "rung5_gradients",
+    "rung6_optimizer",
+    "rung7_trajectory",
+    "rung7_wide",
+    "rung8_race",
+)
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Write one framework's trace."""
+
+    # which one; its environment must be the one that runs this
+    framework: Literal["tensorflow_eager", "pytorch", "jax_flax"]
+    # the .npz to write
+    out: Path
+    device: Literal["cpu", "gpu"] = "cpu"
+    # the same for all traces of one comparison
+    run_id: str = "by-hand"
+    # second pass: go on from the checkpoints that the first left here
+    handover: Path | None = None
+    # where the first pass leaves its checkpoint; none: beside `out`
+    checkpoints: Path | None = None
+    # only rungs whose names contain this, while developing
+    only: str = ""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Make the trace; the exit code."""
+    flags = tyro.cli(Flags, args=argv, config=(tyro.conf.FlagCreatePairsOff,))
+    start = time.perf_counter()
+    try:
+        driver = Driver(flags.framework, flags.device)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    driver.folder = flags.checkpoints or flags.out.parent
+    if flags.handover:
+        driver.folder = flags.handover
+    names = ("rung7_handover",) if flags.handover else RUNGS
+    for name in names:
+        if flags.only not in name:
+            continue
+        begun = time.perf_counter()
+        import_module(f"parity_tests.{name}").trace(driver)
+        took = time.perf_counter() - begun
+        print(f"{flags.framework}: {name} {took:.1f} s", flush=True)
+    facts = {
+        "part": "handover" if flags.handover else "main",
+        "run_id": flags.run_id,
+        "framework": flags.framework,
+        "versions": versions(driver),
+        "device": driver.data.device_name(driver.device),
+        "machine": f"{platform.platform()}, {platform.machine()}",
+        "recipe_hash": recipe_hash(),
+        "source_hash": source_hash(),
+        "git_commit": _git_commit(),
+        "seconds": round(time.perf_counter() - start, 1),
+    }
+    tracefile.write(flags.out, facts, driver.arrays)
+    return 0
+
+
+def versions(driver: Driver) -> dict[str, str]:
+    """Of Python and of the framework's libraries."""
+    found = {"python": platform.python_version()}
+    for name in driver.adapter.LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # TensorFlow without a GPU
+            found[name] = version(f"{name}-cpu")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

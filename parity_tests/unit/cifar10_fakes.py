@@ -1,0 +1,243 @@
+"""A CIFAR-10 of 70 images in all its forms, and a server that misbehaves."""
+
+import base64
+import contextlib
+import dataclasses
+import gzip
+import hashlib
+import io
+import json
+import pickle
+import resource
+import ssl
+import tarfile
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import trustme
+from PIL import Image
+
+from common import cifar10_arrays, cifar10_sources
+from common.cifar10_arrays import Arrays, Expected, array_sums
+
+TRAIN, TEST = 50, 20
+
+
+@contextlib.contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """The kernel refuses to let any file grow over `size`: EFBIG."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+# ------------------------------------------------------------ the fake set
+
+
+def fake_arrays() -> Arrays:
+    rng = np.random.default_rng(0)
+    shapes = Expected(TRAIN, TEST, {}).shapes()
+    return {
+        name: rng.integers(
+            10 if name[0] == "y" else 256, size=shape, dtype=np.uint8
+        )
+        for name, shape in shapes.items()
+    }
+
+
+def parts(arrays: Arrays) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    n = TRAIN // 5
+    for i in range(5):
+        rows = slice(i * n, (i + 1) * n)
+        x, y = arrays["x_train"][rows], arrays["y_train"][rows]
+        yield f"data_batch_{i + 1}", x, y
+    yield "test_batch", arrays["x_test"], arrays["y_test"]
+
+
+def planes(images: np.ndarray) -> np.ndarray:
+    return images.transpose(0, 3, 1, 2).reshape(len(images), 3072)
+
+
+def binary_files(arrays: Arrays) -> dict[str, bytes]:
+    return {
+        f"{name}.bin": np.c_[y[:, None], planes(x)].tobytes()
+        for name, x, y in parts(arrays)
+    }
+
+
+def python_files(arrays: Arrays) -> dict[str, bytes]:
+    return {
+        name: pickle.dumps(
+            {"data": planes(x), "labels": y.tolist(), "filenames": ["a.png"]},
+            protocol=2,
+        )
+        for name, x, y in parts(arrays)
+    }
+
+
+def python2_pickle(data: np.ndarray, labels: list[int]) -> bytes:
+    """The same with the opcodes of Python 2's cPickle, as in the original."""
+
+    def text(value: bytes) -> bytes:
+        return b"T" + len(value).to_bytes(4, "little") + value
+
+    shape = b"".join(b"M" + n.to_bytes(2, "little") for n in data.shape)
+    dtype = b"cnumpy\ndtype\n" + text(b"u1") + b"K\x00K\x01\x87R"
+    dtype += b"(K\x03" + text(b"|") + b"NNNJ" + b"\xff" * 4 + b"J"
+    dtype += b"\xff" * 4 + b"K\x00tb"
+    return (
+        b"\x80\x02}("
+        + text(b"labels")
+        + b"]("
+        + b"".join(b"K" + bytes([label]) for label in labels)
+        + b"e"
+        + text(b"data")
+        + b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n"
+        + b"K\x00\x85"
+        + text(b"b")
+        + b"\x87R(K\x01"
+        + shape
+        + b"\x86"
+        + dtype
+        + b"\x89"
+        + text(data.tobytes())
+        + b"tbu."
+    )
+
+
+def npm_files(arrays: Arrays) -> dict[str, bytes]:
+    files = {}
+    for name, x, _ in parts(arrays):
+        buffer = io.BytesIO()
+        Image.fromarray(x.reshape(len(x), 1024, 3)).save(buffer, "PNG")
+        files[f"{name}.png"] = buffer.getvalue()
+    for part in ("train", "test"):
+        labels = json.dumps(arrays[f"y_{part}"].tolist())
+        files[f"{part}_lables.json"] = labels.encode()
+    return files
+
+
+def tar_gz(files: dict[str, bytes], folder: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in {"readme.html": b"<html>", **files}.items():
+            member = tarfile.TarInfo(f"{folder}/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    # mtime: the same bytes whenever it is made.
+    return gzip.compress(buffer.getvalue(), mtime=0)
+
+
+def binary_archive(arrays: Arrays) -> bytes:
+    return tar_gz(binary_files(arrays), "cifar-10-batches-bin")
+
+
+def python_archive(arrays: Arrays) -> bytes:
+    return tar_gz(python_files(arrays), "cifar-10-batches-py")
+
+
+def npm_archive(arrays: Arrays) -> bytes:
+    return tar_gz(npm_files(arrays), "package")
+
+
+def accept(arrays: Arrays, setattr_=setattr) -> None:
+    """Have the code under test take `arrays` for CIFAR-10."""
+    expected = Expected(TRAIN, TEST, array_sums(arrays))
+    setattr_(cifar10_arrays, "EXPECTED", expected)
+    toronto, npm = binary_archive(arrays), npm_archive(arrays)
+    setattr_(cifar10_sources, "TORONTO_BYTES", len(toronto))
+    md5 = hashlib.md5(toronto, usedforsecurity=False).hexdigest()
+    setattr_(cifar10_sources, "TORONTO_MD5", md5)
+    setattr_(cifar10_sources, "NPM_BYTES", len(npm))
+    digest = base64.b64encode(hashlib.sha512(npm).digest()).decode()
+    setattr_(cifar10_sources, "NPM_INTEGRITY", f"sha512-{digest}")
+
+
+# -------------------------------------------------------------- the server
+
+
+@dataclasses.dataclass
+class Server:
+    """An https server on this machine, and how it is to behave."""
+
+    url: str = ""
+    content: bytes = b""
+    requests: list[tuple[str, str | None]] = dataclasses.field(
+        default_factory=list  # path and Range of each
+    )
+    redirects: dict[str, str] = dataclasses.field(default_factory=dict)
+    status: int | None = None  # answers only this
+    ranges: bool = True  # understands Range
+    content_range: str | None = None  # states this one
+    declares: bool = True  # states the length
+    cut_at: int | None = None  # ends the connection after so many bytes
+    pause: float = 0  # seconds between pieces
+    piece: int = 1 << 20  # bytes
+
+
+def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            asked = self.headers.get("Range")
+            server.requests.append((self.path, asked))
+            if self.path in server.redirects:
+                self.send_response(302)
+                self.send_header("Location", server.redirects[self.path])
+                self.end_headers()
+                return
+            if server.status:
+                self.send_error(server.status)
+                return
+            start, size = 0, len(server.content)
+            if asked and server.ranges:
+                start = int(asked.removeprefix("bytes=").removesuffix("-"))
+                self.send_response(206)
+                stated = f"bytes {start}-{size - 1}/{size}"
+                stated = server.content_range or stated
+                self.send_header("Content-Range", stated)
+            else:
+                self.send_response(200)
+            if server.declares:
+                self.send_header("Content-Length", str(size - start))
+            self.end_headers()
+            end = size if server.cut_at is None else server.cut_at
+            body = server.content[start:end]
+            with contextlib.suppress(OSError):  # the client may have left
+                for i in range(0, len(body), server.piece):
+                    self.wfile.write(body[i : i + server.piece])
+                    time.sleep(server.pause)
+
+    return Handler
+
+
+@contextlib.contextmanager
+def https_server(folder: Path) -> Iterator[tuple[Server, Path]]:
+    """The running server, and the certificate to trust."""
+    authority = trustme.CA()
+    bundle = folder / "authority.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server = Server()
+    http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(server))
+    http.daemon_threads = True
+    http.socket = context.wrap_socket(http.socket, server_side=True)
+    server.url = f"https://127.0.0.1:{http.server_port}/c.tar.gz"
+    thread = threading.Thread(target=http.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield server, bundle
+    finally:
+        http.shutdown()
+        http.server_close()
+        thread.join()

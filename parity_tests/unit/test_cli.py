@@ -1,0 +1,145 @@
+"""The command line: flags from the dataclasses, one line per error."""
+
+import os
+import signal
+from dataclasses import fields
+
+import pytest
+
+from common.cli import parse, run_command
+from common.errors import DataError, UsageError
+from common.recipe import PRESETS, Recipe, Run
+
+
+def parsed(*argv, sees_gpu=False):
+    return parse(argv, "prog", Run(), lambda: sees_gpu)
+
+
+def ended(train, *argv):
+    return run_command(argv, "prog", train, lambda: False, "eager")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_gives_its_recipe(preset):
+    recipe, run = parsed("--preset", preset)
+    assert recipe == PRESETS[preset]
+    assert run == Run(preset=preset)
+
+
+@pytest.mark.parametrize(
+    ("argv", "sees_gpu", "preset"),
+    [
+        ([], False, "small"),
+        ([], True, "dawnbench"),
+        (["--preset", "auto"], True, "dawnbench"),
+        (["--device", "cpu"], True, "small"),
+        (["--device=cpu"], True, "small"),
+    ],
+)
+def test_auto_goes_by_the_gpu_and_says_how_to_get_the_other(
+    argv, sees_gpu, preset, capsys
+):
+    recipe, run = parsed(*argv, sees_gpu=sees_gpu)
+    assert recipe == PRESETS[preset]
+    assert run.preset == preset
+    line = capsys.readouterr().out
+    other = {"small": "dawnbench", "dawnbench": "small"}[preset]
+    assert line.count("\n") == 1
+    assert f"preset: {preset}" in line
+    assert f"--preset {other}" in line
+
+
+def test_a_named_preset_needs_no_explanation(capsys):
+    parsed("--preset", "small")
+    assert capsys.readouterr().out == ""
+
+
+def test_every_field_is_a_flag_with_help(capsys):
+    with pytest.raises(SystemExit) as stop:
+        parsed("--help")
+    assert stop.value.code == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for field in (*fields(Recipe), *fields(Run)):
+        flag = "--" + field.name.replace("_", "-")
+        assert f"{flag} " in text
+        # A flag without help shows its default at once.
+        after = text.split(f"{flag} ")[1]
+        value = after.partition(" ")[2] if field.type is not bool else after
+        assert not value.startswith("(default"), flag
+
+
+def test_a_flag_changes_its_field_only():
+    recipe, _ = parsed("--preset", "small", "--epochs", "2")
+    assert recipe.epochs == 2
+    assert recipe.width == PRESETS["small"].width
+
+
+@pytest.mark.parametrize(
+    ("argv", "word"),
+    [
+        (["--preset", "huge"], "--preset huge"),
+        (["--preset"], "--preset"),
+        (["--epochs", "0"], "--epochs 0"),
+        (["--epochs", "-3"], "--epochs -3"),
+        (["--epochs", "two"], "--epochs"),
+        (["--width", "0"], "--width 0"),
+        (["--peak-lr", "nan"], "--peak-lr nan"),
+        (["--batch-size", "50001"], "--batch-size 50001"),
+        (["--preset", "smoke", "--batch-size", "2049"], "--batch-size 2049"),
+        (["--seed", "-1"], "--seed -1"),
+        (["--device", "tpu"], "--device"),
+        (["--precision", "float16"], "--precision"),
+        (["--mode", "fast"], "--mode"),
+        (["--epocs", "3"], "--epocs"),
+        (["stray"], "stray"),
+    ],
+)
+def test_bad_flags_end_in_one_line_that_names_the_flag(argv, word, capsys):
+    def train(recipe, run):
+        raise AssertionError("must not be reached")
+
+    assert ended(train, *argv) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert printed.err.startswith("error: ")
+    assert word in printed.err
+    assert "Traceback" not in printed.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (UsageError("no"), 2, "error: no\n"),
+        (DataError("bad"), 65, "error: bad\n"),
+        (OSError(28, "No space left"), 74, "error: [Errno 28] No space"),
+        (KeyboardInterrupt(), 130, ""),
+        (ZeroDivisionError("x"), 1, "error: unforeseen ZeroDivisionError: x"),
+    ],
+)
+def test_what_ends_a_training_is_its_exit_code(error, code, line, capsys):
+    def train(recipe, run):
+        raise error
+
+    assert ended(train, "--preset", "smoke") == code
+    assert capsys.readouterr().err.startswith(line)
+
+
+def test_debug_shows_the_traceback():
+    def train(recipe, run):
+        raise DataError("bad")
+
+    with pytest.raises(DataError):
+        ended(train, "--preset", "smoke", "--debug")
+
+
+def test_sigterm_is_143():
+    def train(recipe, run):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert ended(train, "--preset", "smoke") == 143
+
+
+def test_a_training_that_ends_well_is_0():
+    seen = []
+    assert ended(lambda *both: seen.append(both), "--preset", "smoke") == 0
+    assert seen == [(PRESETS["smoke"], Run(preset="smoke"))]

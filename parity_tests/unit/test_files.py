@@ -1,0 +1,104 @@
+"""A file is written wholly or not at all, and errors say what to do."""
+
+import errno
+import os
+
+import pytest
+
+from common import files
+from common.errors import DiskError
+from common.files import atomic_writer, disk_errors, write_atomic
+from parity_tests.unit.cifar10_fakes import file_size_limit
+
+
+def test_writes_and_leaves_no_temporary_file(tmp_path):
+    write_atomic(tmp_path / "a", b"one")
+    write_atomic(tmp_path / "a", b"two")
+    assert (tmp_path / "a").read_bytes() == b"two"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_the_file_has_ordinary_permissions(tmp_path):
+    write_atomic(tmp_path / "a", b"")
+    (tmp_path / "b").touch()
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
+def test_the_old_file_stays_until_the_new_one_is_complete(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    with atomic_writer(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_block_that_raises_changes_nothing(tmp_path, error):
+    (tmp_path / "a").write_bytes(b"old")
+    with pytest.raises(error), atomic_writer(tmp_path / "a") as file:
+        file.write(b"half")
+        raise error
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_file_that_the_kernel_refuses_to_grow_changes_nothing(tmp_path):
+    (tmp_path / "a").write_bytes(b"old")
+    with file_size_limit(10_000), pytest.raises(DiskError, match="ulimit"):
+        write_atomic(tmp_path / "a", bytes(100_000))
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_disk_that_fills_up_at_the_flush_changes_nothing(
+    tmp_path, monkeypatch
+):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(DiskError, match="disk is full; free some space"):
+        write_atomic(tmp_path / "a", b"new")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_full_device_is_named():
+    full = pytest.raises(DiskError, match=r"^cannot write x: the disk is full")
+    with full, disk_errors("x"), open("/dev/full", "wb") as file:
+        file.write(b"a")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EROFS, "file system is read-only; choose another place"),
+        (errno.EACCES, "permission denied; choose another place"),
+        (errno.EDQUOT, "quota is used up; free some space"),
+        (errno.EIO, "Input/output error"),
+    ],
+)
+def test_each_cause_is_one_line_with_advice(number, words):
+    with pytest.raises(DiskError, match=words) as caught, disk_errors("x"):
+        raise OSError(number, os.strerror(number))
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 74
+
+
+def test_the_callers_advice_goes_before_the_general_one():
+    caught = pytest.raises(DiskError, match=r"; set THIS$")
+    with caught, disk_errors("x", "set THIS"):
+        raise OSError(errno.ENOSPC, "full")
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(DiskError, match="folder does not exist"):
+        write_atomic(tmp_path / "none" / "a", b"")
+
+
+def test_a_file_in_place_of_a_folder_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DiskError, match="is a file, not a folder"):
+        write_atomic(tmp_path / "file" / "a", b"")

@@ -1,0 +1,217 @@
+"""The run folder: what is written, who owns it, how a run is taken up."""
+
+import json
+from dataclasses import replace
+
+import filelock
+import pytest
+
+from common.errors import (
+    CheckpointError,
+    DiskError,
+    LossNotFinite,
+    UsageError,
+)
+from common.recipe import PRESETS, Run
+from common.record import Record, read_about, read_metrics
+from common.schedule import step_lr
+
+RECIPE = replace(PRESETS["smoke"], epochs=3)
+GOOD = {"loss": 2048.0, "correct": 512.0}
+NAN = {"loss": float("nan"), "correct": 0.0}
+
+
+def record(run, recipe=RECIPE):
+    facts = {"device": "cpu", "threads": 2, "libraries": ("numpy",)}
+    return Record("pytorch", recipe, run, facts)
+
+
+def an_epoch(run_record, epoch):
+    with run_record.training():
+        pass
+    run_record.end_epoch(epoch, GOOD, {"loss": 1024.0, "correct": 256.0})
+    run_record.checkpoint.write_bytes(b"state")
+
+
+def test_a_whole_run_is_recorded(tmp_path, capsys):
+    out = tmp_path / "run"
+    with record(Run(preset="smoke", seed=7, out=str(out))) as log:
+        assert read_about(out)["status"] == "running"
+        log.data_loaded("a source", {"x_train": "00"})
+        with log.compiling():
+            pass
+        for epoch in log.epochs(0):
+            an_epoch(log, epoch)
+    about = read_about(out)
+    assert about["status"] == "done"
+    assert about["reason"] is None
+    assert about["framework"] == "pytorch"
+    assert about["preset"] == "smoke"
+    assert about["seed"] == 7
+    assert about["recipe"]["epochs"] == 3
+    assert about["versions"]["numpy"]
+    assert about["machine"]["device"] == "cpu"
+    assert about["machine"]["threads"] == 2
+    assert about["data"] == {"source": "a source", "sha256": {"x_train": "00"}}
+    rows = read_metrics(out)
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert list(rows[0]) == [
+        "epoch",
+        "step",
+        "lr",
+        "train_loss",
+        "train_accuracy",
+        "test_loss",
+        "test_accuracy",
+        "train_seconds",
+        "compile_seconds",
+        "images_per_second",
+    ]
+    assert rows[1]["step"] == 2 * RECIPE.steps_per_epoch
+    assert rows[1]["lr"] == step_lr(7, RECIPE) * RECIPE.batch_size
+    # Sums divided by the number of images.
+    assert rows[0]["train_loss"] == 2048 / RECIPE.train_images
+    assert rows[0]["train_accuracy"] == 512 / RECIPE.train_images
+    assert rows[0]["test_loss"] == 1024 / RECIPE.test_images
+    assert rows[0]["test_accuracy"] == 256 / RECIPE.test_images
+    seconds = [row["train_seconds"] for row in rows]
+    assert seconds == sorted(seconds)
+    lines = (out / "dawnbench.tsv").read_text().splitlines()
+    assert lines[0] == "epoch\thours\ttop1Accuracy"
+    assert lines[3].startswith("3\t")
+    assert lines[3].endswith("\t25.00")
+    printed = capsys.readouterr().out
+    assert "test accuracy 25.00% after 3 epochs" in printed
+    assert f"record: {out}" in printed
+
+
+@pytest.mark.parametrize(("train", "test"), [(NAN, GOOD), (GOOD, NAN)])
+def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, train, test):
+    out = tmp_path / "run"
+    with pytest.raises(LossNotFinite, match="in epoch 2") as error:  # noqa: SIM117
+        with record(Run(out=str(out))) as log:
+            an_epoch(log, 0)
+            with log.training():
+                pass
+            log.end_epoch(1, train, test)
+    assert str(log.checkpoint) in str(error.value)
+    assert log.checkpoint.read_bytes() == b"state"
+    about = read_about(out)
+    assert about["status"] == "failed"
+    assert "LossNotFinite" in about["reason"]
+    assert [row["epoch"] for row in read_metrics(out)] == [1]
+
+
+def interrupted(out, epochs=1, **flags):
+    with pytest.raises(KeyboardInterrupt):  # noqa: SIM117
+        with record(Run(out=str(out), **flags)) as log:
+            for epoch in range(epochs):
+                an_epoch(log, epoch)
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_says_how_to_go_on_and_does(tmp_path, capsys):
+    out = tmp_path / "run"
+    interrupted(out, epochs=2)
+    assert read_about(out)["status"] == "interrupted"
+    assert f"--resume --out {out}" in capsys.readouterr().out
+    with record(Run(out=str(out), resume=True)) as log:
+        assert log.start == log.checkpoint
+        # The checkpoint is of epoch 1: the second line was written before
+        # its checkpoint could be.
+        left = log.epochs(RECIPE.steps_per_epoch)
+        assert list(left) == [1, 2]
+        for epoch in left:
+            an_epoch(log, epoch)
+    assert [row["epoch"] for row in read_metrics(out)] == [1, 2, 3]
+    assert read_about(out)["status"] == "done"
+
+
+def test_resume_finds_the_last_unfinished_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="no unfinished run"):
+        record(Run(preset="smoke", resume=True)).__enter__()
+    with pytest.raises(KeyboardInterrupt), record(Run(preset="smoke")) as log:
+        an_epoch(log, 0)
+        raise KeyboardInterrupt
+    with record(Run(preset="smoke", resume=True)) as again:
+        assert again.folder == log.folder
+        an_epoch(again, 1)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "flags", "words"),
+    [
+        (replace(RECIPE, peak_lr=0.1), {}, "--peak-lr 0.4"),
+        (replace(RECIPE, width=8), {}, "--width 4"),
+        (RECIPE, {"seed": 5}, "--seed 0"),
+        (RECIPE, {"dataset": "synthetic"}, "--dataset cifar10"),
+    ],
+)
+def test_another_training_is_not_taken_up(tmp_path, recipe, flags, words):
+    out = tmp_path / "run"
+    interrupted(out)
+    before = (out / "run.json").read_text()
+    with pytest.raises(UsageError, match=words):
+        record(Run(out=str(out), resume=True, **flags), recipe).__enter__()
+    assert (out / "run.json").read_text() == before
+
+
+def test_a_finished_run_is_not_taken_up(tmp_path):
+    out = tmp_path / "run"
+    with record(Run(out=str(out))) as log:
+        an_epoch(log, 0)
+    with pytest.raises(UsageError, match="is done"):
+        record(Run(out=str(out), resume=True)).__enter__()
+
+
+def test_out_that_holds_another_run_is_refused(tmp_path):
+    out = tmp_path / "run"
+    interrupted(out)
+    with pytest.raises(UsageError, match="holds another run"):
+        record(Run(out=str(out))).__enter__()
+
+
+def test_out_that_holds_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match="not empty"):
+        record(Run(out=str(tmp_path))).__enter__()
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_out_that_cannot_be_made_is_a_disk_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DiskError, match="cannot write"):
+        record(Run(out=str(tmp_path / "file" / "run"))).__enter__()
+
+
+def test_a_second_process_is_refused(tmp_path):
+    out = tmp_path / "run"
+    interrupted(out)
+    # Another lock object on the same file is what another process has.
+    with (
+        filelock.FileLock(out / "run.lock", is_singleton=False),
+        pytest.raises(DiskError, match="another process"),
+    ):
+        record(Run(out=str(out), resume=True)).__enter__()
+
+
+def test_a_damaged_record_is_told(tmp_path):
+    (tmp_path / "run.json").write_text('{"format": ')
+    with pytest.raises(DiskError, match=r"run\.json"):
+        read_about(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps({"format": "other"}))
+    with pytest.raises(DiskError, match="other"):
+        read_about(tmp_path)
+
+
+def test_a_checkpoint_in_mid_epoch_is_of_another_recipe(tmp_path):
+    with record(Run(out=str(tmp_path / "run"), load="given")) as log:
+        with pytest.raises(CheckpointError, match="5 updates"):
+            log.epochs(5)
+        with pytest.raises(CheckpointError, match="16 updates"):
+            log.epochs(16)
+        assert list(log.epochs(12)) == []
+        log.evaluated({"loss": 1024.0, "correct": 512.0})
+    about = read_about(tmp_path / "run")
+    assert about["evaluation"] == {"loss": 1.0, "correct": 0.5}
