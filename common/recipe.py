@@ -68,12 +68,12 @@ class Recipe:
         require(self.peak_lr > 0, "peak_lr", "more than 0")
         require(0 <= self.momentum < 1, "momentum", "0 up to, not with, 1")
         require(self.weight_decay >= 0, "weight_decay", "0 or more")
-        require(
-            0 <= self.dropout_rate < 1, "dropout_rate", "0 up to, not with, 1"
-        )
+        # 16 random bits decide: a rate next to 1 would round to 1.
+        require(0 <= self.dropout_rate <= 0.99, "dropout_rate", "0 to 0.99")
         require(0 <= self.cutout_size <= 32, "cutout_size", "0 to 32 pixels")
         # Reflection needs more pixels than it adds.
         require(0 <= self.pad_each_side < 32, "pad_each_side", "0 to 31 pixels")
+        require(self.logit_scale > 0, "logit_scale", "more than 0")
         require(self.bn_eps > 0, "bn_eps", "more than 0")
         require(0 <= self.bn_keep < 1, "bn_keep", "0 up to, not with, 1")
         require(min(self.pixel_std) > 0, "pixel_std", "more than 0")

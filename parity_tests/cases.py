@@ -22,7 +22,8 @@ NET = Recipe(width=8, batch_size=8, cutout_size=0, weight_decay=0.0)
 # Rung 2: two whole batches and a short one, in training and evaluation.
 DATA = Recipe(width=2, batch_size=16, train_images=37, test_images=41)
 # Rungs 1 and 6: no gradient but that of the decay.
-STILL = Recipe(width=1, cutout_size=0, logit_scale=0.0)
+# (1e-300 times a gradient is lost beside any weight; 0 is no logit scale.)
+STILL = Recipe(width=1, cutout_size=0, logit_scale=1e-300)
 # Rung 7: 4 epochs of 5 steps, the last of 12 images. Warm-up in steps 0 to
 # 5, the peak at 5, decay to the end; step 10 is between two epochs.
 TRAJECTORY = Recipe(

@@ -7,6 +7,7 @@ What the rungs ask for goes through the code that trains: `train_step` and
 
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -36,6 +37,7 @@ class Driver:
         self.adapter = import_module(f"parity_tests.adapters.{framework}")
         self.device = self.data.find_device(device)
         self.arrays: Arrays = {}
+        self.folder = Path(".")  # where checkpoints and records go
 
     # --- The trace ----------------------------------------------------------
 
@@ -75,7 +77,8 @@ class Driver:
             for name, shape in array_shapes(recipe).items()
             if name.startswith(VELOCITY)
         } | arrays
-        return self.checkpoint.import_arrays(state, whole, step, recipe)
+        state = self.checkpoint.import_arrays(state, whole, step, recipe)
+        return self.adapter.settle(state, self.device)
 
     def export(self, state, recipe: Recipe) -> Arrays:
         """All arrays of a state by canonical name, copied."""

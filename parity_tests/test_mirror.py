@@ -150,8 +150,8 @@ def python_files(*folders: str) -> list[Path]:
     "path", python_files("common", "frameworks"), ids=lambda p: p.name
 )
 def test_no_line_is_longer_than_80_columns(path):
-    long = [n for n, l in enumerate(path.read_text().split("\n"), 1)
-            if len(l) > 80]  # fmt: skip
+    lines = path.read_text().splitlines()
+    long = [n for n, line in enumerate(lines, 1) if len(line) > 80]
     assert not long, f"{path}: lines {long}"
 
 

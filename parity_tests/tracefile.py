@@ -52,7 +52,9 @@ def write(path: Path, facts: dict, arrays: Arrays) -> None:
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
         np.savez(
-            file, facts=np.array(json.dumps(facts)), **{n: arrays[n] for n in names}
+            file,
+            facts=np.array(json.dumps(facts)),
+            **{n: arrays[n] for n in names},
         )
     part.replace(path)
 
@@ -68,7 +70,13 @@ def read(path: Path) -> Trace:
             arrays = {name: file[name] for name in file.files}
     except FileNotFoundError as error:
         raise TraceError(f"{path}: no such trace") from error
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        KeyError,
+        zipfile.BadZipFile,
+    ) as error:
         raise TraceError(
             f"{path}: truncated, damaged or not a trace ({error}); make it anew"
         ) from error

@@ -112,7 +112,8 @@ class ConvBN(nnx.Module):
 
     def __call__(self, images: Array, key: Array | None = None) -> Array:
         images = self.dropout(self.conv(images), key)
-        return jax.nn.relu(self.bn(images, training=key is not None))
+        training = key is not None  # differs: train-eval
+        return jax.nn.relu(self.bn(images, training))
 
 
 def max_pool(images: Array) -> Array:
@@ -201,7 +202,7 @@ class DavidNet(nnx.Module):
             8 * c,
             CLASSES,
             use_bias=False,
-            kernel_init=init_uniform,
+            kernel_init=init_uniform,  # differs: init-default
             param_dtype=param_dtype(recipe),
             rngs=rngs,
         )
@@ -217,6 +218,7 @@ class DavidNet(nnx.Module):
 
     def head(self, features: Array) -> Array:
         """(N, 4, 4, 8c) -> (N, 10): the maximum over the 4x4 positions."""
+        # differs: pool-ties (the gradient of a tie is split evenly)
         highest = features.max(axis=(1, 2)).astype(self.linear.kernel.dtype)
         return self.linear(highest) * self.logit_scale
 
@@ -246,15 +248,15 @@ def activations(
 
     In training mode running statistics move, as in any other call.
     """
-    named = {}
-    named["prep"] = images = model.prep(images, key)
-    for name in ("layer1", "layer2", "layer3"):
-        block = getattr(model, name)
-        named[f"{name}.conv_bn"] = images = block.conv_bn(images, key)
+    named, keys = {}, split(key, 4)
+    named["prep"] = images = model.prep(images, keys[0])
+    for name, key in zip(("layer1", "layer2", "layer3"), keys[1:], strict=True):
+        block, keys = getattr(model, name), split(key, 3)
+        named[f"{name}.conv_bn"] = images = block.conv_bn(images, keys[0])
         named[f"{name}.pool"] = images = block.pool(images)
         if block.residual:
-            named[f"{name}.res1"] = inner = block.res1(images, key)
-            named[f"{name}.res2"] = inner = block.res2(inner, key)
+            named[f"{name}.res1"] = inner = block.res1(images, keys[1])
+            named[f"{name}.res2"] = inner = block.res2(inner, keys[2])
             images = images + inner
         named[name] = images
     named["logits"] = model.head(images)

@@ -45,6 +45,7 @@ def to_device(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
     """A split as tensors: images (n, 32, 32, 3) uint8, labels (n,) int64."""
     # A copy: the arrays are memory maps that cannot be written to.
     images = torch.tensor(split.images, device=device)
+    # differs: labels-shape
     labels = torch.tensor(split.labels, dtype=torch.int64, device=device)
     return images, labels
 
@@ -66,7 +67,7 @@ def pad(images: Tensor, recipe: Recipe) -> Tensor:
 
     images: (n, 32, 32, 3) of any dtype.
     """
-    # differs: pad-mode (F.pad reflects no uint8; an index reflects anything)
+    # differs: pad-mode (F.pad wants (N, C, H, W); an index takes any layout)
     p = recipe.pad_each_side
     place = torch.arange(-p, IMAGE_SIDE + p, device=images.device).abs()
     last = IMAGE_SIDE - 1
@@ -149,7 +150,7 @@ def train_batches(
 def eval_batches(data: tuple[Tensor, Tensor], recipe: Recipe) -> Batches:
     """All images in order, normalised only, the short batch included."""
     # differs: short-batch
-    for images, labels in zip(
-        *(part.split(recipe.batch_size) for part in data), strict=True
-    ):
-        yield normalize(images, recipe).permute(0, 3, 1, 2), labels
+    images, labels = data
+    for start in range(0, len(labels), recipe.batch_size):
+        part = slice(start, start + recipe.batch_size)
+        yield normalize(images[part], recipe).permute(0, 3, 1, 2), labels[part]

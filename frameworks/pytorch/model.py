@@ -138,7 +138,7 @@ class DavidNet(nn.Module):
         self.layer2 = ResBlock(2 * c, 4 * c, False, recipe)
         self.layer3 = ResBlock(4 * c, 8 * c, True, recipe)
         self.linear = nn.Linear(8 * c, CLASSES, bias=False)
-        init_uniform(self.linear.weight)
+        init_uniform(self.linear.weight)  # differs: init-default
         self.logit_scale = recipe.logit_scale
         self.half = recipe.precision == "bfloat16"
 
@@ -152,6 +152,7 @@ class DavidNet(nn.Module):
 
     def head(self, features: Tensor) -> Tensor:
         """(N, 8c, 4, 4) -> (N, 10): the maximum over the 4x4 positions."""
+        # differs: pool-ties (the gradient of a tie is split evenly)
         highest = features.amax(dim=(2, 3)).to(self.linear.weight.dtype)
         return self.linear(highest) * self.logit_scale
 

@@ -1,7 +1,7 @@
 """The training in PyTorch, from the command line to the last epoch.
 
 Read beside tensorflow_eager/train.py and jax_flax/train.py. Here:
-  - the sums of an epoch are tensors on the device; float() waits for them
+  - the sums of an epoch are tensors on the device; float() fetches them
   - `--mode compiled` is torch.compile
 
     python -m frameworks.pytorch.train --help

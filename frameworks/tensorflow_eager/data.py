@@ -1,7 +1,8 @@
 """The data in TensorFlow: device, preprocessing, augmentation, batches.
 
 Read beside pytorch/data.py and jax_flax/data.py. Here:
-  - a tf.data pipeline slices the draws, augments and prefetches
+  - a tf.data pipeline slices the draws into batches, ahead of their use;
+    the device that holds the images applies them
   - images are (N, H, W, C) and stay so
   - labels are int32
 """
@@ -139,30 +140,18 @@ def train_batches(
     Yields images (N, 32, 32, 3) float and labels (N,) int32.
     """
     images, labels = data
-
-    def take(batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        chosen = Draws(**batch)
-        order = chosen.order
-        return (
-            augment(tf.gather(images, order), chosen, recipe),
-            tf.gather(labels, order),
-        )
-
     # One element per image: its place and its draws, not its pixels.
-    return iter(
-        tf.data.Dataset.from_tensor_slices(asdict(draws))
-        .batch(recipe.batch_size)
-        .map(take)
-        .prefetch(2)
-    )
+    slices = tf.data.Dataset.from_tensor_slices(asdict(draws))
+    for batch in slices.batch(recipe.batch_size).prefetch(2):
+        batch = Draws(**batch)
+        chosen = tf.gather(images, batch.order)
+        yield augment(chosen, batch, recipe), tf.gather(labels, batch.order)
 
 
 def eval_batches(data: tuple[tf.Tensor, tf.Tensor], recipe: Recipe) -> Batches:
     """All images in order, normalised only, the short batch included."""
     # differs: short-batch
-    return iter(
-        tf.data.Dataset.from_tensor_slices(data)
-        .batch(recipe.batch_size)
-        .map(lambda images, labels: (normalize(images, recipe), labels))
-        .prefetch(2)
-    )
+    images, labels = data
+    for start in range(0, len(labels), recipe.batch_size):
+        part = slice(start, start + recipe.batch_size)
+        yield normalize(images[part], recipe), labels[part]

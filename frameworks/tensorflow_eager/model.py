@@ -70,7 +70,7 @@ class BatchNorm(tf.keras.layers.Layer):
 
     def call(self, images, training=False):
         # differs: bn-running-var (the Keras layer keeps the biased one)
-        # differs: bn-eps (the public wrapper of this op raises it)
+        # differs: bn-eps (the Keras layer has 1e-3, this op 1e-4)
         images, mean, var = self.normalise(images, training)
         if training:
             # differs: bn-momentum (the share of the old value)
@@ -83,7 +83,8 @@ class BatchNorm(tf.keras.layers.Layer):
         """The result, and the mean and variance to keep."""
         weights = [w.value for w in (self.scale, self.bias)]
         stats = [s.value for s in (self.mean, self.var)]
-        if images.dtype == tf.float64:  # the fused op has no float64
+        # differs: bn-x64 (the fused op has no float64)
+        if images.dtype == tf.float64:
             return self.normalise_float64(images, *weights, *stats, training)
         if training:
             stats = [tf.zeros_like(s) for s in stats]
@@ -198,7 +199,7 @@ class DavidNet(tf.keras.Model):
         self.linear = tf.keras.layers.Dense(
             CLASSES,
             use_bias=False,
-            kernel_initializer=init_uniform,
+            kernel_initializer=init_uniform,  # differs: init-default
             dtype=wide,
         )
         self.logit_scale = recipe.logit_scale
@@ -211,6 +212,7 @@ class DavidNet(tf.keras.Model):
 
     def head(self, features):
         """(N, 4, 4, 8c) -> (N, 10): the maximum over the 4x4 positions."""
+        # differs: pool-ties (the gradient of a tie is split evenly)
         highest = tf.reduce_max(features, axis=[1, 2])
         return self.linear(highest) * self.logit_scale
 

@@ -96,6 +96,7 @@ def train_step(
     first = 8 * optimizer.iterations.value
     model.generator.state.assign(tf.stack([state.seed, first]))
     with tf.GradientTape() as tape:
+        # differs: train-eval
         loss, correct = model(images, labels, training=True)
     weights = model.trainable_variables
     grads = tape.gradient(loss, weights)

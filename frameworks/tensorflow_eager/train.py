@@ -1,7 +1,7 @@
 """The training in TensorFlow, from the command line to the last epoch.
 
 Read beside pytorch/train.py and jax_flax/train.py. Here:
-  - the sums of an epoch are tensors on the device; float() waits for them
+  - the sums of an epoch are tensors on the device; float() fetches them
   - `--mode compiled` is tf.function
 
     python -m frameworks.tensorflow_eager.train --help

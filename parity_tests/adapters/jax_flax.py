@@ -82,6 +82,11 @@ def _activations(graph, params, stats, pixels, train):
     return model.activations(net, pixels, jax.random.key(0) if train else None)
 
 
+def settle(state: TrainState, device) -> TrainState:
+    """On its device for good, else XLA compiles for both kinds of state."""
+    return jax.device_put(state, device)
+
+
 def activations(state: TrainState, pixels: Array, train: bool) -> dict:
     """The probes, in training or evaluation mode."""
     return _activations(state.graph, state.params, state.stats, pixels, train)

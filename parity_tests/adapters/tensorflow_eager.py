@@ -62,6 +62,11 @@ def fresh(recipe: Recipe, seed: int, device) -> TrainState:
     return step.create_state(recipe, seed, device)
 
 
+def settle(state: TrainState, device) -> TrainState:
+    """Nothing to do: it was changed in place."""
+    return state
+
+
 def activations(state: TrainState, pixels: tf.Tensor, train: bool) -> dict:
     """The probes, in training or evaluation mode."""
     return model.activations(state.model, pixels, training=train)

@@ -56,9 +56,7 @@ def test_a_turned_array_is_written_as_it_reads(tmp_path):
     arrays = shared_start(RECIPE, 3)
     turned = np.asfortranarray(arrays["prep.conv.kernel"])
     write(path, arrays | {"prep.conv.kernel": turned}, 0, RECIPE, "x")
-    assert np.array_equal(
-        read(path, RECIPE).arrays["prep.conv.kernel"], turned
-    )
+    assert np.array_equal(read(path, RECIPE).arrays["prep.conv.kernel"], turned)
 
 
 def test_another_width_is_told_with_the_flag_to_add(good):

@@ -1,0 +1,155 @@
+"""The README's table of results, made from the records in results/.
+
+    python -m tools.results            print it
+    python -m tools.results --write    put it into README.md
+    python -m tools.results --take runs/pytorch/small-...   publish a run
+
+A published run is a record without its checkpoint. Runs of one framework,
+preset and precision make one row.
+"""
+
+import json
+import shutil
+import statistics
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from common.recipe import PRESETS, Recipe
+from common.record import read_about, read_metrics
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results"
+START, END = "<!-- results: start -->", "<!-- results: end -->"
+NAMES = {
+    "tensorflow_eager": ("TensorFlow", "tf"),
+    "pytorch": ("PyTorch", "torch"),
+    "jax_flax": ("JAX", "jax"),
+}
+# Of a run's libraries, the ones to name beside its results.
+SHOWN = ("tensorflow", "tensorflow-cpu", "torch", "jax", "flax", "optax")
+
+
+@dataclass
+class Options:
+    """What to do with the table."""
+
+    write: bool = False  # put the table into README.md
+    take: tuple[Path, ...] = ()  # folders of runs to publish in results/
+
+
+def take(folder: Path) -> Path:
+    """Copy a finished run's record, without the checkpoint, to results/."""
+    about = read_about(folder)
+    if about["status"] != "done":
+        raise SystemExit(f"{folder}: status {about['status']}, not done")
+    target = RESULTS / about["framework"] / folder.name
+    target.mkdir(parents=True)
+    for name in ("run.json", "metrics.jsonl", "dawnbench.tsv"):
+        shutil.copy(folder / name, target / name)
+    return target
+
+
+def command(about: dict) -> str:
+    """The command that made a run, with the flags that were not defaults."""
+    words = [f"nox -s train-{NAMES[about['framework']][1]} --"]
+    words.append(f"--preset {about['preset']}")
+    preset = json.loads(json.dumps(Recipe(**about["recipe"]).__dict__))
+    for name, value in PRESETS[about["preset"]].__dict__.items():
+        now = preset[name]
+        if json.loads(json.dumps(value)) != now:
+            words.append(f"--{name.replace('_', '-')} {now}")
+    default = "compiled" if about["framework"] == "jax_flax" else "eager"
+    if about["mode"] != default:
+        words.append(f"--mode {about['mode']}")
+    if about["run"]["init"] != "native":
+        words.append(f"--init {about['run']['init']}")
+    return " ".join([*words, "--seed"])
+
+
+def spread(values: list[float], form: str) -> str:
+    """The median and, of several values, the range."""
+    middle = form.format(statistics.median(values))
+    if len(values) == 1:
+        return middle
+    return f"{middle} ({form.format(min(values))} to {form.format(max(values))})"
+
+
+def row(runs: list[Path]) -> str:
+    """One row of the table, for runs that differ in the seed only."""
+    abouts = [read_about(run) for run in runs]
+    lasts = [read_metrics(run)[-1] for run in runs]
+    about = abouts[0]
+    images = about["recipe"]["train_images"] * about["recipe"]["epochs"]
+    seconds = [last["train_seconds"] for last in lasts]
+    seeds = sorted(a["seed"] for a in abouts)
+    days = sorted({a["started"][:8] for a in abouts})
+    versions = ", ".join(
+        f"{name.removesuffix('-cpu')} {about['versions'][name]}"
+        for name in SHOWN
+        if name in about["versions"]
+    )
+    machine = about["machine"]
+    where = (
+        f"{machine['cores']} cores of {machine['processor']}"
+        if machine["device"] == "cpu"
+        else machine["device"]
+    )
+    cells = [
+        NAMES[about["framework"]][0],
+        f"{about['preset']}, {about['precision']}, {about['mode']}",
+        f"{len(runs)} (seed {', '.join(map(str, seeds))})",
+        spread([100 * last["test_accuracy"] for last in lasts], "{:.2f} %"),
+        spread(seconds, "{:.0f} s"),
+        spread([images / s for s in seconds], "{:,.0f}"),
+        f"{versions}; {where}",
+        " ".join(f"{d[:4]}-{d[4:6]}-{d[6:]}" for d in days),
+        f"`{command(about)} {' / '.join(map(str, seeds))}`",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def table() -> str:
+    """The whole table, from every record in results/."""
+    groups = defaultdict(list)
+    for path in sorted(RESULTS.glob("*/*/run.json")):
+        about = read_about(path.parent)
+        groups[command(about), about["preset"]].append(path.parent)
+    order = sorted(groups, key=lambda key: (key[1] != "small", key[0]))
+    heads = (
+        "framework",
+        "preset, precision, mode",
+        "runs",
+        "test accuracy",
+        "training",
+        "images/s",
+        "versions; machine",
+        "date",
+        "command",
+    )
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    lines += [row(groups[key]) for key in order]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the table, or do what the flags say."""
+    options = tyro.cli(Options, description=__doc__)
+    for folder in options.take:
+        print(take(folder))
+    if not options.write:
+        print(table())
+        return
+    readme = ROOT / "README.md"
+    head, _, rest = readme.read_text().partition(START)
+    _, _, tail = rest.partition(END)
+    if not tail:
+        sys.exit(f"{readme}: the marks {START} and {END} are missing")
+    readme.write_text(f"{head}{START}\n{table()}\n{END}{tail}")
+
+
+if __name__ == "__main__":
+    main()
