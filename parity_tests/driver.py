@@ -123,8 +123,9 @@ class Driver:
         train_step leaves as velocity is the gradient, bit for bit.
         """
         assert recipe.weight_decay == 0
-        images, labels = self.images(images, recipe), self.labels(labels)
+        # The state first: JAX switches 64 bits on when it makes one.
         state = self.state(recipe, arrays)
+        images, labels = self.images(images, recipe), self.labels(labels)
         state, metrics = self.train_step(state, images, labels, 0.0)
         found = self.numbers(metrics)
         for name, array in self.export(state, recipe).items():

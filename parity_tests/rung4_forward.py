@@ -80,9 +80,9 @@ def trace(driver: Driver) -> None:
 
 def forward(driver: Driver, prefix: str, recipe: Recipe, case: Case) -> None:
     """One case in both modes."""
+    state = driver.state(recipe, case.params)
     images = driver.images(case.images, recipe)
     labels = driver.labels(case.labels)
-    state = driver.state(recipe, case.params)
     driver.put_all(f"{prefix}/eval", driver.activations(state, images, False))
     sums = driver.eval_step(state, images, labels)
     driver.put_all(f"{prefix}/eval-step", sums)

@@ -58,13 +58,23 @@ def cases() -> dict[str, Case]:
     }
 
 
+def degenerate(case: str, tensor: str) -> bool:
+    """Whether a derivative is 0 but for rounding, which cannot be compared.
+
+    In ties-layer3 the residual sees the same picture everywhere.
+    """
+    return case == "ties-layer3" and tensor.startswith("layer3.res")
+
+
 def trace(driver: Driver) -> None:
     """Loss, correct, and all gradients of each case."""
     for precision in PRECISIONS:
         recipe = in_precision(NET, precision)
         for name, case in cases().items():
             found = driver.grads(recipe, case.params, case.images, case.labels)
-            driver.put_all(f"5/{precision}/{name}", found)
+            for tensor, value in found.items():
+                if not degenerate(name, tensor):
+                    driver.put(f"5/{precision}/{name}/{tensor}", value)
 
 
 def judge() -> Arrays:
@@ -80,5 +90,6 @@ def judge() -> Arrays:
         }
         for precision in PRECISIONS:
             for tensor, value in grads.items():
-                found[f"5/{precision}/{name}/{tensor}"] = value
+                if not degenerate(name, tensor):
+                    found[f"5/{precision}/{name}/{tensor}"] = value
     return found

@@ -17,6 +17,7 @@ from frameworks.jax_flax.step import TrainState
 
 LIBRARIES = ("jax", "flax", "optax", "numpy")
 MODE = "compiled"  # the default of --mode
+FAST_MODE = "compiled"  # where there are thousands of steps
 
 
 def tensor(array: np.ndarray, device) -> Array:
@@ -131,6 +132,14 @@ def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
         opt_state=opt_state,
         step=state.step + 1,
     )
+
+
+def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:
+    """One tensor of one axis, without the others."""
+    leaf = state.params
+    for part in name.split("."):
+        leaf = leaf[part]
+    return np.asarray(leaf[...])
 
 
 def counts(state: TrainState) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from frameworks.pytorch.step import TrainState
 
 LIBRARIES = ("torch", "numpy")
 MODE = "eager"  # the default of --mode
+FAST_MODE = "eager"  # where there are thousands of steps
 
 
 def tensor(array: np.ndarray, device) -> Tensor:
@@ -117,6 +118,11 @@ def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
     state.optimizer.step()
     state.step += 1
     return state
+
+
+def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:
+    """One tensor of one axis, without the others."""
+    return array(checkpoint.named_tensors(state.model, recipe)[name])
 
 
 def counts(state: TrainState) -> tuple[int, int]:

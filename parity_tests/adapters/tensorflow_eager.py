@@ -1,6 +1,7 @@
 """TensorFlow's part of a trace: tensors in and out, gradients, types."""
 
 from collections.abc import Callable
+from operator import attrgetter
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +12,7 @@ from frameworks.tensorflow_eager.step import TrainState
 
 LIBRARIES = ("tensorflow", "keras", "numpy")
 MODE = "eager"  # the default of --mode
+FAST_MODE = "compiled"  # where there are thousands of steps
 
 
 def tensor(array: np.ndarray, device) -> tf.Tensor:
@@ -108,6 +110,11 @@ def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
     return state
 
 
+def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:
+    """One tensor of one axis, without the others."""
+    return attrgetter(name)(state.model).numpy()
+
+
 def counts(state: TrainState) -> tuple[int, int]:
     """Numbers that are trained, and running statistics, as Keras counts.
 
@@ -116,5 +123,5 @@ def counts(state: TrainState) -> tuple[int, int]:
     others = state.model.non_trainable_variables
     return (
         sum(int(tf.size(w)) for w in state.model.trainable_variables),
-        sum(int(tf.size(w)) for w in others if w.dtype != "uint32"),
+        sum(int(tf.size(w)) for w in others if "seed" not in w.path),
     )
