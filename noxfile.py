@@ -12,6 +12,7 @@ import nox
 
 nox.options.default_venv_backend = "virtualenv"  # pip: see README
 nox.options.reuse_existing_virtualenvs = True
+nox.options.download_python = "never"
 nox.options.sessions = ["lint", "parity"]
 
 # By session: the folder in frameworks/, and the name in requirements/.

@@ -119,11 +119,11 @@ def image_grad(state: TrainState, pixels: Array, right: Array) -> Array:
     return _image_grad(state, pixels, right, rate(0.0, None))
 
 
-def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
-    """One update of the real optimizer by these gradients."""
+@jax.jit
+def _apply(state, grads, lr):
     updates, opt_state = state.optimizer.update(
-        checkpoint.from_arrays(state.params, grads),
-        optax.tree.set(state.opt_state, learning_rate=rate(lr, None)),
+        grads,
+        optax.tree.set(state.opt_state, learning_rate=lr),
         state.params,
     )
     return replace(
@@ -132,6 +132,12 @@ def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
         opt_state=opt_state,
         step=state.step + 1,
     )
+
+
+def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
+    """One update of the real optimizer by these gradients."""
+    grads = checkpoint.from_arrays(state.params, grads)
+    return _apply(state, grads, rate(lr, None))
 
 
 def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:

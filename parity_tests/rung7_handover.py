@@ -1,0 +1,29 @@
+"""Rung 7, second pass: go on from the checkpoint of each framework.
+
+Each framework loads what every one has saved after 10 steps, its own too,
+trains 10 more, and must end where 20 steps without a break end.
+"""
+
+from parity_tests.driver import FRAMEWORKS, Driver
+from parity_tests.rung7_trajectory import HALF, RECIPES, SEED, flatten, run
+
+
+def trace(driver: Driver) -> None:
+    """The second half, once for each framework's file."""
+    recipe = RECIPES["float64"]
+    for origin in FRAMEWORKS:
+        path = driver.folder / f"{origin}.safetensors"
+        state = driver.state(recipe, seed=SEED)
+        state = driver.checkpoint.load(path, state, recipe)
+        state = driver.adapter.settle(state, driver.device)
+        driver.put(f"7/float64/handover/{origin}/step", int(state.step))
+        steps, state, sums = run(
+            driver,
+            recipe,
+            driver.adapter.MODE,
+            epochs=range(HALF, recipe.epochs),
+            state=state,
+        )
+        last = flatten(steps[-1:], sums)
+        driver.put_all(f"7/float64/handover/{origin}", last)
+        driver.put(f"7/float64/handover/{origin}/end", int(state.step))
