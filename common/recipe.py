@@ -120,6 +120,8 @@ class Run:
     out: str | None = None
     # go on from the last checkpoint of the same run
     resume: bool = False
+    # also write the metrics as TensorBoard event files, in the record
+    tensorboard: bool = False
     # show tracebacks
     debug: bool = False
 

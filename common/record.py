@@ -3,6 +3,7 @@
     run.json                 recipe, versions, machine, data, status
     metrics.jsonl            one line per epoch
     dawnbench.tsv            epoch, hours, accuracy, as DAWNBench took them
+    tensorboard/             event files, with --tensorboard
     checkpoint.safetensors   the state after the last epoch
     run.lock                 held while a process owns the folder
 
@@ -286,6 +287,8 @@ class Record:
         }
         self.rows.append(row)
         self._write_metrics()
+        if self.run.tensorboard:
+            self._write_events(row)
         self.display.epoch_line(row, recipe.epochs)
 
     @property
@@ -317,6 +320,22 @@ class Record:
             f"{self.framework}: test accuracy {found['correct']:.2%}, "
             f"test loss {found['loss']:.4f}, of {self.start}"
         )
+
+    def _write_events(self, row: dict) -> None:
+        """One epoch's metrics as TensorBoard's scalars, by step."""
+        # Here: who does not ask for it need not wait for protobuf.
+        from tensorboardX import SummaryWriter
+
+        folder = self.folder / "tensorboard"
+        with (
+            disk_errors(folder),
+            # What a run wrote past the checkpoint that it was resumed from
+            # is to be forgotten.
+            SummaryWriter(str(folder), purge_step=row["step"]) as writer,
+        ):
+            for name, value in row.items():
+                if name not in ("epoch", "step"):
+                    writer.add_scalar(name, value, row["step"])
 
     # --- end ------------------------------------------------------------
 

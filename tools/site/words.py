@@ -1,0 +1,88 @@
+"""Markdown as HTML, with links that stay within the site."""
+
+import posixpath
+import re
+
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from pygments.util import ClassNotFound
+
+from tools.site.code import highlight
+
+# Pages that are made from a file of the repository.
+PAGES = {
+    "docs/differences.md": "differences.html",
+    "docs/reading.md": "questions.html",
+}
+# Sources that have a page, other than those of the frameworks.
+SHARED = (
+    "common/recipe.py",
+    "common/init.py",
+    "common/schedule.py",
+    "common/draws.py",
+    "common/record.py",
+    "common/checkpoint.py",
+)
+
+
+def source_page(path: str) -> str:
+    """The page of a source: frameworks/pytorch/model.py."""
+    return "src/" + path.removesuffix(".py").replace("/", "-") + ".html"
+
+
+def anchor(title: str) -> str:
+    """A heading's anchor as GitHub makes it."""
+    title = re.sub(r"[^\w\- ]", "", title.lower())
+    return title.strip().replace(" ", "-")
+
+
+def _resolve(link: str, folder: str) -> str | None:
+    """The address in the site; None if the site has no such page."""
+    if link.startswith(("#", "http://", "https://")):
+        return link
+    path, hash_, part = link.partition("#")
+    path = posixpath.normpath(posixpath.join(folder, path))
+    if path in PAGES:
+        return PAGES[path] + hash_ + part
+    if path in SHARED or re.match(r"frameworks/\w+/\w+\.py$", path):
+        return source_page(path) + hash_ + part
+    if path.endswith(".html"):  # of the site itself
+        return link
+    return None
+
+
+def _code(text: str, language: str, _attrs) -> str:
+    if language != "python":
+        return ""
+    try:
+        return "\n".join(highlight(text))
+    except ClassNotFound:
+        return ""
+
+
+def render(text: str, folder: str = "docs", inline: bool = False) -> Markup:
+    """HTML of trusted Markdown from the repository; raw HTML is dropped.
+
+    folder: where the text's relative links start. Links to files that have
+    no page in the site become plain text.
+    """
+    text = re.sub(r"<!-- from (\S+) -->\n+", r"*`\1`*\n\n", text)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.S)
+    markdown = MarkdownIt(
+        "commonmark",
+        {"html": False, "highlight": _code, "typographer": True},
+    ).enable(["table", "replacements"])
+    tokens = markdown.parseInline(text) if inline else markdown.parse(text)
+    for place, token in enumerate(tokens):
+        if token.type == "heading_open":
+            token.attrSet("id", anchor(tokens[place + 1].content))
+        for child in token.children or []:
+            if child.type == "link_open":
+                found = _resolve(str(child.attrs["href"]), folder)
+                if found is None:
+                    child.attrs.pop("href")
+                else:
+                    child.attrs["href"] = found
+    html = markdown.renderer.render(tokens, markdown.options, {})
+    html = html.replace("<table>", '<div class="scroll"><table>')
+    return Markup(html.replace("</table>", "</table></div>"))
