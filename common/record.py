@@ -327,12 +327,15 @@ class Record:
         from tensorboardX import SummaryWriter
 
         folder = self.folder / "tensorboard"
-        with (
-            disk_errors(folder),
+        writer = SummaryWriter(
+            str(folder),
             # What a run wrote past the checkpoint that it was resumed from
             # is to be forgotten.
-            SummaryWriter(str(folder), purge_step=row["step"]) as writer,
-        ):
+            purge_step=row["step"],
+            # Names go by the second, and epochs can be quicker.
+            filename_suffix=f".{row['step']}",
+        )
+        with disk_errors(folder), writer:
             for name, value in row.items():
                 if name not in ("epoch", "step"):
                     writer.add_scalar(name, value, row["step"])
