@@ -12,41 +12,27 @@ Every file is replaced as a whole, so that a reader never sees half of one.
 
 import json
 import math
-import os
-import platform
 import signal
-import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import filelock
-
-from common.allocator import tune_allocator
-from common.errors import (
-    CheckpointError,
-    DiskError,
-    LossNotFinite,
-    UsageError,
-)
+from common.errors import CheckpointError, DiskError, LossNotFinite
 from common.files import disk_errors, write_atomic
+from common.machine import describe_machine, git_commit
 from common.progress import Batch, Display
 from common.recipe import Recipe, Run
+from common.run_folder import (
+    FORMAT,
+    choose_folder,
+    claim,
+    now,
+    read_metrics,
+)
 from common.schedule import step_lr
-
-FORMAT = "davidnet-run-1"
-RUNS = Path("runs")
-# What two runs must share for one to go on where the other stopped.
-SAME_TRAINING = ("seed", "dataset")
-
-
-def now() -> str:
-    """The time in UTC, for names and records."""
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 class Record:
@@ -73,13 +59,11 @@ class Record:
 
     def __enter__(self) -> "Record":
         run = self.run
-        if run.out:
-            self.folder = Path(run.out)
-        elif run.resume:
-            self.folder = self._last_unfinished()
-        else:
-            self.folder = self._new_folder()
-        self._claim()
+        self.folder = choose_folder(self.framework, run)
+        self.lock = claim(self.folder, self.framework, self.recipe, run)
+        if run.resume:
+            self.rows = read_metrics(self.folder)
+        libraries = self.facts.pop("libraries")
         self.about = {
             "format": FORMAT,
             "framework": self.framework,
@@ -92,11 +76,9 @@ class Record:
             "status": "running",
             "reason": None,
             "started": now(),
-            "machine": self._machine(),
-            "versions": {
-                name: version(name) for name in self.facts.pop("libraries")
-            },
-            "git_commit": _git_commit(),
+            "machine": describe_machine() | self.facts,
+            "versions": {name: version(name) for name in libraries},
+            "git_commit": git_commit(),
             "data": None,
         }
         self._write_about()
@@ -113,94 +95,6 @@ class Record:
         if self.run.resume and self.checkpoint.exists():
             return self.checkpoint
         return Path(self.run.load) if self.run.load else None
-
-    def _folders(self) -> str:
-        return f"{self.run.preset}-seed{self.run.seed}-"
-
-    def _new_folder(self) -> Path:
-        base = RUNS / self.framework / (self._folders() + now())
-        folder, count = base, 1
-        while folder.exists():
-            count += 1
-            folder = base.with_name(f"{base.name}-{count}")
-        return folder
-
-    def _last_unfinished(self) -> Path:
-        pattern = self._folders() + "*/run.json"
-        found = sorted((RUNS / self.framework).glob(pattern), reverse=True)
-        for path in found:
-            if read_about(path.parent)["status"] != "done":
-                return path.parent
-        raise UsageError(
-            f"--resume: no unfinished run of preset {self.run.preset} with "
-            f"seed {self.run.seed} in {RUNS / self.framework}; "
-            "name one with --out"
-        )
-
-    def _claim(self) -> None:
-        """Lock the folder; make it, or take up what lies in it."""
-        folder = self.folder
-        there = (folder / "run.json").exists()
-        if self.run.resume and not there:
-            raise UsageError(f"--resume: {folder} holds no run")
-        if not there and folder.exists() and any(folder.iterdir()):
-            raise UsageError(
-                f"--out {folder}: not empty; name a new or an empty folder"
-            )
-        with disk_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            self.lock = filelock.FileLock(folder / "run.lock")
-            try:
-                self.lock.acquire(timeout=0)
-            except filelock.Timeout as error:
-                raise DiskError(
-                    f"{folder}: another process is writing this run; "
-                    "wait for it or name another folder with --out"
-                ) from error
-        try:
-            if there and not self.run.resume:
-                raise UsageError(
-                    f"--out {folder}: holds another run; name a new folder, "
-                    "or go on with it by --resume"
-                )
-            if there:
-                self._take_up()
-        except BaseException:
-            self.lock.release()
-            raise
-
-    def _take_up(self) -> None:
-        """Check that the run in the folder is this training; read it."""
-        about = read_about(self.folder)
-        if about["status"] == "done":
-            raise UsageError(f"--resume: the run in {self.folder} is done")
-        if about["framework"] != self.framework:
-            raise UsageError(
-                f"--resume: {self.folder} is a run of {about['framework']}; "
-                "another framework takes it up with --load "
-                f"{self.checkpoint} and a new --out"
-            )
-        ours = asdict(self.recipe)
-        ours |= {name: getattr(self.run, name) for name in SAME_TRAINING}
-        theirs = about["recipe"]
-        theirs |= {name: about["run"][name] for name in SAME_TRAINING}
-        for name, value in json.loads(json.dumps(ours)).items():
-            if theirs.get(name) != value:
-                flag = "--" + name.replace("_", "-")
-                raise UsageError(
-                    f"--resume: the run in {self.folder} has {flag} "
-                    f"{theirs.get(name)}, this command {value}"
-                )
-        self.rows = read_metrics(self.folder)
-
-    def _machine(self) -> dict:
-        return {
-            "system": platform.platform(),
-            "processor": _processor(),
-            "cores": len(os.sched_getaffinity(0)),
-            "allocator": tune_allocator(),
-            **{k: v for k, v in self.facts.items() if k != "libraries"},
-        }
 
     def _write_about(self, **changed) -> None:
         self.about |= changed
@@ -383,55 +277,3 @@ class Record:
                 f"{last['compile_seconds']:.1f} s of compilation"
             )
         self.display.say(f"record: {self.folder}")
-
-
-def read_about(folder: Path) -> dict:
-    """The content of a folder's run.json. Raises DiskError."""
-    path = folder / "run.json"
-    try:
-        about = json.loads(path.read_text())
-        if about["format"] != FORMAT:
-            raise ValueError(f"format {about['format']!r}")
-        return about
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DiskError(
-            f"{path}: not a readable run record ({error})"
-        ) from error
-
-
-def read_metrics(folder: Path) -> list[dict]:
-    """The rows of a folder's metrics.jsonl, one per epoch; [] if none."""
-    path = folder / "metrics.jsonl"
-    if not path.exists():
-        return []
-    try:
-        return [json.loads(line) for line in path.read_text().splitlines()]
-    except (OSError, ValueError) as error:
-        raise DiskError(f"{path}: not readable ({error})") from error
-
-
-def _processor() -> str:
-    """The processor's name, as Linux gives it."""
-    with disk_errors("/proc/cpuinfo", doing="read"):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def _git_commit() -> str | None:
-    """The commit of the source, with "+" where it was changed since."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), *words],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-
-    try:
-        commit = git("rev-parse", "HEAD")
-        return commit + ("+" if git("status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None

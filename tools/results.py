@@ -19,7 +19,7 @@ from pathlib import Path
 import tyro
 
 from common.recipe import PRESETS, Recipe
-from common.record import read_about, read_metrics
+from common.run_folder import read_about, read_metrics
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
@@ -75,7 +75,9 @@ def spread(values: list[float], form: str) -> str:
     middle = form.format(statistics.median(values))
     if len(values) == 1:
         return middle
-    return f"{middle} ({form.format(min(values))} to {form.format(max(values))})"
+    return (
+        f"{middle} ({form.format(min(values))} to {form.format(max(values))})"
+    )
 
 
 def row(runs: list[Path]) -> str:

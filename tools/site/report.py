@@ -1,0 +1,163 @@
+"""What the report shows of an experiment: curves, bars and tables."""
+
+from statistics import median
+
+from common.recipe import Recipe
+from common.schedule import lr_table
+from tools.site.records import Experiment, Found, Group
+
+LEVELS = (60, 70, 80, 85, 90, 93, 94)  # per cent of test accuracy
+
+
+def curve(group: Group, field: str, factor: float = 1) -> dict:
+    """Median and range over the group's runs, one point per epoch.
+
+    seconds: the median of the training seconds at that epoch.
+    """
+    epochs = sorted({row["epoch"] for run in group.runs for row in run.rows})
+    out = {"epoch": epochs, "seconds": [], "mid": [], "low": [], "high": []}
+    counts = []
+    for epoch in epochs:
+        rows = [
+            row for run in group.runs for row in run.rows
+            if row["epoch"] == epoch
+        ]  # fmt: skip
+        values = [factor * row[field] for row in rows]
+        counts.append(len(values))
+        out["seconds"].append(
+            round(median(r["train_seconds"] for r in rows), 3)
+        )
+        out["mid"].append(round(median(values), 6))
+        out["low"].append(round(min(values), 6))
+        out["high"].append(round(max(values), 6))
+    return out | {"runs": counts}
+
+
+def schedule(recipe: dict) -> dict:
+    """The rate of every update, thinned to at most 400 points; knots."""
+    known = {k: v for k, v in recipe.items() if k in Recipe.__annotations__}
+    ours = Recipe(**known)
+    rates = lr_table(ours) * ours.batch_size
+    every = max(1, len(rates) // 400)
+    # Thinned, but with the update next to the peak.
+    peak = ours.peak_epoch * ours.steps_per_epoch
+    steps = sorted({*range(0, len(rates), every), peak, len(rates) - 1})
+    return {
+        "epoch": [round(s / ours.steps_per_epoch, 4) for s in steps],
+        "rate": [float(rates[s]) for s in steps],
+    }
+
+
+def speeds(group: Group) -> dict:
+    """Median and range of images/s over epochs, of compilation over runs."""
+    images = [row["images_per_second"] for r in group.runs for row in r.rows]
+    compiling = [run.rows[-1]["compile_seconds"] for run in group.runs]
+    return {
+        name: {"mid": median(values), "low": min(values), "high": max(values)}
+        for name, values in (("images", images), ("compile", compiling))
+    }
+
+
+def charts(experiment: Experiment) -> dict:
+    """All numbers that the page's charts are drawn from, for JSON."""
+    made, seen = [], {}
+    for group in experiment.groups:
+        variant = seen[group.framework] = seen.get(group.framework, -1) + 1
+        steps = (
+            experiment.recipe["train_images"]
+            / (experiment.recipe["batch_size"])
+        )
+        per_epoch = -(-steps // 1)
+        made.append(
+            {
+                "label": group.label,
+                "framework": group.framework,
+                "variant": variant,
+                "seeds": group.seeds,
+                "runs": len(group.runs),
+                "accuracy": curve(group, "test_accuracy", 100),
+                "train_accuracy": curve(group, "train_accuracy", 100),
+                "test_loss": curve(group, "test_loss"),
+                "train_loss": curve(group, "train_loss"),
+                "lr": [
+                    [(row["step"] - 1) / per_epoch, row["lr"]]
+                    for row in group.runs[0].rows
+                ],
+                "speeds": speeds(group),
+            }
+        )
+    return {
+        "title": experiment.title,
+        "epochs": experiment.recipe["epochs"],
+        "schedule": schedule(experiment.recipe),
+        "groups": made,
+    }
+
+
+def reached(run: Found, level: int) -> dict | None:
+    """The first row with this test accuracy in per cent, or None."""
+    return next(
+        (row for row in run.rows if 100 * row["test_accuracy"] >= level), None
+    )
+
+
+def level_cell(group: Group, level: int) -> dict:
+    """Median time and epoch to a level, and of how many runs."""
+    rows = [row for run in group.runs if (row := reached(run, level))]
+    if not rows:
+        return {"rows": 0}
+    return {
+        "rows": len(rows),
+        "of": len(group.runs),
+        "seconds": duration(median(row["train_seconds"] for row in rows)),
+        "epoch": f"{median(row['epoch'] for row in rows):g}",
+    }
+
+
+def duration(seconds: float) -> str:
+    """For people: 0.8 s, 51 s, 3 min 20 s, 1 h 5 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7200:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def levels(experiment: Experiment) -> list[dict]:
+    """A row of the table for each group."""
+    return [
+        {
+            "group": group,
+            "best": 100
+            * median(
+                max(row["test_accuracy"] for row in run.rows)
+                for run in group.runs
+            ),
+            "last": 100
+            * median(run.rows[-1]["test_accuracy"] for run in group.runs),
+            "seconds": duration(
+                median(run.rows[-1]["train_seconds"] for run in group.runs)
+            ),
+            "cells": [level_cell(group, level) for level in LEVELS],
+        }
+        for group in experiment.groups
+    ]
+
+
+def machine(run: Found) -> str:
+    """Where a run was made: "cpu, 2 cores of Intel(R) Xeon(R)"."""
+    about = run.about["machine"]
+    words = [about.get("device", "?")]
+    if "cores" in about:
+        words.append(f"{about['cores']} cores")
+    if "processor" in about:
+        words[-1] += f" of {about['processor']}"
+    return ", ".join(words)
+
+
+def versions(run: Found) -> str:
+    """The libraries of a run."""
+    return ", ".join(f"{k} {v}" for k, v in run.about["versions"].items())
