@@ -185,15 +185,16 @@ def activations(model: DavidNet, images: Tensor) -> dict[str, Tensor]:
     In training mode running statistics move, as in any other call.
     """
     named = {}
-    named["prep"] = images = model.prep(images)
-    for name in ("layer1", "layer2", "layer3"):
-        block = getattr(model, name)
-        named[f"{name}.conv_bn"] = images = block.conv_bn(images)
-        named[f"{name}.pool"] = images = block.pool(images)
-        if block.residual:
-            named[f"{name}.res1"] = inner = block.res1(images)
-            named[f"{name}.res2"] = inner = block.res2(inner)
-            images = images + inner
-        named[name] = images
+    with torch.autocast(images.device.type, torch.bfloat16, model.half):
+        named["prep"] = images = model.prep(images)
+        for name in ("layer1", "layer2", "layer3"):
+            block = getattr(model, name)
+            named[f"{name}.conv_bn"] = images = block.conv_bn(images)
+            named[f"{name}.pool"] = images = block.pool(images)
+            if block.residual:
+                named[f"{name}.res1"] = inner = block.res1(images)
+                named[f"{name}.res2"] = inner = block.res2(inner)
+                images = images + inner
+            named[name] = images
     named["logits"] = model.head(images)
     return named
