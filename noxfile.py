@@ -6,6 +6,7 @@ over each other's files. Flags after `--` reach the program.
 
 import shutil
 import sys
+import uuid
 from pathlib import Path
 
 import nox
@@ -28,6 +29,11 @@ GPU = shutil.which("nvidia-smi") is not None
 # write that it was interrupted.
 PATIENT = {"interrupt_timeout": 60, "terminate_timeout": 60}
 
+TRACES = Path("traces")
+# The oracle's products are small: OpenBLAS's threads only get in each
+# other's way.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+
 
 def install(session: nox.Session, requirements: str) -> None:
     """Install a pinned file, with what pip has to be told for it."""
@@ -45,11 +51,19 @@ def install(session: nox.Session, requirements: str) -> None:
     session.install(*options, "-r", f"requirements/{requirements}.txt")
 
 
-def run_in(session: nox.Session, short: str, module: str, *words) -> None:
+def run_in(
+    session: nox.Session,
+    short: str,
+    module: str,
+    *words,
+    success: tuple[int, ...] = (0,),
+) -> None:
     """Run a module in the environment of `train-<short>`."""
     home = Path(session.cache_dir).parent / f"train-{short}"
     session.run(
         *(str(home / "bin" / "python"), "-m", module, *map(str, words)),
+        env={"TF_CPP_MIN_LOG_LEVEL": "2"},  # errors only
+        success_codes=success,
         external=True,
         **PATIENT,
     )
@@ -85,28 +99,112 @@ def train_jax(session):
 
 
 @nox.session
-def parity(session):
-    """Prove that the three are the same network and training."""
+def tests(session):
+    """Test common code, mirror and programs; -- -k WORD picks some."""
     install(session, "tools")
-    session.run("pytest", *session.posargs)
     make_environments(session)
-    for short, (folder, _) in FRAMEWORKS.items():
-        run_in(
-            session,
-            short,
-            "pytest",
-            "parity_tests/contract",
-            "--framework",
-            folder,
-        )
+    run_tests(session, *session.posargs)
 
 
-def make_environments(session: nox.Session) -> None:
+@nox.session
+def parity(session):
+    """Prove that the three are one training: tests, traces, the ladder."""
+    install(session, "tools")
+    make_environments(session)
+    if not session.posargs:
+        run_tests(session)
+    # Unlike any other, so that no trace of another time can pass.
+    run_id = uuid.uuid4().hex
+    files = []
+    for short in FRAMEWORKS:
+        files.append(make_trace(session, short, "--run-id", run_id))
+    for short in FRAMEWORKS:
+        words = ("--run-id", run_id, "--handover", TRACES)
+        files.append(make_trace(session, short, *words, suffix=".handover"))
+    session.run(
+        *("python", "-m", "parity_tests.compare", *map(str, files)),
+        *("--run-id", run_id, "--json", str(TRACES / "parity.json")),
+        *("--html", str(TRACES / "parity.html"), *session.posargs),
+        env=ONE_THREAD,
+    )
+
+
+def run_tests(session: nox.Session, *words: str) -> None:
+    """pytest, with the environments of the programs that it starts."""
+    home = Path(session.cache_dir).parent
+    session.run(
+        *("pytest", "--environments", str(home), *words), env=ONE_THREAD
+    )
+
+
+def make_trace(session: nox.Session, short: str, *words, suffix="") -> Path:
+    """Let a framework write its trace, in its own environment."""
+    folder, _ = FRAMEWORKS[short]
+    file = TRACES / f"{folder}{suffix}.npz"
+    file.unlink(missing_ok=True)
+    given = ("--framework", folder, "--out", file, *words)
+    run_in(session, short, "parity_tests.trace", *given)
+    return file
+
+
+def trace(session: nox.Session, short: str) -> None:
+    """Write one framework's trace, by the flags after --."""
+    make_environments(session, short)
+    given = ("--framework", FRAMEWORKS[short][0], *session.posargs)
+    run_in(session, short, "parity_tests.trace", *given)
+
+
+@nox.session(name="trace-tf", venv_backend="none")
+def trace_tf(session):
+    """Write TensorFlow's trace; -- --device gpu --out my.npz."""
+    trace(session, "tf")
+
+
+@nox.session(name="trace-torch", venv_backend="none")
+def trace_torch(session):
+    """Write PyTorch's trace; -- --device gpu --out my.npz."""
+    trace(session, "torch")
+
+
+@nox.session(name="trace-jax", venv_backend="none")
+def trace_jax(session):
+    """Write JAX's trace; -- --device gpu --out my.npz."""
+    trace(session, "jax")
+
+
+def make_environments(session: nox.Session, *shorts: str) -> None:
     """Install what the train sessions run in, without training."""
-    names = [f"train-{short}" for short in FRAMEWORKS]
+    names = [f"train-{short}" for short in shorts or FRAMEWORKS]
     session.run_install(
         *(sys.executable, "-m", "nox", "--install-only", "-s", *names),
         external=True,
+    )
+
+
+@nox.session
+def site(session):
+    """Build site/: the reader and the report; -- --help lists the flags."""
+    install(session, "site")
+    for short, (folder, _) in FRAMEWORKS.items():
+        home = Path(session.cache_dir).parent / f"train-{short}"
+        if home.exists():  # the augmented images as this framework makes them
+            run_in(
+                session,
+                short,
+                "tools.site.augmented",
+                *("--framework", folder),
+                success=(0, 69),  # 69: there is no CIFAR-10 on this disk
+            )
+    session.run("python", "-m", "tools.site", *session.posargs)
+
+
+@nox.session(name="site-test")
+def site_test(session):
+    """Test the site, in a real Chromium too (Debian: chromium-driver)."""
+    install(session, "site")
+    session.run(
+        *("pytest", "tools/site/tests", "tools/site/browser_tests"),
+        *("parity_tests/unit/test_site_parts.py", *session.posargs),
     )
 
 

@@ -29,16 +29,16 @@ STILL = Recipe(width=1, cutout_size=0, logit_scale=1e-300)
 TRAJECTORY = Recipe(
     width=8, epochs=4, batch_size=16, train_images=76, test_images=24
 )
-# float32: see rung7_trajectory.py on why the rate is lower.
-CALM = replace(TRAJECTORY, peak_lr=0.01, cutout_size=0)
+# float32: see rung7_calm.py on why the rate is lower.
+CALM = replace(TRAJECTORY, peak_lr=0.05, cutout_size=0)
 # Full width, two steps; at the default rate and with the full decay.
 WIDE = Recipe(epochs=4, batch_size=8, train_images=16, test_images=8)
 # Rung 8, the short race.
 RACE = Recipe(
     width=8,
-    epochs=5,
-    batch_size=128,
-    peak_lr=0.4,
+    epochs=6,
+    batch_size=64,
+    peak_lr=0.1,
     cutout_size=0,
     train_images=2048,
     test_images=1024,

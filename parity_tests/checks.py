@@ -4,11 +4,11 @@ A check looks at all traces and yields measures: an error, and what it was
 measured on. Its row is the worst of them beside its tolerance.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import translate
 from itertools import combinations
-import re
 
 import numpy as np
 
@@ -90,21 +90,23 @@ def relative_error(a: np.ndarray, b: np.ndarray) -> tuple[float, int]:
 
 
 def compare(
-    name: str, left: tuple[str, np.ndarray], right: tuple[str, np.ndarray], **more
+    name: str,
+    left: tuple[str, np.ndarray],
+    right: tuple[str, np.ndarray],
+    **more,
 ) -> Measure:
     """The error of one tensor of two holders."""
     (who, a), (whose, b) = left, right
     error, place = relative_error(a, b)
-    return Measure(
-        error, name, who, _value(a, place), whose, _value(b, place), **more
-    )
+    if np.shape(a) != np.shape(b):
+        left_value, right_value = f"shape {np.shape(a)}", f"shape {np.shape(b)}"
+    else:
+        left_value, right_value = _value(a, place), _value(b, place)
+    return Measure(error, name, who, left_value, whose, right_value, **more)
 
 
 def _value(array: np.ndarray, place: int):
-    array = np.asarray(array)
-    if place >= array.size:
-        return f"shape {array.shape}"
-    return array.flat[place].item()
+    return np.asarray(array).flat[place].item()
 
 
 def equal_tensors(

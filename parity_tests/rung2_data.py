@@ -53,9 +53,7 @@ def trace(driver: Driver) -> None:
         recipe = in_precision(DATA, precision)
         driver.state(recipe)  # JAX switches 64 bits on when it makes one
         normal = driver.data.normalize(images, recipe)
-        driver.put(
-            f"2/{precision}/normalize/images", adapter.array(normal)
-        )
+        driver.put(f"2/{precision}/normalize/images", adapter.array(normal))
         train, test = driver.splits(data, recipe)
         # Once with holes and once without, two different epochs.
         for epoch, size in enumerate((8, 0)):

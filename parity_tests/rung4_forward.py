@@ -38,8 +38,8 @@ def cases(recipe: Recipe = NET) -> dict[str, Case]:
     offset: the mean of every convolution is large beside its deviation;
         E[x^2] - E[x]^2 has no digits left. Only the centre of the kernels is
         not 0: zero padding would make a border, and the border a variance.
-    tiny: 2 images of 8x8, so that batch norm sees 128 values per channel at
-        first and 2 at last: n/(n-1) is 2.
+    tiny: 6 images of 8x8, so that batch norm sees 384 values per channel at
+        first and 6 at last: n/(n-1) is 6/5.
     """
     plain = random_params(recipe, 1)
     images, labels = random_images(8, 32, 1), random_labels(8, 1)
@@ -61,7 +61,7 @@ def cases(recipe: Recipe = NET) -> dict[str, Case]:
         "lowvar-3": Case(scaled(0.06), images, labels),
         "lowvar-6": Case(scaled(0.002), images, labels),
         "offset": Case(offset, images + np.float32(OFFSET), labels),
-        "tiny": Case(plain, images[:2, :8, :8], labels[:2]),
+        "tiny": Case(plain, images[:6, :8, :8], labels[:6]),
         "alone": Case(plain, images[:1], labels[:1]),
     }
 

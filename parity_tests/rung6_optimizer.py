@@ -42,14 +42,14 @@ def plans() -> dict[str, tuple[Recipe, list[tuple[Arrays, float]]]]:
 
     def gradients() -> Arrays:
         return {
-            name: draw.normal(size=array.shape).astype(np.float32)
+            name: draw.normal(0.5, 1, array.shape).astype(np.float32)
             for name, array in zeros(params).items()
         }
 
     impulse = [(gradients(), 2.0**-12)]
-    impulse += [(zeros(params), 2.0 ** (k - 12)) for k in range(1, 10)]
+    impulse += [(zeros(params), 2.0 ** (k - 12)) for k in range(1, 6)]
     random = [
-        (gradients(), float(np.float32(draw.uniform(0, 1e-2))))
+        (gradients(), float(np.float32(draw.uniform(0, 1e-3))))
         for _ in range(20)
     ]
     return {

@@ -5,12 +5,12 @@ trains 10 more, and must end where 20 steps without a break end.
 """
 
 from parity_tests.driver import FRAMEWORKS, Driver
-from parity_tests.rung7_trajectory import HALF, RECIPES, SEED, flatten, run
+from parity_tests.rung7_trajectory import HALF, RECIPE, SEED, flatten, run
 
 
 def trace(driver: Driver) -> None:
     """The second half, once for each framework's file."""
-    recipe = RECIPES["float64"]
+    recipe = RECIPE
     for origin in FRAMEWORKS:
         path = driver.folder / f"{origin}.safetensors"
         state = driver.state(recipe, seed=SEED)

@@ -1,18 +1,12 @@
 """Rung 7: 20 steps of the real loop, every step of them.
 
-float64 has the full rate: what differs by rounding stays below 1e-8 in 20
-steps. In float32 rounding alone grows, at the full rate, to some per cent in
-20 steps of such a small batch: two runs of one framework with the images of
-each batch in another order differ by as much, and nothing could be told
-apart. So float32 has a peak rate of 0.01, at which a training does not
-forget where it came from, and no cutout: in a hole all pixels are equal, so
-are the four that a pool chooses from, and rounding chooses.
+In float64, at the full rate; float32 is in rung7_calm.py.
 
 The floor is measured beside each run: the same framework, images permuted
 inside the batch, which changes nothing but rounding.
 """
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import numpy as np
 
@@ -23,22 +17,18 @@ from common.recipe import Recipe
 from common.schedule import step_lr
 from parity_tests import oracle, oracle_data
 from parity_tests.cases import (
-    CALM,
     TRAJECTORY,
     Arrays,
     random_images,
     rng,
 )
 from parity_tests.checks import relative_error
-from parity_tests.driver import Driver, in_precision
+from parity_tests.driver import FRAMEWORKS, Driver, in_precision
 
 SEED = 11
 HALF = 2  # epochs before the checkpoint: 10 steps
 PROBE = random_images(4, 32, 7)
-RECIPES = {
-    "float64": in_precision(TRAJECTORY, "float64"),
-    "float32": in_precision(CALM, "float32"),
-}
+RECIPE = in_precision(TRAJECTORY, "float64")
 PERMUTATIONS = 3  # orders of the images, for the floor
 
 
@@ -119,24 +109,22 @@ def flatten(steps: list[Arrays], sums: list[dict]) -> Arrays:
 
 
 def trace(driver: Driver) -> None:
-    """Both precisions, floors, a repetition, the other mode, a checkpoint."""
+    """The run, its floor, a repetition, the other mode, a checkpoint."""
     own = driver.adapter.MODE
-    for precision, recipe in RECIPES.items():
-        prefix = f"7/{precision}"
-        steps, _, sums = run(driver, recipe, own)
-        driver.put_all(f"{prefix}/trajectory", flatten(steps, sums))
-        again, _, _ = run(driver, recipe, own, epochs=range(HALF))
-        driver.put(f"{prefix}/repeat/unequal", unequal(steps, again))
-        for name, noise in floors(driver, recipe, own, steps).items():
-            driver.put(f"{prefix}/floor/{name}", noise)
-    recipe = RECIPES["float64"]
-    _, state, _ = run(driver, recipe, own, epochs=range(HALF), probe=False)
+    steps, _, sums = run(driver, RECIPE, own)
+    driver.put_all("7/float64/trajectory", flatten(steps, sums))
+    again, state, _ = run(driver, RECIPE, own, epochs=range(HALF))
+    driver.put("7/float64/repeat/unequal", unequal(steps, again))
     path = driver.folder / f"{driver.framework}.safetensors"
-    driver.checkpoint.save(path, state, recipe)
+    driver.checkpoint.save(path, state, RECIPE)
+    others = [
+        run(driver, RECIPE, own, order)[0]
+        for order in range(1, PERMUTATIONS + 1)
+    ]
+    for name, noise in floors(steps, others).items():
+        driver.put(f"7/float64/floor/{name}", noise)
     other = "compiled" if own == "eager" else "eager"
-    steps, _, sums = run(
-        driver, recipe, other, epochs=range(1), probe=False
-    )
+    steps, _, sums = run(driver, RECIPE, other, epochs=range(1), probe=False)
     driver.put_all("7/float64/other-mode", flatten(steps, sums))
 
 
@@ -149,14 +137,11 @@ def unequal(one: list[Arrays], other: list[Arrays]) -> int:
     )
 
 
-def floors(
-    driver: Driver, recipe: Recipe, mode: str, steps: list[Arrays]
-) -> Arrays:
+def floors(steps: list[Arrays], others: list[list[Arrays]]) -> Arrays:
     """By sort of tensor: the largest error of each step from reordering."""
     noise: dict[str, np.ndarray] = {}
-    for order in range(1, PERMUTATIONS + 1):
-        others, _, _ = run(driver, recipe, mode, order)
-        for step, (a, b) in enumerate(zip(others, steps, strict=True)):
+    for again in others:
+        for step, (a, b) in enumerate(zip(again, steps, strict=True)):
             for name in a:
                 if name != "correct":
                     row = noise.setdefault(kind(name), np.zeros(len(steps)))
@@ -166,20 +151,24 @@ def floors(
 
 
 def judge() -> Arrays:
-    """The oracle's trajectories, and what a repetition must give."""
-    found: Arrays = {}
-    for precision, recipe in RECIPES.items():
-        steps, sums = judge_run(recipe)
-        found |= {
-            f"7/{precision}/trajectory/{name}": value
-            for name, value in flatten(steps, sums).items()
-        }
-        found[f"7/{precision}/repeat/unequal"] = np.array(0)
-        if precision == "float64":
-            first = flatten(steps[: recipe.steps_per_epoch], sums[:1])
-            for name, value in first.items():
-                if not name.endswith("/logits"):
-                    found[f"7/float64/other-mode/{name}"] = value
+    """The oracle's trajectory, and what a repetition must give."""
+    steps, sums = judge_run(RECIPE)
+    found = {
+        f"7/float64/trajectory/{name}": value
+        for name, value in flatten(steps, sums).items()
+    }
+    found["7/float64/repeat/unequal"] = np.array(0)
+    first = flatten(steps[: RECIPE.steps_per_epoch], sums[:1])
+    for name, value in first.items():
+        if not name.endswith("/logits"):
+            found[f"7/float64/other-mode/{name}"] = value
+    for origin in FRAMEWORKS:
+        prefix = f"7/float64/handover/{origin}"
+        found[f"{prefix}/step"] = np.array(10)
+        found[f"{prefix}/end"] = np.array(20)
+        for name, value in flatten(steps, sums).items():
+            if name.startswith(("19/", "epoch2/", "epoch3/")):
+                found[f"{prefix}/{name}"] = value
     return found
 
 
@@ -207,9 +196,7 @@ def judge_run(recipe: Recipe) -> tuple[list[Arrays], list[dict]]:
             found = params | {VELOCITY + n: v for n, v in velocity.items()}
             found |= {"loss": loss, "correct": correct, "logits": net.logits}
             steps.append({n: np.asarray(v) for n, v in found.items()})
-        loss, correct = oracle.eval_step(
-            params, tests, sets["y_test"], recipe
-        )
+        loss, correct = oracle.eval_step(params, tests, sets["y_test"], recipe)
         sums.append(
             {
                 "train": {"loss": loss_sum, "correct": correct_sum},
@@ -217,6 +204,3 @@ def judge_run(recipe: Recipe) -> tuple[list[Arrays], list[dict]]:
             }
         )
     return steps, sums
-
-
-assert CALM.total_steps == TRAJECTORY.total_steps == 20

@@ -5,10 +5,16 @@ in each section the same public names in the same order.
 """
 
 import ast
+import json
 import re
 from pathlib import Path
 
 import pytest
+
+from common.recipe import Recipe
+from common.run_folder import read_about, read_metrics
+from tools.draw_network import draw
+from tools.results import LADDER, RESULTS, filled
 
 ROOT = Path(__file__).parent.parent
 FRAMEWORKS = ("tensorflow_eager", "pytorch", "jax_flax")
@@ -221,3 +227,23 @@ def test_the_docs_quote_code():
 @pytest.mark.parametrize(("file", "quote"), quotes())
 def test_quoted_code_stands_in_the_file(file, quote):
     assert quote in (ROOT / file).read_text(), f"{file} has changed"
+
+
+def test_the_readmes_tables_are_those_of_the_published_records():
+    readme = (ROOT / "README.md").read_text()
+    assert filled(readme) == readme, "run python -m tools.results --write"
+
+
+def test_the_published_runs_and_ladder_are_whole():
+    assert json.loads(LADDER.read_text())["verdict"] == "pass"
+    runs = list(RESULTS.glob("*/*/run.json"))
+    assert runs
+    for path in runs:
+        about, rows = read_about(path.parent), read_metrics(path.parent)
+        assert about["status"] == "done"
+        assert not about["git_commit"].endswith("+"), f"{path}: changed source"
+        assert len(rows) == about["recipe"]["epochs"]
+
+
+def test_the_picture_of_the_network_is_that_of_the_table():
+    assert draw(Recipe()) == (ROOT / "docs" / "network.svg").read_text()

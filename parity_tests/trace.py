@@ -17,7 +17,7 @@ from typing import Literal
 import tyro
 
 from common.errors import UserError
-from common.record import _git_commit
+from common.machine import git_commit
 from parity_tests import tracefile
 from parity_tests.cases import recipe_hash, source_hash
 from parity_tests.driver import Driver
@@ -33,6 +33,7 @@ RUNGS = (
     "rung5_gradients",
     "rung6_optimizer",
     "rung7_trajectory",
+    "rung7_calm",
     "rung7_wide",
     "rung8_race",
 )
@@ -61,6 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     """Make the trace; the exit code."""
     flags = tyro.cli(Flags, args=argv, config=(tyro.conf.FlagCreatePairsOff,))
     start = time.perf_counter()
+    source = source_hash()  # of what runs, not of what is there at last
     try:
         driver = Driver(flags.framework, flags.device)
     except UserError as error:
@@ -85,8 +87,8 @@ def main(argv: list[str] | None = None) -> int:
         "device": driver.data.device_name(driver.device),
         "machine": f"{platform.platform()}, {platform.machine()}",
         "recipe_hash": recipe_hash(),
-        "source_hash": source_hash(),
-        "git_commit": _git_commit(),
+        "source_hash": source,
+        "git_commit": git_commit(),
         "seconds": round(time.perf_counter() - start, 1),
     }
     tracefile.write(flags.out, facts, driver.arrays)

@@ -66,7 +66,8 @@ def read(path: Path) -> Trace:
     empty, another number of tensors than was written, or NaN.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: np.load leaves a broken file open.
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except FileNotFoundError as error:
         raise TraceError(f"{path}: no such trace") from error

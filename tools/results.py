@@ -1,8 +1,9 @@
-"""The README's table of results, made from the records in results/.
+"""The README's tables of results, made from the records in results/.
 
-    python -m tools.results            print it
-    python -m tools.results --write    put it into README.md
+    python -m tools.results            print them
+    python -m tools.results --write    put them into README.md
     python -m tools.results --take runs/pytorch/small-...   publish a run
+    python -m tools.results --ladder traces/parity.json     publish a ladder
 
 A published run is a record without its checkpoint. Runs of one framework,
 preset and precision make one row.
@@ -11,7 +12,6 @@ preset and precision make one row.
 import json
 import shutil
 import statistics
-import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from common.run_folder import read_about, read_metrics
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-START, END = "<!-- results: start -->", "<!-- results: end -->"
+LADDER = RESULTS / "parity.json"
 NAMES = {
     "tensorflow_eager": ("TensorFlow", "tf"),
     "pytorch": ("PyTorch", "torch"),
@@ -35,10 +35,11 @@ SHOWN = ("tensorflow", "tensorflow-cpu", "torch", "jax", "flax", "optax")
 
 @dataclass
 class Options:
-    """What to do with the table."""
+    """What to do with the tables."""
 
-    write: bool = False  # put the table into README.md
+    write: bool = False  # put the tables into README.md
     take: tuple[Path, ...] = ()  # folders of runs to publish in results/
+    ladder: Path | None = None  # a parity report to publish in results/
 
 
 def take(folder: Path) -> Path:
@@ -114,8 +115,8 @@ def row(runs: list[Path]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def table() -> str:
-    """The whole table, from every record in results/."""
+def runs_table() -> str:
+    """The table of all records in results/."""
     groups = defaultdict(list)
     for path in sorted(RESULTS.glob("*/*/run.json")):
         about = read_about(path.parent)
@@ -133,24 +134,46 @@ def table() -> str:
         "command",
     )
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    lines += [row(groups[key]) for key in order]
+    return "\n".join(lines + [row(groups[key]) for key in order])
+
+
+def ladder_table() -> str:
+    """The parity ladder as it came out, from the published report."""
+    report = json.loads(LADDER.read_text())
+    heads = ("rung", "what", "tensors", "worst error", "tolerance", "verdict")
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for found in report["rows"]:
+        lines.append("| " + " | ".join(found[h] for h in heads) + " |")
     return "\n".join(lines)
 
 
+TABLES = {"results": runs_table, "ladder": ladder_table}
+
+
+def filled(text: str) -> str:
+    """The README's text with each table between its marks made anew."""
+    for name, make in TABLES.items():
+        start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
+        head, found, rest = text.partition(start)
+        _, closed, tail = rest.partition(end)
+        if not (found and closed):
+            raise SystemExit(f"README.md: the marks of {name} are missing")
+        text = f"{head}{start}\n{make()}\n{end}{tail}"
+    return text
+
+
 def main() -> None:
-    """Print the table, or do what the flags say."""
+    """Print the tables, or do what the flags say."""
     options = tyro.cli(Options, description=__doc__)
     for folder in options.take:
         print(take(folder))
-    if not options.write:
-        print(table())
-        return
-    readme = ROOT / "README.md"
-    head, _, rest = readme.read_text().partition(START)
-    _, _, tail = rest.partition(END)
-    if not tail:
-        sys.exit(f"{readme}: the marks {START} and {END} are missing")
-    readme.write_text(f"{head}{START}\n{table()}\n{END}{tail}")
+    if options.ladder:
+        shutil.copy(options.ladder, LADDER)
+    if options.write:
+        readme = ROOT / "README.md"
+        readme.write_text(filled(readme.read_text()))
+    else:
+        print(runs_table(), ladder_table(), sep="\n\n")
 
 
 if __name__ == "__main__":

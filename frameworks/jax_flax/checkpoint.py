@@ -8,6 +8,7 @@ Read beside tensorflow_eager/checkpoint.py and pytorch/checkpoint.py. Here:
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -57,7 +58,8 @@ def import_arrays(
 ) -> TrainState:
     """A state with these arrays and this step."""
     velocity = optax.tree.get(state.opt_state, "trace")
-    return replace(
+    (device,) = jax.tree.leaves(state.params)[0].devices()
+    state = replace(
         state,
         params=from_arrays(state.params, arrays),
         stats=from_arrays(state.stats, arrays),
@@ -66,6 +68,9 @@ def import_arrays(
         ),
         step=jnp.array(step, jnp.int32),
     )
+    # Bound to the device, as create_state does: a program is compiled anew
+    # for arrays that are free to move.
+    return jax.device_put(state, device)
 
 
 # --- Files --------------------------------------------------------------

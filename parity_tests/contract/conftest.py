@@ -20,15 +20,6 @@ FRAMEWORKS = {
 }
 
 
-def pytest_addoption(parser):
-    parser.addoption(
-        "--environments",
-        default=ROOT / ".nox",
-        type=Path,
-        help="folder of the train sessions' environments",
-    )
-
-
 @dataclass
 class Program:
     """One framework's `python -m frameworks.<name>.train`."""

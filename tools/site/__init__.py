@@ -2,7 +2,8 @@
 
     python -m tools.site --out site --runs runs --results results
 
-`contract.py` reads and aligns the three sources, `records.py` the runs;
-`pages.py` puts them into `templates/`. The texts of the sections are
-Markdown files in `sections/`. Nothing here imports a framework.
+`contract.py` and `align.py` read the three sources, `records.py` and
+`groups.py` the runs; `plan.py` holds what was read, `reader.py` and `pages.py`
+put it into `templates/`. The texts of the sections are Markdown files in
+`sections/`. Nothing here imports a framework, `augmented.py` excepted.
 """

@@ -1,12 +1,13 @@
 """A few real training images as one framework augments them.
 
-    python -m tools.site.augmented --framework pytorch --out augmented
+    python -m tools.site.augmented --framework pytorch
 
 Run in the framework's own environment, once for each. The site shows the
 three files beside each other, and says whether they are equal bit by bit.
 """
 
 import hashlib
+import sys
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,7 @@ import tyro
 
 from common import cifar10
 from common.draws import Draws, epoch_draws
+from common.errors import UserError
 from common.recipe import PRESETS, Recipe, Run
 
 # Of the order in which epoch 0 of seed 0 shows the images.
@@ -32,7 +34,7 @@ class Flags:
 
     framework: Literal["tensorflow_eager", "pytorch", "jax_flax"]
     # folder of the .npz; its name is the framework's
-    out: Path = Path("augmented")
+    out: Path = Path("traces/augmented")
     # where CIFAR-10 lies, as in the training programs
     data_dir: str | None = None
 
@@ -70,10 +72,14 @@ def stages(module, images, draws: Draws, recipe: Recipe, place) -> dict:
     return dict(zip(STAGES, (crop, flip, cut), strict=True))
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Write one framework's file."""
+def main(argv: list[str] | None = None) -> int:
+    """Write one framework's file; the exit code."""
     flags = tyro.cli(Flags, args=argv)
-    images, labels, draws = chosen(flags.data_dir)
+    try:
+        images, labels, draws = chosen(flags.data_dir)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
     module = import_module(f"frameworks.{flags.framework}.data")
     device = module.find_device("cpu")
     place = placer(flags.framework, device)
@@ -83,6 +89,7 @@ def main(argv: list[str] | None = None) -> None:
     target = flags.out / f"{flags.framework}.npz"
     np.savez(target, images=images, labels=labels, **arrays)
     print(target, *(fingerprint(array) for array in arrays.values()))
+    return 0
 
 
 def placer(framework: str, device):
@@ -97,4 +104,4 @@ def placer(framework: str, device):
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

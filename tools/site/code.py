@@ -35,7 +35,7 @@ def _span(kind, text: str, up: str) -> str:
     name = STANDARD_TYPES.get(kind, "")
     words = escape(text, quote=False)
     if kind in Comment:
-        words = MARK.sub(rf"\1{link(r'\2', up)}", words)
+        words = MARK.sub(lambda m: m[1] + link(m[2], up), words)
     if not name or kind in PLAIN or not text.strip():
         return words
     return f'<span class="{name}">{words}</span>'

@@ -1,18 +1,16 @@
-"""Run records, found, checked and put into groups that differ by seed.
+"""Run records, found and checked.
 
 A folder that cannot be shown is listed with the reason, never left out.
 """
 
-import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
 from common.errors import UserError
-from common.recipe import PRESETS
-from common.record import read_about, read_metrics
+from common.run_folder import read_about, read_metrics
 from tools.site.contract import FRAMEWORKS
 
 # What a row of metrics.jsonl must have, as finite numbers.
@@ -123,7 +121,7 @@ def wrong_rows(rows: list) -> str:
 def incomplete(about: dict, rows: list[dict]) -> str:
     """Why a readable record is not a whole training; "" if it is."""
     epochs, status = about["recipe"]["epochs"], about["status"]
-    reason = f": {about['reason']}" if about.get("reason") else ""
+    reason = f": {about['reason']}" if status == "failed" else ""
     if status != "done":
         return f"{status} after {len(rows)} of {epochs} epochs{reason}"
     if about.get("evaluation") and not rows:
@@ -133,107 +131,3 @@ def incomplete(about: dict, rows: list[dict]) -> str:
     if rows[-1]["epoch"] != epochs:
         return f"done, but {rows[-1]['epoch']} of {epochs} epochs recorded"
     return ""
-
-
-@dataclass
-class Group:
-    """Runs that differ in their seed only, or are repetitions."""
-
-    framework: str  # folder's name
-    label: str
-    runs: list[Found]
-
-    @property
-    def seeds(self) -> list[int]:
-        """Without repetitions, sorted."""
-        return sorted({run.about["seed"] for run in self.runs})
-
-
-@dataclass
-class Experiment:
-    """Groups with one recipe and data set: what may be laid together."""
-
-    key: str
-    title: str
-    recipe: dict
-    groups: list[Group]
-
-    @property
-    def runs(self) -> list[Found]:
-        """Of all its groups."""
-        return [run for group in self.groups for run in group.runs]
-
-
-def experiments(found: list[Found]) -> list[Experiment]:
-    """The runs that have epochs, by recipe; the largest comparison first."""
-    by_recipe: dict[tuple[str, str], list[Found]] = {}
-    for run in found:
-        if run.rows:
-            recipe = {**run.about["recipe"], "precision": ""}
-            key = json.dumps(recipe, sort_keys=True)
-            data = run.about["run"].get("dataset", "cifar10")
-            by_recipe.setdefault((key, data), []).append(run)
-    made = []
-    for (_, data), runs in by_recipe.items():
-        recipe = runs[0].about["recipe"]
-        title = recipe_title(runs[0].about["preset"], recipe)
-        title += "" if data == "cifar10" else f", {data} data"
-        key = "-".join(title.replace(",", "").lower().split())
-        made.append(Experiment(key, title, recipe, groups(runs)))
-    work = "epochs", "train_images", "width"
-    made.sort(
-        key=lambda e: (
-            len({group.framework for group in e.groups}),
-            math.prod(e.recipe[name] for name in work),
-        ),
-        reverse=True,
-    )
-    return made
-
-
-def recipe_title(preset: str, recipe: dict) -> str:
-    """The preset and the fields that were changed: "small, epochs 2"."""
-    words = [preset]
-    if preset in PRESETS:
-        usual = json.loads(json.dumps(asdict(PRESETS[preset])))
-        words += [
-            f"{name.replace('_', ' ')} {value}"
-            for name, value in recipe.items()
-            if name != "precision" and usual.get(name) != value
-        ]
-    return ", ".join(words)
-
-
-def traits(run: Found) -> tuple[str, ...]:
-    """What tells two groups of a framework apart."""
-    about = run.about
-    device = about["machine"].get("device", "?")
-    device = "CPU" if device == "cpu" else device
-    start = about["run"].get("init", "native")
-    return (
-        about["mode"],
-        about["precision"],
-        f"{start} start",
-        f"on {device}",
-    )
-
-
-def groups(runs: list[Found]) -> list[Group]:
-    """By framework and traits, in the order of the columns."""
-    varying = [
-        len({traits(run)[place] for run in runs}) > 1 for place in range(4)
-    ]
-    varying[0] = True  # the mode is always said
-    found: dict[tuple, Group] = {}
-    for framework, title in FRAMEWORKS.items():
-        for run in runs:
-            if run.about["framework"] != framework:
-                continue
-            all_traits = traits(run)
-            named = [t for t, v in zip(all_traits, varying, strict=True) if v]
-            label = ", ".join([title, *named])
-            group = found.setdefault(
-                (framework, all_traits), Group(framework, label, [])
-            )
-            group.runs.append(run)
-    return list(found.values())

@@ -4,7 +4,8 @@ from statistics import median
 
 from common.recipe import Recipe
 from common.schedule import lr_table
-from tools.site.records import Experiment, Found, Group
+from tools.site.groups import Experiment, Group
+from tools.site.records import Found
 
 LEVELS = (60, 70, 80, 85, 90, 93, 94)  # per cent of test accuracy
 

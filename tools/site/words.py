@@ -35,16 +35,16 @@ def anchor(title: str) -> str:
     return title.strip().replace(" ", "-")
 
 
-def _resolve(link: str, folder: str) -> str | None:
+def _resolve(link: str, folder: str, up: str) -> str | None:
     """The address in the site; None if the site has no such page."""
     if link.startswith(("#", "http://", "https://")):
         return link
     path, hash_, part = link.partition("#")
     path = posixpath.normpath(posixpath.join(folder, path))
     if path in PAGES:
-        return PAGES[path] + hash_ + part
+        return up + PAGES[path] + hash_ + part
     if path in SHARED or re.match(r"frameworks/\w+/\w+\.py$", path):
-        return source_page(path) + hash_ + part
+        return up + source_page(path) + hash_ + part
     if path.endswith(".html"):  # of the site itself
         return link
     return None
@@ -55,9 +55,12 @@ def _code(text: str, language: str, _attrs) -> str:
     return "\n".join(highlight(text)) if language == "python" else ""
 
 
-def render(text: str, folder: str = "docs", inline: bool = False) -> Markup:
+def render(
+    text: str, up: str = "", inline: bool = False, folder: str = "docs"
+) -> Markup:
     """HTML of trusted Markdown from the repository; raw HTML is dropped.
 
+    up: the way from the page to the site's root;
     folder: where the text's relative links start. Links to files that have
     no page in the site become plain text.
     """
@@ -73,11 +76,11 @@ def render(text: str, folder: str = "docs", inline: bool = False) -> Markup:
             token.attrSet("id", anchor(tokens[place + 1].content))
         for child in token.children or []:
             if child.type == "link_open":
-                found = _resolve(str(child.attrs["href"]), folder)
+                found = _resolve(str(child.attrs["href"]), folder, up)
                 if found is None:
                     child.attrs.pop("href")
                 else:
                     child.attrs["href"] = found
     html = markdown.renderer.render(tokens, markdown.options, {})
-    html = html.replace("<table>", '<div class="scroll"><table>')
+    html = html.replace("<table>", '<div class="scroll" tabindex="0"><table>')
     return Markup(html.replace("</table>", "</table></div>"))

@@ -1,0 +1,132 @@
+"""The parity suite's own reports: the ladder and the kill matrix.
+
+Both are JSON files: an object with a list of rows, each an object of plain
+values. Its keys become the columns, those named in `FIRST` before others.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FIRST = ("rung", "mutant", "slug", "what", "verdict", "killed", "killed_by")
+# An object's lists that hold the rows, the first that is there.
+LISTS = ("rows", "checks", "ladder", "mutants", "matrix")
+GOOD = {"equal", "pass", "passed", "killed", "ok", "true"}
+BAD = {"fail", "failed", "survived", "missing", "false", "error", "alive"}
+
+
+@dataclass
+class Table:
+    """A report as a table; with `problem` if there is none to show."""
+
+    columns: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+
+@dataclass
+class Parity:
+    """The report of `python -m parity_tests.compare --json`."""
+
+    ladder: Table
+    mission: Table = field(default_factory=Table)
+    problems: list[str] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
+
+
+def load(path: Path | None) -> tuple[object, str]:
+    """The content of a JSON file, and what is wrong if it is not there."""
+    if path is None:
+        return None, "not run"
+    if not path.exists():
+        return None, f"not run: {path} is not there"
+    try:
+        return json.loads(path.read_text()), ""
+    except (OSError, ValueError) as error:
+        return None, f"{path}: not readable ({error})"
+
+
+def read_parity(path: Path | None) -> Parity:
+    """The ladder's report; never fails, but says what is wrong."""
+    data, problem = load(path)
+    if problem:
+        return Parity(Table(problem=problem))
+    made = Parity(tabulate(path, data))
+    if isinstance(data, dict):
+        mission = data.get("mission")
+        made.mission = tabulate(path, mission) if mission else Table()
+        made.problems = [show(line) for line in data.get("problems") or []]
+        made.runs = [show(line) for line in data.get("runs") or []]
+        for who, facts in (data.get("traces") or {}).items():
+            if isinstance(facts, dict):
+                made.ladder.facts[f"trace of {who}"] = ", ".join(
+                    show(facts[name])
+                    for name in ("device", "git_commit", "run_id")
+                    if plain(facts.get(name)) and facts.get(name)
+                )
+    return made
+
+
+def read_table(path: Path | None) -> Table:
+    """The rows of a report; never fails, but says what is wrong."""
+    data, problem = load(path)
+    return Table(problem=problem) if problem else tabulate(path, data)
+
+
+def tabulate(path: Path, data) -> Table:
+    """A table of the rows that a report holds, in one of these forms."""
+    facts = {}
+    if isinstance(data, dict):
+        facts = {
+            k: show(v)
+            for k, v in data.items()
+            if plain(v) and not isinstance(v, list)
+        }
+        data = next((data[n] for n in LISTS if n in data), None) or [
+            {"what": name, **row}
+            for name, row in data.items()
+            if isinstance(row, dict)
+        ]
+    if not isinstance(data, list) or not data:
+        return Table(problem=f"{path}: holds no rows", facts=facts)
+    if not all(isinstance(row, dict) for row in data):
+        return Table(problem=f"{path}: rows of an unknown form", facts=facts)
+    filled = {
+        key
+        for row in data
+        for key, value in row.items()
+        if plain(value) and value not in ("", None)
+    }
+    keys = dict.fromkeys(key for row in data for key in row)
+    every = [key for key in keys if key in filled]
+    columns = [name for name in FIRST if name in every]
+    columns += [name for name in every if name not in columns]
+    rows = [[show(row.get(name)) for name in columns] for row in data]
+    return Table(columns, rows, facts)
+
+
+def plain(value) -> bool:
+    """A value that a cell can show."""
+    if isinstance(value, list):
+        return all(isinstance(v, str | int | float) for v in value)
+    return value is None or isinstance(value, str | int | float | bool)
+
+
+def show(value) -> str:
+    """A value as a cell shows it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, list):
+        return ", ".join(map(show, value))
+    return str(value)
+
+
+def mood(cell: str) -> str:
+    """The class of a cell that is a verdict: good, bad or none."""
+    word = cell.strip().lower()
+    return "good" if word in GOOD else "bad" if word in BAD else ""

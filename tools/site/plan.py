@@ -1,0 +1,69 @@
+"""What a site is built from, read once."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from markupsafe import Markup
+
+from tools.site import records
+from tools.site.align import sections
+from tools.site.code import highlight
+from tools.site.contract import FRAMEWORKS, ROOT, Section, source
+from tools.site.differences import Difference, read_differences
+from tools.site.words import SHARED
+
+HERE = Path(__file__).parent
+
+
+@dataclass
+class Site:
+    """What a site is built from; see the flags in `__main__.py`."""
+
+    out: Path
+    runs: Path | None = None
+    results: Path | None = None
+    parity: Path | None = None
+    mutants: Path | None = None
+    augmented: Path | None = None
+    pictures: Path | None = None
+    data_dir: str | None = None
+    root: Path = ROOT  # of the repository that is read
+
+    @cached_property
+    def sections(self) -> list[Section]:
+        """The mirror, aligned."""
+        return sections(self.root)
+
+    @cached_property
+    def differences(self) -> dict[str, Difference]:
+        """The rows of the table by slug."""
+        return read_differences(self.root)
+
+    @cached_property
+    def found(self) -> list[records.Found]:
+        """All records: the published ones, then the runs."""
+        folders = [f for f in (self.results, self.runs) if f and f.is_dir()]
+        return records.find(*folders)
+
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """Text of each source that has a page, by path."""
+        made = {}
+        for file in dict.fromkeys(s.file for s in self.sections):
+            for framework in FRAMEWORKS:
+                text = source(framework, file, self.root)
+                made[f"frameworks/{framework}/{file}"] = text
+        for path in SHARED:
+            made[path] = (self.root / path).read_text()
+        return made
+
+    @cached_property
+    def lines(self) -> dict[str, list[Markup]]:
+        """The highlighted lines of each source."""
+        return {path: highlight(text) for path, text in self.sources.items()}
+
+
+def files_of(site: Site) -> list[str]:
+    """The mirrored files, in order."""
+    return list(dict.fromkeys(section.file for section in site.sections))
