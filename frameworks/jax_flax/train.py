@@ -104,6 +104,7 @@ def train(recipe: Recipe, run: Run) -> None:
         "device": device_name(device),
         "libraries": ("jax", "flax", "optax", "numpy"),
         "threads": len(os.sched_getaffinity(0)),  # XLA takes all cores
+        "tf32": jax.config.jax_default_matmul_precision != "highest",
     }
     with Record("jax_flax", recipe, run, facts) as record:
         data = cifar10.load(recipe, run, record.display.say)

@@ -101,6 +101,7 @@ def train(recipe: Recipe, run: Run) -> None:
         "device": device_name(device),
         "libraries": ("torch", "numpy"),
         "threads": torch.get_num_threads(),
+        "tf32": torch.backends.cudnn.allow_tf32,
     }
     with Record("pytorch", recipe, run, facts) as record:
         data = cifar10.load(recipe, run, record.display.say)

@@ -113,6 +113,7 @@ def train(recipe: Recipe, run: Run) -> None:
             "numpy",
         ),
         "threads": threads or len(os.sched_getaffinity(0)),
+        "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
     }
     with Record("tensorflow_eager", recipe, run, facts) as record:
         data = cifar10.load(recipe, run, record.display.say)

@@ -1,13 +1,14 @@
 """What every one of the three programs does, seen from outside."""
 
 import json
+import subprocess
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
 from common.recipe import PRESETS
-from parity_tests.contract.conftest import SIGINT, SIGTERM, errors
+from parity_tests.contract.conftest import ROOT, SIGINT, SIGTERM, errors
 
 # Small enough for seconds, long enough to be stopped in the middle; dropout
 # and cutout are on. A batch of 100 leaves a short one of 12, and 24 in
@@ -231,3 +232,15 @@ def test_the_shared_start_gives_three_equal_first_epochs(programs, tmp_path):
     # The issue of a whole epoch of the real set is 1 %; 6 steps of float32
     # have parted by less than 1e-5.
     assert max(losses.values()) / min(losses.values()) < 1 + 1e-3
+
+
+def test_a_moving_rate_is_traced_once(program):
+    module = "parity_tests.contract.retrace"
+    result = subprocess.run(
+        [program.python, "-m", module, program.framework],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(result.stdout.split()[-1]) == 1
