@@ -1,9 +1,9 @@
-"""How often a compiled step is traced while the rate moves; prints it.
+"""How often a compiled step is traced anew while the rate moves; prints it.
 
-    python -m parity_tests.contract.retrace pytorch
+    python -m parity_tests.contract.retrace jax_flax
 
 Run in the framework's environment. The loss function is Python: it is
-called once for each trace, not once for each step.
+called when a program is traced, not when it runs.
 """
 
 import sys
@@ -15,7 +15,7 @@ STEPS = 4
 
 
 def main(framework: str) -> int:
-    """The number of traces in one epoch of STEPS equal batches."""
+    """The number of traces in STEPS steps after the first, at other rates."""
     driver, traced = Driver(framework, "cpu"), []
     cross_entropy = driver.model.cross_entropy
 
@@ -28,8 +28,11 @@ def main(framework: str) -> int:
     train_step, _ = driver.step.make_steps(state, "compiled")
     images = driver.images(random_images(8, 32, 1), NET)
     labels = driver.labels(random_labels(8, 1))
-    batches = [(images, labels)] * STEPS
-    driver.train.run_epoch(train_step, state, iter(batches), 0, NET)
+    run_epoch, batch = driver.train.run_epoch, (images, labels)
+    state, _ = run_epoch(train_step, state, [batch], 0, NET)
+    assert traced, "not traced at all: it was not compiled"
+    traced.clear()
+    run_epoch(train_step, state, [batch] * STEPS, 1, NET)
     return len(traced)
 
 

@@ -234,13 +234,14 @@ def test_the_shared_start_gives_three_equal_first_epochs(programs, tmp_path):
     assert max(losses.values()) / min(losses.values()) < 1 + 1e-3
 
 
-def test_a_moving_rate_is_traced_once(program):
-    module = "parity_tests.contract.retrace"
+# PyTorch's compiled network does not see the rate.
+@pytest.mark.parametrize("name", ["tensorflow_eager", "jax_flax"])
+def test_a_moving_rate_is_not_traced_anew(programs, name):
     result = subprocess.run(
-        [program.python, "-m", module, program.framework],
+        [programs[name].python, "-m", "parity_tests.contract.retrace", name],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert int(result.stdout.split()[-1]) == 1
+    assert int(result.stdout.split()[-1]) == 0
