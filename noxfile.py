@@ -142,7 +142,7 @@ def run_tests(session: nox.Session, *words: str) -> None:
     """pytest, with the environments of the programs that it starts."""
     home = Path(session.cache_dir).parent
     session.run(
-        *("pytest", "--environments", str(home), *words),
+        *("pytest", "parity_tests", f"--environments={home}", *words),
         env=ONE_THREAD | JAX_CACHE,
     )
 
