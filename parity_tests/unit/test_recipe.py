@@ -103,6 +103,7 @@ def test_a_run_is_by_default_on_real_data_and_seed_0():
         "load": None,
         "out": None,
         "resume": False,
+        "tensorboard": False,
         "debug": False,
     }
 
