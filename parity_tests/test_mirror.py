@@ -68,6 +68,7 @@ ALONE = {
     ("pytorch", "checkpoint.py", "to_canonical"): "layouts are turned",
     ("pytorch", "checkpoint.py", "from_canonical"): "layouts are turned",
     ("jax_flax", "model.py", "param_dtype"): "every array says its type",
+    ("jax_flax", "model.py", "random_bits"): "JAX's are slow on a CPU",
     ("jax_flax", "model.py", "max_pool"): "nnx's has a slow gradient",
     ("jax_flax", "model.py", "split"): "keys are handed down",
     ("jax_flax", "data.py", "take_batch"): "what is compiled has a name",

@@ -246,3 +246,18 @@ def test_a_moving_rate_is_not_traced_anew(programs, name):
         check=True,
     )
     assert int(result.stdout.split()[-1]) == 0
+
+
+def test_the_bits_of_a_mask_are_those_of_jax_itself(programs):
+    result = subprocess.run(
+        [
+            programs["jax_flax"].python,
+            "-m",
+            "parity_tests.contract.random_bits",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.split()[-1] == "equal"
