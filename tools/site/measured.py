@@ -66,6 +66,7 @@ def write_proof(site: Site, env: Environment, part: Path) -> None:
         part / "proof.html",
         parity=ladder.read_parity(site.parity),
         parity_file=site.parity,
+        rung_columns=ladder.COLUMNS,
         mutants=mutants.read_mutants(site.mutants),
         mutants_file=site.mutants,
         slug_of=lambda name: mutants.slug_of(name, site.differences),

@@ -105,8 +105,11 @@ def read_mutants(path: Path | None) -> Mutants:
         made.problems.append("generated: missing")
         return made
     made.facts |= {
-        f"generated: {name}": str(generated[name])
-        for name in ("seed", "share")
+        words: str(generated[name])
+        for name, words in (
+            ("seed", "seed of the generated"),
+            ("share", "share of them tried"),
+        )
         if name in generated
     }
     for place, row in enumerate(_list(generated, "by_file", made), 1):
@@ -143,7 +146,8 @@ def _take_named(made: Mutants, place: int, row) -> None:
         return
     if rung is not None or by:
         words = f"rung {rung}" if rung is not None else _place(str(by))
-        cells[framework] = Cell("killed", words, str(by or ""), rung)
+        detail = str(by or "").removeprefix(words).lstrip(": ")
+        cells[framework] = Cell("killed", words, detail, rung)
     elif equivalent:
         cells[framework] = Cell("equivalent", "equivalent", equivalent, None)
     else:

@@ -115,7 +115,7 @@ def keras(rows: list[dict]):
             "label": FRAMEWORKS[peer["framework"]],
             "step": ours.get("step"),
             "epoch": ours.get("epoch"),
-            "fit": fit,
+            "Keras fit": fit,
             "factor": "epoch" in ours
             and round(ours["epoch"]["mid"] / fit["mid"], 2),
         }

@@ -108,7 +108,7 @@ def close(figure, axes, path: Path) -> Path:
 def draw_accuracy(experiment: Experiment, path: Path) -> Path:
     """Test accuracy against epochs, and against training seconds."""
     with plt.rc_context(STYLE):
-        titles = "over epochs", "over training seconds, on this machine"
+        titles = "over epochs", "over training seconds"
         figure, left, right = two(titles, "test accuracy, %")
         lines(left, experiment, "test_accuracy", "epoch", 100)
         lines(right, experiment, "test_accuracy", "seconds", 100)

@@ -2,46 +2,35 @@
 // The charts of the benchmark, drawn from the numbers in the page.
 
 (() => {
-  const { symbols, colour, round, layout, flat, bars, band, draw } = plots;
+  const { symbols, colour, round, layout, bars, band, draw } = plots;
   const { scenes, scale, axes } = JSON.parse(document.getElementById("numbers").textContent);
   const boxes = [...document.querySelectorAll("#scenes input")];
   const percent = (ratio) => (ratio === null ? "" : ` · ${round(ratio, 0)} %`);
 
-  // The height that so many bars need.
-  function fit(name, count) {
-    document.getElementById("chart-" + name).style.height = `${100 + 34 * count}px`;
-  }
-
   function drawSteps(scene) {
     const list = scene.step.map((bar) => ({
-      ...bar, pale: !bar.strong, words: round(bar.mid, 0) + percent(bar.ratio),
+      ...bar, pale: bar.strong ? 0 : 1, words: percent(bar.ratio),
       more: bar.ratio === null ? "" : `<br>${round(bar.ratio, 1)} % of the limit`,
     }));
-    const form = flat("images per second");
+    const [traces, form] = bars(list, "images/s", 0);
     if (scene.limit) {
-      form.shapes = [{ type: "line", x0: scene.limit, x1: scene.limit, y0: 0, y1: 1, yref: "paper", line: { color: colour("ink"), dash: "dash", width: 1.5 } }];
-      form.annotations = [{ x: scene.limit, y: 1, yref: "paper", yanchor: "bottom", xanchor: "right", showarrow: false, text: `limit ${round(scene.limit, 0)}` }];
-      form.xaxis.range = [0, 1.03 * Math.max(scene.limit, ...list.map((bar) => bar.high))];
+      const x = scene.limit, line = { color: colour("ink"), dash: "dash", width: 1.5 };
+      form.shapes = [{ type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper", line }];
+      form.annotations = [{ x, y: 0.5, yref: "paper", textangle: -90, xanchor: "left", showarrow: false, text: `limit ${round(x, 0)}` }];
+      form.xaxis.range = [0, 1.12 * Math.max(x, ...list.map((bar) => bar.high))];
     }
-    fit("step", list.length);
-    draw("step", [bars(list, "images/s", 0)], form);
+    plots.fit("step", list);
+    draw("step", traces, form);
   }
 
-  // Two or three bars for each label: what they are stands in them.
-  function drawGrouped(name, rows, kinds, more) {
-    const given = kinds.filter(([key]) => rows.some((row) => row[key]));
-    const traces = given.map(([key, words], place) => {
-      const list = rows.filter((row) => row[key]).map((row) => ({
-        ...row[key], label: row.label, framework: row.framework,
-        words: `${words} ${round(row[key].mid, 0)}`, more: `<br>${words}${more(row, key)}`,
-      }));
-      const trace = bars(list, "images/s", 0, { width: undefined, name: words });
-      trace.marker.color = list.map((bar) => colour(bar.framework, [0.95, 0.72, 0.5][place]));
-      if (place === 2) trace.insidetextfont = { color: colour("ink"), size: 13 };
-      return trace;
-    });
-    fit(name, given.length * rows.length);
-    draw(name, traces, flat("images per second", { barmode: "group", bargap: 0.25 }));
+  // Several bars for each row, one of each kind that it has.
+  function drawKinds(name, rows, kinds, more) {
+    const list = rows.flatMap((row) => kinds.filter((kind) => row[kind]).map((kind, place) => ({
+      ...row[kind], framework: row.framework, pale: place, gap: !place,
+      label: `${row.label}: ${kind}`, more: more(row),
+    })));
+    plots.fit(name, list);
+    draw(name, ...bars(list, "images/s", 0));
   }
 
   function drawScale(axis) {
@@ -61,7 +50,8 @@
     const ticks = [...new Set(scale[axis].flatMap((one) => one.x))].sort((a, b) => a - b);
     const form = layout(axes[axis], "milliseconds an image");
     form.xaxis = { ...form.xaxis, type: "log", tickmode: "array", tickvals: ticks, ticktext: ticks.map(String) };
-    form.yaxis = { ...form.yaxis, type: "log", dtick: "D2" };
+    const costs = [-2, -1, 0, 1, 2, 3].flatMap((power) => [1, 2, 5].map((digit) => +(digit * 10 ** power).toPrecision(1)));
+    form.yaxis = { ...form.yaxis, type: "log", tickmode: "array", tickvals: costs, ticktext: costs.map(String) };
     draw(axis, traces, form);
   }
 
@@ -77,11 +67,11 @@
     }
     if (scene.step.length) drawSteps(scene);
     if (scene.pairs.length) {
-      drawGrouped("epoch", scene.pairs, [["step", "step"], ["epoch", "epoch"]],
-        (row) => `<br>an epoch's image takes ${round(row.cost, 1)} % more`);
+      drawKinds("epoch", scene.pairs, ["step", "epoch"],
+        (row) => `<br>an epoch's image takes ${round(row.cost, 1)} % longer`);
     }
     if (scene.keras.length) {
-      drawGrouped("keras", scene.keras, [["step", "step"], ["epoch", "epoch"], ["fit", "Keras fit"]],
+      drawKinds("keras", scene.keras, ["step", "epoch", "Keras fit"],
         (row) => (row.factor ? `<br>our epoch is ${row.factor} times as fast as fit` : ""));
     }
   }

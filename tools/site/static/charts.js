@@ -5,7 +5,7 @@
   const numbers = JSON.parse(document.getElementById("numbers").textContent);
   const keys = Object.keys(numbers);
   if (!keys.length) return;
-  const { dashes, symbols, colour, round, layout, flat, bars, band } = plots;
+  const { dashes, symbols, colour, round, layout, bars, band } = plots;
   const hidden = new Set();
   let current = keys.includes(readChoice().get("experiment")) ? readChoice().get("experiment") : keys[0];
 
@@ -41,7 +41,7 @@
   }
 
   const speeds = (groups, part) => groups.map((group) => (
-    { ...group.speeds[part], label: group.label, framework: group.framework, pale: group.variant > 0 }));
+    { ...group.speeds[part], label: group.label, framework: group.framework, pale: Math.min(group.variant, 2) }));
 
   function draw() {
     const experiment = numbers[current];
@@ -64,9 +64,10 @@
         overEpochs("mean loss of an image"),
       ],
       lr: [rates(experiment, groups), overEpochs("rate for the mean loss", { rangemode: "tozero" })],
-      speed: [[bars(speeds(groups, "images"), "images/s", 0)], flat("images per second")],
-      compile: [[bars(speeds(groups, "compile"), "s", 1)], flat("seconds")],
+      speed: bars(speeds(groups, "images"), "images/s", 0),
+      compile: bars(speeds(groups, "compile"), "seconds", 1),
     };
+    for (const name of ["speed", "compile"]) plots.fit(name, groups);
     for (const [name, [traces, form]] of Object.entries(all)) plots.draw(name, traces, form);
     for (const part of document.querySelectorAll(".of-experiment")) {
       part.hidden = part.dataset.experiment !== current;

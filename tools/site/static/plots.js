@@ -31,32 +31,36 @@ const plots = (() => {
     };
   }
 
-  // A layout for bars that lie, the first one above.
-  function flat(title, more = {}) {
-    const form = layout(title, "", { margin: { l: 10, r: 14, t: 28, b: 44 }, ...more });
-    form.yaxis = { ...form.yaxis, autorange: "reversed", showgrid: false, ticksuffix: "  " };
+  // Bars that lie, the first one above: {label, framework, mid, low, high,
+  // pale, words, more, gap}. The numbers stand in the labels, where they are
+  // readable however short a bar is.
+  function bars(list, unit, digits) {
+    let place = 0;
+    const y = list.map((bar, i) => (place += i && bar.gap ? 1.5 : 1));
+    const range = (bar) => (bar.high > bar.low ? `<br>${round(bar.low, digits)} to ${round(bar.high, digits)}` : "");
+    const form = layout(unit, "", { margin: { l: 10, r: 14, t: 28, b: 44 } });
+    form.yaxis = {
+      ...form.yaxis, range: [place + 0.6, 0.4], showgrid: false, tickvals: y,
+      ticktext: list.map((bar) => `${bar.label}  <br><b>${round(bar.mid, digits)}</b>${bar.words || ""}  `),
+    };
     form.xaxis.rangemode = "tozero";
-    return form;
-  }
-
-  // Bars of {label, framework, mid, low, high, pale, words}.
-  function bars(list, unit, digits, more = {}) {
-    return {
-      type: "bar", orientation: "h", y: list.map((b) => b.label), x: list.map((b) => b.mid), width: 0.6,
-      marker: { color: list.map((b) => colour(b.framework, b.pale ? 0.6 : 0.95)) },
+    const trace = {
+      type: "bar", orientation: "h", y, x: list.map((bar) => bar.mid), width: 0.66,
+      marker: { color: list.map((bar) => colour(bar.framework, 0.95 - 0.3 * (bar.pale || 0))) },
       error_x: {
         symmetric: false, color: colour("ink"), thickness: 1.3, width: 5,
-        visible: list.some((b) => b.high > b.low),
-        array: list.map((b) => b.high - b.mid), arrayminus: list.map((b) => b.mid - b.low),
+        visible: list.some((bar) => bar.high > bar.low),
+        array: list.map((bar) => bar.high - bar.mid), arrayminus: list.map((bar) => bar.mid - bar.low),
       },
-      text: list.map((b) => b.words || round(b.mid, digits)), textposition: "inside",
-      insidetextanchor: "start", insidetextfont: { color: "#fff", size: 13 },
-      hovertemplate: list.map((b) =>
-        `<b>${b.label}</b><br>${round(b.mid, digits)} ${unit}` +
-        (b.high > b.low ? `<br>${round(b.low, digits)} to ${round(b.high, digits)}` : "") +
-        `${b.more || ""}<extra></extra>`),
-      ...more,
+      hovertemplate: list.map((bar) =>
+        `<b>${bar.label}</b><br>${round(bar.mid, digits)} ${unit}${range(bar)}${bar.more || ""}<extra></extra>`),
     };
+    return [[trace], form];
+  }
+
+  // The height in pixels that so many bars need.
+  function fit(name, list) {
+    document.getElementById("chart-" + name).style.height = `${84 + 38 * list.length}px`;
   }
 
   // The edges of a range, filled in between.
@@ -68,5 +72,5 @@ const plots = (() => {
   const options = { responsive: true, displaylogo: false, displayModeBar: "hover", modeBarButtonsToRemove: ["sendChartToCloud", "lasso2d", "select2d", "autoScale2d"] };
   const draw = (name, traces, form) => Plotly.react("chart-" + name, traces, form, options);
 
-  return { dashes, symbols, colour, round, layout, flat, bars, band, draw };
+  return { dashes, symbols, colour, round, layout, bars, band, fit, draw };
 })();
