@@ -135,6 +135,18 @@ def test_every_section_has_a_text_of_its_own(made):
         assert text.count("What to look for.") == len(parts), file
 
 
+def test_what_each_framework_does_stands_above_its_column(made):
+    """A list in a section's text has one item for each, in their order."""
+    out, _, _ = made
+    lists = 0
+    for path in out.glob("read-*.html"):
+        for items in re.findall(r"<ul[^>]*>(.*?)</ul>", path.read_text(), re.S):
+            found = re.findall(r'<li data-framework="(\w+)">', items)
+            assert found == list(FRAMEWORKS), items
+            lists += 1
+    assert lists >= 12
+
+
 def test_every_mark_opens_a_row_of_the_table(made, pages):
     out, _, _ = made
     rows = pages["differences.html"].ids
