@@ -11,7 +11,7 @@ from pathlib import Path
 from tools.site.contract import FRAMEWORKS
 
 # Of the ladder, what stands in its own column; the rest goes into the last.
-COLUMNS = ("what", "verdict", "tensors", "worst error", "tolerance")
+COLUMNS = ("verdict", "what", "tensors", "worst error", "tolerance")
 FIRST = ("rung", "mutant", "slug", "what", "verdict", "killed", "killed_by")
 # An object's lists that hold the rows, the first that is there.
 LISTS = ("rows", "checks", "ladder", "mutants", "matrix")

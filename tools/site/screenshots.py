@@ -68,7 +68,7 @@ def take(driver, flags: Flags, page: str, width: int, theme: str) -> None:
     name, _, place = page.partition("#")
     driver.get("about:blank")
     driver.get(f"{(flags.site / name).absolute().as_uri()}.html#{place}")
-    if name == "report":
+    if name in ("report", "performance"):
         time.sleep(1)  # for the charts
     if flags.full:
         length = "return document.documentElement.scrollHeight"

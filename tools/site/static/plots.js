@@ -43,7 +43,7 @@ const plots = (() => {
       ...form.yaxis, range: [place + 0.6, 0.4], showgrid: false, tickvals: y,
       ticktext: list.map((bar) => `${bar.label}  <br><b>${round(bar.mid, digits)}</b>${bar.words || ""}  `),
     };
-    form.xaxis.rangemode = "tozero";
+    form.xaxis = { ...form.xaxis, rangemode: "tozero", tickangle: 0, nticks: 6 };
     const trace = {
       type: "bar", orientation: "h", y, x: list.map((bar) => bar.mid), width: 0.66,
       marker: { color: list.map((bar) => colour(bar.framework, 0.95 - 0.3 * (bar.pale || 0))) },
