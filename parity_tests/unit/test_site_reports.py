@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tools.site import bench, fake_reports, mutants, speeds
+from tools.site.contract import FRAMEWORKS
 
 
 def read(tmp_path, module, data):
@@ -46,11 +47,29 @@ def test_a_whole_report_has_no_problems(tmp_path):
 
 def test_cells_are_counted_by_verdict_and_rung(tmp_path):
     found = read(tmp_path, mutants, fake_reports.mutants())
-    assert found.counts == {"killed": 23, "survived": 1, "equivalent": 1}
+    assert found.counts == {"killed": 24, "survived": 1, "equivalent": 1}
     places = [*(f"rung {n}" for n in range(7)), "unit tests"]
     assert list(found.by_rung) == places
     assert found.by_rung["rung 4"] == 4
     assert found.by_rung["unit tests"] == 1
+    assert list(found.places) == [*FRAMEWORKS, "common"]
+
+
+def test_the_share_is_of_those_that_could_be_noticed(tmp_path):
+    found = read(tmp_path, mutants, fake_reports.mutants())
+    file = found.files[0]
+    assert (file.tried, file.equivalent, file.unjudged) == (25, 1, 1)
+    assert file.share == pytest.approx(100 * 23 / 24)
+    assert found.share == pytest.approx(100 * 23 / 24)
+
+
+def test_of_no_mutants_there_is_no_share(tmp_path):
+    data = fake_reports.mutants()
+    nothing = {"tried": 0, "killed": 0, "killed_by": {}, "survivors": []}
+    data["generated"]["by_file"] = [data["generated"]["by_file"][0] | nothing]
+    found = read(tmp_path, mutants, data)
+    assert found.problems == []
+    assert found.share is None and found.files[0].share is None
 
 
 def test_numbers_that_do_not_fit_each_other_are_told(tmp_path):
@@ -168,6 +187,19 @@ def test_steps_are_paired_with_epochs_and_with_keras(tmp_path):
     # By hand: 0.9 * 500 over 300.
     assert scene["keras"][0]["factor"] == 1.5
     assert all(not s["keras"] for s in speeds.scenes(found)[1:])
+
+
+def test_a_part_is_a_share_of_the_whole_step(tmp_path):
+    data = fake_reports.bench()
+    found = speeds.parts(read(tmp_path, bench, data))
+    assert len(found) == 4
+    conv = found[0]["lines"]["conv 64 -> 128, 32x32", "forward", 2]
+    # By hand: twice 100 ms of 800 ms, whatever the framework's pace.
+    assert {cell["share"] for cell in conv.values()} == {25.0}
+    data["parts"] = [p for p in data["parts"] if p["part"] != bench.WHOLE]
+    found = speeds.parts(read(tmp_path, bench, data))
+    conv = found[0]["lines"]["conv 64 -> 128, 32x32", "forward", 2]
+    assert {cell["share"] for cell in conv.values()} == {None}
 
 
 def test_lines_of_cost_vary_one_thing(tmp_path):

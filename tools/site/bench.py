@@ -28,6 +28,7 @@ NEEDED = {
     "scale": (TRAITS, "images_per_second"),
     "parts": (("width", "precision", "part", "pass"), "milliseconds"),
 }
+WHOLE = "whole step"  # the part that is all others together
 OPTIONAL = ("compile_seconds", "startup_seconds", "peak_memory_bytes")
 OWN_MODE = {
     "tensorflow_eager": "eager",

@@ -40,7 +40,12 @@ def named() -> list[dict]:
     rows[-2] |= {"rung": None, "killed_by": "", "equivalent": "a <reason>"}
     rows[-3] |= {"rung": None, "killed_by": "unit tests: test_decay"}
     only = {"mutant": "no-such-slug", "framework": "pytorch", "rung": 4}
-    return [*rows, base | only | {"killed_by": "rung 4: activations"}]
+    shared = {"mutant": "lr-peak", "framework": "common", "rung": 1}
+    return [
+        *rows,
+        base | only | {"killed_by": "rung 4: activations"},
+        base | shared | {"killed_by": "rung 1: table of rates"},
+    ]
 
 
 def mutants() -> dict:
@@ -101,11 +106,16 @@ def bench() -> dict:
                 rows.append(bench_row(framework, "epoch", 0.9 * fast, **more))
             parts += [
                 {"framework": framework, "part": part, "pass": way,
-                 "milliseconds": [100.0 / place], "gflops": gflops} | same
-                for part, gflops in (("conv 64 -> 128, 32x32", 60.0 * place),
-                                     ("batch norm", None))
+                 "milliseconds": [100.0 / place], "gflops": gflops,
+                 "count": count} | same
+                for part, gflops, count in
+                (("conv 64 -> 128, 32x32", 60.0 * place, 2),
+                 ("batch norm", None, 1))
                 for way in ("forward", "backward")
             ]  # fmt: skip
+            whole = {"part": "whole step", "pass": "forward", "gflops": None}
+            time = {"framework": framework, "milliseconds": [800.0 / place]}
+            parts.append(whole | time | same)
         rows.append(bench_row(framework, "keras fit", 300.0 * place))
         for axis, values in (
             ("width", (8, 16, 32, 64, 128)),

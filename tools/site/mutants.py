@@ -10,6 +10,8 @@ from tools.site.contract import FRAMEWORKS
 from tools.site.ladder import load
 
 FORMAT = "davidnet-mutants-1"
+# The columns: a mutant of shared code stands in the last one.
+PLACES = FRAMEWORKS | {"common": "common/"}
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,15 @@ class File:
     survivors: list[Survivor]
 
     @property
-    def share(self) -> float:
-        """Of the tried ones, how many were killed, in per cent."""
-        return 100 * self.killed / self.tried if self.tried else 0.0
+    def equivalent(self) -> int:
+        """Survivors of which a person has said that they change nothing."""
+        return sum(s.judged.startswith("equivalent") for s in self.survivors)
+
+    @property
+    def share(self) -> float | None:
+        """Killed ones in per cent of those that could be noticed."""
+        could = self.tried - self.equivalent
+        return 100 * self.killed / could if could > 0 else None
 
     @property
     def unjudged(self) -> int:
@@ -62,6 +70,19 @@ class Mutants:
     facts: dict[str, str] = field(default_factory=dict)
     problem: str = ""
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def places(self) -> dict[str, str]:
+        """The columns that have a mutant, with their titles."""
+        used = {place for row in self.matrix.values() for place in row}
+        return {p: t for p, t in PLACES.items() if p in used}
+
+    @property
+    def share(self) -> float | None:
+        """Of all files together, as of one."""
+        could = sum(file.tried - file.equivalent for file in self.files)
+        killed = sum(file.killed for file in self.files)
+        return 100 * killed / could if could > 0 else None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -135,7 +156,7 @@ def _take_named(made: Mutants, place: int, row) -> None:
     except (TypeError, KeyError, AttributeError) as error:
         made.problems.append(f"named, row {place}: not readable ({error!r})")
         return
-    if framework not in FRAMEWORKS:
+    if framework not in PLACES:
         made.problems.append(
             f"named, row {place}: unknown framework {framework!r}"
         )

@@ -2,7 +2,13 @@
 
 from statistics import median
 
-from tools.site.bench import OPTIONAL, OWN_MODE, Bench, gflop_per_image
+from tools.site.bench import (
+    OPTIONAL,
+    OWN_MODE,
+    WHOLE,
+    Bench,
+    gflop_per_image,
+)
 from tools.site.contract import FRAMEWORKS
 
 # What the cost is drawn against: name of the field, and of the axis.
@@ -168,11 +174,21 @@ def parts(bench: Bench) -> list[dict]:
     made = []
     keys = dict.fromkeys((r["width"], r["precision"]) for r in bench.parts)
     for width, precision in keys:
+        rows = [
+            row
+            for row in bench.parts
+            if (row["width"], row["precision"]) == (width, precision)
+        ]
+        step = {
+            row["framework"]: median(row["milliseconds"])
+            for row in rows
+            if row["part"] == WHOLE
+        }
         lines: dict[tuple, dict] = {}
-        for row in bench.parts:
-            if (row["width"], row["precision"]) == (width, precision):
-                name = row["part"], row["pass"]
-                lines.setdefault(name, {})[row["framework"]] = part(row)
+        for row in rows:
+            name = row["part"], row["pass"], row.get("count", 1)
+            cell = part(row, step.get(row["framework"]))
+            lines.setdefault(name, {})[row["framework"]] = cell
         made.append(
             {
                 "title": f"width {width}, {precision}",
@@ -183,9 +199,14 @@ def parts(bench: Bench) -> list[dict]:
     return made
 
 
-def part(row: dict) -> dict:
-    """One cell of the table of parts."""
-    return span(row["milliseconds"]) | {"gflops": row.get("gflops")}
+def part(row: dict, step: float | None) -> dict:
+    """One cell of the table of parts.
+
+    share: of the whole step, in per cent, all occurrences of the part.
+    """
+    found = span(row["milliseconds"]) | {"gflops": row.get("gflops")}
+    all_of_it = row.get("count", 1) * found["mid"]
+    return found | {"share": step and round(100 * all_of_it / step, 1)}
 
 
 def table(bench: Bench) -> list[dict]:
