@@ -214,7 +214,8 @@ def site_test(session):
     install(session, "site")
     session.run(
         *("pytest", "tools/site/tests", "tools/site/browser_tests"),
-        *("parity_tests/unit/test_site_parts.py", *session.posargs),
+        *("parity_tests/unit/test_site_parts.py",),
+        *("parity_tests/unit/test_site_reports.py", *session.posargs),
     )
 
 

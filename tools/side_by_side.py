@@ -3,9 +3,12 @@
     python -m tools.side_by_side ConvBN
     python -m tools.side_by_side Optimizer
 
-Beside each other where the terminal is wide enough, else below each other.
+Beside each other where the terminal is wide enough, with long lines wrapped,
+else below each other. In a pipe below each other, and no line is wrapped.
 """
 
+import difflib
+import os
 import sys
 from dataclasses import dataclass
 from typing import Annotated
@@ -27,6 +30,8 @@ from tools.site.contract import (
 )
 
 MARGIN = 6  # columns for a line's number, and the gap behind it
+NARROWEST = 60  # columns of a framework beside the two others
+CODE = 80  # columns of the longest line of source
 
 
 @dataclass
@@ -38,11 +43,14 @@ class Flags:
 
 
 def find(name: str, known: list[Section]) -> list[Row]:
-    """The rows of a name or of a section; [] if there is none."""
-    named = [row for s in known for row in s.rows if row.name == name]
-    if named and name != HEAD:
-        return named
-    return [row for s in known if name == s.name != HEAD for row in s.rows]
+    """The rows of a section or of a name; [] if there is none.
+
+    Batches is both: the section, which holds the name.
+    """
+    found = [row for s in known if name == s.name != HEAD for row in s.rows]
+    if found or name == HEAD:
+        return found
+    return [row for s in known for row in s.rows if row.name == name]
 
 
 def names(known: list[Section]) -> list[str]:
@@ -50,6 +58,14 @@ def names(known: list[Section]) -> list[str]:
     found = [row.name for s in known for row in s.rows if row.name != HEAD]
     found += [s.name for s in known if s.name != HEAD]
     return list(dict.fromkeys(found))
+
+
+def unknown(name: str, known: list[str]) -> str:
+    """What to say of a name that is not there, with the nearest one."""
+    lower = {one.lower(): one for one in reversed(known)}
+    near = difflib.get_close_matches(name.lower(), lower, n=1)
+    hint = f"did you mean {lower[near[0]]}? There" if near else "there"
+    return f"no name or section {name!r}; {hint} are {', '.join(known)}"
 
 
 def pieces(row: Row) -> dict[str, tuple[int, list[str]]]:
@@ -74,7 +90,8 @@ def show(row: Row, console: Console) -> None:
         place = f"  {piece.path}:{piece.first}" if piece else ""
         heads.append(Text.assemble((title, "bold"), (place, "dim")))
         cells.append(_cell(row, framework, code))
-    if sum(widths) + 2 * len(widths) <= console.width:
+    wanted = min(sum(widths) + 2 * len(widths), NARROWEST * len(widths))
+    if wanted <= console.width:
         table = Table(box=None, padding=(0, 2, 0, 0), expand=True)
         for head, width in zip(heads, widths, strict=True):
             table.add_column(head, ratio=width)
@@ -112,13 +129,11 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     rows = find(flags.name, known)
     if not rows:
-        print(
-            f"error: no name or section {flags.name!r}; there are "
-            f"{', '.join(names(known))}",
-            file=sys.stderr,
-        )
+        print(f"error: {unknown(flags.name, names(known))}", file=sys.stderr)
         return 2
     console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = CODE + MARGIN + 2
     for row in rows:
         show(row, console)
     return 0

@@ -1,5 +1,7 @@
 """Parts of the site that need no library beyond those of common/."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -112,6 +114,32 @@ def test_side_by_side_uses_a_wide_terminal(capsys, monkeypatch):
 def test_side_by_side_prints_a_section(capsys):
     assert side_by_side.main(["Loss"]) == 0
     assert capsys.readouterr().out.count("def count_correct") == 3
+
+
+def test_side_by_side_wraps_no_line_in_a_pipe(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    for section in sections():
+        if section.name == HEAD:
+            continue
+        assert side_by_side.main([section.name]) == 0
+        out = capsys.readouterr().out
+        said = {re.sub(r"^ *\d+ ", "", line) for line in out.splitlines()}
+        for row in section.rows:
+            for _, lines in side_by_side.pieces(row).values():
+                assert {line for line in lines if line} <= said
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("convbn", "mean ConvBN?"),
+        ("optimiser", "mean Optimizer?"),
+        ("", "; there are"),
+    ],
+)
+def test_side_by_side_names_the_nearest(capsys, name, words):
+    assert side_by_side.main([name]) == 2
+    assert words in capsys.readouterr().err
 
 
 def test_side_by_side_lists_the_names_for_an_unknown_one(capsys):

@@ -2,8 +2,8 @@
 
     python -m tools.site --out site --runs runs --results results
 
-It is opened from disk: site/index.html. The pictures for the README are in
-site/pictures/; `--pictures docs` writes them there as well.
+It is opened from disk: site/index.html. `--pictures docs` also draws the
+README's pictures anew, from what is published in results/.
 """
 
 import sys
@@ -16,6 +16,8 @@ from tools.site.contract import BuildError
 from tools.site.pages import build
 from tools.site.plan import Site
 
+TRACES = Path("traces")  # where `nox -s parity`, `mutants`, `bench` write
+
 
 @dataclass
 class Flags:
@@ -27,23 +29,37 @@ class Flags:
     runs: Path = Path("runs")
     # folder of published records
     results: Path = Path("results")
-    # report of the ladder, JSON of parity_tests.compare
+    # report of the ladder, JSON; else traces/parity.json, else the published
     parity: Path | None = None
-    # kill matrix, JSON
+    # kill matrix, JSON; else traces/mutants.json, else the published
     mutants: Path | None = None
+    # benchmark, JSON; else traces/bench.json, else the published
+    bench: Path | None = None
     # files of tools.site.augmented, one for each framework
     augmented: Path = Path("traces/augmented")
-    # folder to write the README's pictures to, as well
+    # folder to draw the README's pictures in
     pictures: Path | None = None
     # CIFAR-10 on this disk; else the cache
     data_dir: str | None = None
+
+
+def latest(flags: Flags) -> dict[str, Path]:
+    """The three reports: as named, or made here, or the published ones."""
+    found = {}
+    for name in ("parity", "mutants", "bench"):
+        here = TRACES / f"{name}.json"
+        published = flags.results / f"{name}.json"
+        found[name] = getattr(flags, name) or (
+            here if here.exists() else published
+        )
+    return found
 
 
 def main(argv: list[str] | None = None) -> int:
     """Build by the flags in argv; the exit code."""
     flags = tyro.cli(Flags, args=argv, description=__doc__)
     try:
-        size = build(Site(**flags.__dict__))
+        size = build(Site(**(flags.__dict__ | latest(flags))))
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -8,6 +8,10 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools.site.contract import FRAMEWORKS
+
+# Of the ladder, what stands in its own column; the rest goes into the last.
+COLUMNS = ("verdict", "what", "tensors", "worst error", "tolerance")
 FIRST = ("rung", "mutant", "slug", "what", "verdict", "killed", "killed_by")
 # An object's lists that hold the rows, the first that is there.
 LISTS = ("rows", "checks", "ladder", "mutants", "matrix")
@@ -33,6 +37,33 @@ class Parity:
     mission: Table = field(default_factory=Table)
     problems: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
+    rungs: list["Rung"] = field(default_factory=list)
+
+
+@dataclass
+class Rung:
+    """The rows of one rung: cells by name, and the rest in words."""
+
+    name: str
+    rows: list[tuple[dict[str, str], list[str]]]
+
+
+def rungs(ladder: Table) -> list[Rung]:
+    """The ladder's rows by rung; [] if they are not of that form."""
+    if not {"rung", *COLUMNS[:2]} <= set(ladder.columns):
+        return []
+    found: dict[str, Rung] = {}
+    for cells in ladder.rows:
+        row = dict(zip(ladder.columns, cells, strict=True))
+        rung = found.setdefault(row["rung"], Rung(row["rung"], []))
+        more = {
+            name: value
+            for name, value in row.items()
+            if value and name not in ("rung", *COLUMNS)
+        }
+        words = list(dict.fromkeys(more.values()))
+        rung.rows.append((row, words))
+    return list(found.values())
 
 
 def load(path: Path | None) -> tuple[object, str]:
@@ -56,13 +87,15 @@ def read_parity(path: Path | None) -> Parity:
     if isinstance(data, dict):
         mission = data.get("mission")
         made.mission = tabulate(path, mission) if mission else Table()
+        made.rungs = rungs(made.ladder)
+        made.ladder.facts = {}
         made.problems = [show(line) for line in data.get("problems") or []]
         made.runs = [show(line) for line in data.get("runs") or []]
         for who, facts in (data.get("traces") or {}).items():
             if isinstance(facts, dict):
-                made.ladder.facts[f"trace of {who}"] = ", ".join(
-                    show(facts[name])
-                    for name in ("device", "git_commit", "run_id")
+                made.ladder.facts[FRAMEWORKS.get(who, who)] = ", ".join(
+                    show(facts[name])[:10]
+                    for name in ("device", "git_commit")
                     if plain(facts.get(name)) and facts.get(name)
                 )
     return made

@@ -1,6 +1,5 @@
 """From the sources, the texts and the records to the pages of the site."""
 
-import json
 import shutil
 from importlib.resources import files
 from pathlib import Path
@@ -10,11 +9,15 @@ from markupsafe import Markup
 
 from common.recipe import PRESETS, Recipe
 from tools.draw_network import draw
-from tools.site import ladder, lessons, plan, report, still
+from tools.site import ladder, lessons, plan, speeds, still
 from tools.site.augmented import RECIPE, SEED
 from tools.site.code import indent
 from tools.site.contract import FRAMEWORKS, HEAD, BuildError
-from tools.site.groups import experiments
+from tools.site.measured import (
+    write_performance,
+    write_proof,
+    write_report,
+)
 from tools.site.plan import Site, files_of
 from tools.site.reader import reader_page, write, write_reader, write_sources
 from tools.site.words import render, source_page
@@ -52,6 +55,7 @@ def environment(site: Site) -> Environment:
     made.filters |= {
         "inline": lambda text, up="": render(text, up, inline=True),
         "block": render,
+        "span": speeds.span,
         "indent_of": indent,
     }
     return made
@@ -70,18 +74,18 @@ def build(site: Site) -> int:
         write_reader(site, env, part)
         write_sources(site, env, part)
         write_report(site, env, part)
+        write_performance(site, env, part)
+        write_proof(site, env, part)
         write_lessons(site, env, part)
         size = sum(p.stat().st_size for p in part.rglob("*") if p.is_file())
         if size > LIMIT:
             raise BuildError(f"the site has {size} bytes, more than {LIMIT}")
         shutil.rmtree(site.out, ignore_errors=True)
         part.rename(site.out)
-        if site.pictures:
-            for name in ("accuracy.svg", "schedule.svg"):
-                if (site.out / "pictures" / name).exists():
-                    shutil.copy(site.out / "pictures" / name, site.pictures)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+    if site.pictures:
+        still.draw_all(site.results, site.pictures)
     return size
 
 
@@ -102,36 +106,11 @@ def copy_static(part: Path) -> None:
     (part / "static" / "plotly.min.js").write_bytes(library.read_bytes())
 
 
-def write_report(site: Site, env: Environment, part: Path) -> None:
-    """The report, and its pictures for the README."""
-    made = experiments(site.found)
-    numbers = {e.key: report.charts(e) for e in made}
-    still.draw_schedule(part / "pictures" / "schedule.svg")
-    (part / "pictures" / "network.svg").write_text(draw(Recipe()))
-    if made:
-        still.draw_accuracy(made[0], part / "pictures" / "accuracy.svg")
-    write(
-        env,
-        "report.html",
-        part / "report.html",
-        experiments=made,
-        numbers=Markup(json.dumps(numbers).replace("<", "\\u003c")),
-        levels=report.LEVELS,
-        tables={e.key: report.levels(e) for e in made},
-        records=site.found,
-        problems=[run for run in site.found if run.problem],
-        machine=report.machine,
-        versions=report.versions,
-        parity=ladder.read_parity(site.parity),
-        mutants=ladder.read_table(site.mutants),
-        folders=[site.results, site.runs],
-        experiment_of={run.name: e.key for e in made for run in e.runs},
-    )
-
-
 def write_lessons(site: Site, env: Environment, part: Path) -> None:
     """The page of pictures."""
-    schedule = (part / "pictures" / "schedule.svg").read_text()
+    drawn = still.draw_schedule(part / "schedule.svg")
+    schedule = drawn.read_text()
+    drawn.unlink()  # it stands in the page
     write(
         env,
         "pictures.html",

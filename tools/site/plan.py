@@ -25,6 +25,7 @@ class Site:
     results: Path | None = None
     parity: Path | None = None
     mutants: Path | None = None
+    bench: Path | None = None
     augmented: Path | None = None
     pictures: Path | None = None
     data_dir: str | None = None

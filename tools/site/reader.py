@@ -1,5 +1,6 @@
 """The reader's pages: files, differences, questions, sources."""
 
+import re
 from pathlib import Path
 
 from jinja2 import Environment
@@ -30,7 +31,20 @@ def section_text(section: Section) -> Markup:
             f"tools/site/sections/{path.name}: missing; the section "
             f"{section.name} of {section.file} has no text"
         ) from error
-    return render(text)
+    return by_framework(render(text))
+
+
+def by_framework(html: Markup) -> Markup:
+    """Lists of what each framework does, to stand above its column."""
+    html = re.sub(
+        r"<ul>(?=\s*<li><strong>TensorFlow)", '<ul class="three">', html
+    )
+    for framework, title in FRAMEWORKS.items():
+        html = html.replace(
+            f"<li><strong>{title}",
+            f'<li data-framework="{framework}"><strong>{title}',
+        )
+    return Markup(html)
 
 
 def marked_lines(site: Site) -> dict[str, list[tuple[str, int]]]:

@@ -31,6 +31,8 @@ class Flags:
     width: tuple[int, ...] = (1440, 400)
     height: int = 900
     theme: tuple[str, ...] = ("light", "dark")
+    # the whole page, not only what a window of that height shows
+    full: bool = False
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -50,19 +52,28 @@ def main(argv: list[str] | None = None) -> None:
                     take(driver, flags, page, width, theme)
 
 
+def resize(driver, width: int, height: int) -> None:
+    """The window's size in pixels."""
+    size = {"width": width, "height": height}
+    more = {"deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size | more)
+
+
 def take(driver, flags: Flags, page: str, width: int, theme: str) -> None:
     """One picture: out/read-model-1440-dark.png."""
-    size = {"width": width, "height": flags.height}
-    more = {"deviceScaleFactor": 1, "mobile": False}
     command = driver.execute_cdp_cmd
-    command("Emulation.setDeviceMetricsOverride", size | more)
+    resize(driver, width, flags.height)
     feature = {"name": "prefers-color-scheme", "value": theme}
     command("Emulation.setEmulatedMedia", {"features": [feature]})
     name, _, place = page.partition("#")
     driver.get("about:blank")
     driver.get(f"{(flags.site / name).absolute().as_uri()}.html#{place}")
-    if name == "report":
+    if name in ("report", "performance"):
         time.sleep(1)  # for the charts
+    if flags.full:
+        length = "return document.documentElement.scrollHeight"
+        resize(driver, width, driver.execute_script(length))
+        time.sleep(0.3)  # for what is drawn when it comes into sight
     target = flags.out / f"{name}-{width}-{theme}.png"
     driver.save_screenshot(str(target))
     print(target)

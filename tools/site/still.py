@@ -13,7 +13,10 @@ import matplotlib.pyplot as plt
 
 from common.recipe import PRESETS, Recipe
 from common.schedule import lr_at
-from tools.site.groups import Experiment
+from tools.draw_network import draw
+from tools.site.contract import BuildError
+from tools.site.groups import Experiment, experiments
+from tools.site.records import find
 from tools.site.report import curve
 
 COLOURS = {
@@ -48,35 +51,83 @@ def save(figure, path: Path) -> Path:
     return path
 
 
+def draw_all(results: Path, folder: Path) -> list[Path]:
+    """The README's pictures, from what is published; the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    network = folder / "network.svg"
+    network.write_text(draw(Recipe()), encoding="utf-8")
+    made = experiments(find(results))
+    if not made:
+        raise BuildError(f"{results}: no record with a finished epoch to draw")
+    return [
+        network,
+        draw_accuracy(made[0], folder / "accuracy.svg"),
+        draw_loss(made[0], folder / "loss.svg"),
+    ]
+
+
+def lines(axes, experiment: Experiment, field: str, x: str, factor=1) -> None:
+    """A line for each group and, of several runs, the band of their range."""
+    seen: dict[str, int] = {}
+    for group in experiment.groups:
+        name, runs = group.framework, len(group.runs)
+        variant = seen[name] = seen.get(name, -1) + 1
+        data = curve(group, field, factor)
+        axes.plot(
+            data[x],
+            data["mid"],
+            DASHES[variant % len(DASHES)],
+            color=COLOURS[name],
+            marker=MARKERS[name],
+            markersize=4.5,
+            label=group.label + (f" ({runs} runs)" if runs > 1 else ""),
+        )
+        if runs > 1:
+            band = data[x], data["low"], data["high"]
+            axes.fill_between(*band, color=COLOURS[name], alpha=0.16, lw=0)
+
+
+def two(titles: tuple[str, str], label: str):
+    """A figure of two charts with one scale, its legend below."""
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(10, 4), sharey=True, layout="constrained"
+    )
+    for axes, title in zip((left, right), titles, strict=True):
+        axes.set_title(title, loc="left", color=INK, fontsize=11)
+    left.set_ylabel(label)
+    return figure, left, right
+
+
+def close(figure, axes, path: Path) -> Path:
+    """The legend, and the file."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return save(figure, path)
+
+
 def draw_accuracy(experiment: Experiment, path: Path) -> Path:
-    """Test accuracy against training seconds."""
+    """Test accuracy against epochs, and against training seconds."""
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(8, 4.2))
-        seen: dict[str, int] = {}
-        for group in experiment.groups:
-            name = group.framework
-            variant = seen[name] = seen.get(name, -1) + 1
-            data = curve(group, "test_accuracy", 100)
-            runs = len(group.runs)
-            label = group.label + (f" ({runs} runs)" if runs > 1 else "")
-            axes.plot(
-                data["seconds"],
-                data["mid"],
-                DASHES[variant % len(DASHES)],
-                color=COLOURS[name],
-                marker=MARKERS[name],
-                markersize=5,
-                label=label,
-            )
-            if runs > 1:
-                band = data["seconds"], data["low"], data["high"]
-                axes.fill_between(*band, color=COLOURS[name], alpha=0.16, lw=0)
-        axes.set_xlabel("training seconds, without evaluation and compilation")
-        axes.set_ylabel("test accuracy, %")
-        axes.set_xlim(left=0)
-        axes.set_title(experiment.title, loc="left", color=INK)
-        axes.legend(loc="lower right")
-        return save(figure, path)
+        titles = "over epochs", "over training seconds"
+        figure, left, right = two(titles, "test accuracy, %")
+        lines(left, experiment, "test_accuracy", "epoch", 100)
+        lines(right, experiment, "test_accuracy", "seconds", 100)
+        left.set_xlabel(f"epoch, preset {experiment.title}")
+        right.set_xlabel("seconds, without evaluation and compilation")
+        right.set_xlim(left=0)
+        return close(figure, left, path)
+
+
+def draw_loss(experiment: Experiment, path: Path) -> Path:
+    """Training loss and test loss against epochs."""
+    with plt.rc_context(STYLE):
+        titles = "training, averaged over the epoch", "test, after the epoch"
+        figure, left, right = two(titles, "mean loss of an image")
+        lines(left, experiment, "train_loss", "epoch")
+        lines(right, experiment, "test_loss", "epoch")
+        for axes in (left, right):
+            axes.set_xlabel(f"epoch, preset {experiment.title}")
+        return close(figure, left, path)
 
 
 def knots(recipe: Recipe) -> list[tuple[float, float]]:

@@ -9,6 +9,7 @@ from selenium.webdriver.chrome.service import Service
 
 from tools.site import fakes
 from tools.site.contract import ROOT
+from tools.site.fake_reports import bench, mutants, write
 from tools.site.pages import build
 from tools.site.plan import Site
 from tools.site.records import find
@@ -40,7 +41,15 @@ def site(tmp_path_factory) -> Path:
                 dirs_exist_ok=True,
                 ignore=shutil.ignore_patterns("*.safetensors"),
             )
-    build(Site(home / "out", runs=home / "made-up"))
+    build(
+        Site(
+            home / "out",
+            runs=home / "made-up",
+            parity=ROOT / "results" / "parity.json",
+            mutants=write(home / "mutants.json", mutants()),
+            bench=write(home / "bench.json", bench()),
+        )
+    )
     return home / "out"
 
 

@@ -6,11 +6,16 @@ from selenium.webdriver.common.keys import Keys
 PAGES = (
     *("index", "read-model", "read-data", "read-step", "read-checkpoint"),
     *("read-train", "differences", "questions", "pictures", "report"),
+    *("performance", "proof"),
     *("src/frameworks-pytorch-model", "src/common-init"),
 )
 CONTRAST = """
-const light = (text) => {
-  const [r, g, b] = text.match(/[\\d.]+/g).map((v) => {
+const canvas = new OffscreenCanvas(1, 1).getContext("2d", {
+  willReadFrequently: true});
+const light = (text) => {  // the canvas knows oklab too
+  canvas.fillStyle = text;
+  canvas.fillRect(0, 0, 1, 1);
+  const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((v) => {
     v /= 255;
     return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
   });
@@ -20,7 +25,8 @@ const paper = (e) => {
   const found = getComputedStyle(e).backgroundColor;
   return found === "rgba(0, 0, 0, 0)" ? paper(e.parentElement) : found;
 };
-return [...document.querySelectorAll("main span, main p, main a, main b")]
+return [...document.querySelectorAll(
+    "main :is(span, p, a, b, small, th, td, summary, code)")]
   .filter((e) => e.textContent.trim() && e.checkVisibility())
   .map((e) => {
     const two = [light(getComputedStyle(e).color), light(paper(e))].sort();
@@ -48,7 +54,9 @@ def test_a_narrow_page_does_not_scroll_sideways(browser, page):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("page", ["read-model", "report", "differences"])
+@pytest.mark.parametrize(
+    "page", ["read-model", "report", "performance", "proof", "differences"]
+)
 def test_words_stand_out_from_their_ground(browser, page, theme):
     browser.open(f"{page}.html", theme=theme)
     assert browser.js(CONTRAST) == []

@@ -26,6 +26,8 @@ def test_columns_hide_and_come_back_and_the_address_keeps_it(browser):
     box = browser.one(".columns input[value=pytorch]")
     box.send_keys(Keys.SPACE)
     assert columns(browser) == [True, False, True]
+    assert browser.shown(".three [data-framework=pytorch]") == 0
+    assert browser.shown(".three [data-framework=jax_flax]") > 0
     assert choice(browser) == {"show": ["tensorflow_eager,jax_flax"]}
     assert browser.one(CELL.format("jax_flax")).size["width"] > 1.4 * wide
     browser.driver.refresh()

@@ -5,45 +5,14 @@
   const numbers = JSON.parse(document.getElementById("numbers").textContent);
   const keys = Object.keys(numbers);
   if (!keys.length) return;
-  const dashes = ["solid", "dash", "dot", "dashdot"];
-  const symbols = { tensorflow_eager: "circle", pytorch: "square", jax_flax: "triangle-up" };
+  const { dashes, symbols, colour, round, layout, bars, band } = plots;
   const hidden = new Set();
   let current = keys.includes(readChoice().get("experiment")) ? readChoice().get("experiment") : keys[0];
-
-  // A colour of the style sheet, as the browser resolves it now.
-  const probe = document.body.appendChild(document.createElement("i"));
-  probe.hidden = true;
-  function colour(name, alpha = 1) {
-    probe.style.color = `var(--${name})`;
-    const rgb = getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).join(",");
-    return `rgba(${rgb},${alpha})`;
-  }
-
-  const round = (value, digits) => value.toLocaleString("en", { maximumFractionDigits: digits });
-
-  function layout(x, y, more = {}) {
-    const axis = (title) => ({
-      title: { text: title, standoff: 8, font: { size: 13 } }, automargin: true, gridcolor: colour("line"),
-      zeroline: false, linecolor: colour("line"), ticks: "",
-    });
-    return {
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: colour("ink") },
-      margin: { l: 56, r: 14, t: 30, b: 48 }, showlegend: false, hovermode: "closest",
-      modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("quiet", 0.55), activecolor: colour("ink") },
-      hoverlabel: { bgcolor: colour("paper"), bordercolor: colour("line"), font: { color: colour("ink"), size: 13 }, align: "left" },
-      xaxis: axis(x), yaxis: axis(y), ...more,
-    };
-  }
 
   // A line with its markers and, of several runs, the band of their range.
   function lines(group, part, x, unit, dash, name = "") {
     const data = group[part], tone = group.framework, found = [];
-    if (group.runs > 1) {
-      const edge = { x: data[x], mode: "lines", line: { width: 0 }, hoverinfo: "skip" };
-      found.push({ ...edge, y: data.low });
-      found.push({ ...edge, y: data.high, fill: "tonexty", fillcolor: colour(tone, 0.18) });
-    }
+    if (group.runs > 1) found.push(...band(data[x], data.low, data.high, tone));
     const text = data.mid.map((mid, i) => {
       const digits = unit === "%" ? 2 : 4, n = data.runs[i];
       const range = n > 1 ? `<br>${round(data.low[i], digits)} to ${round(data.high[i], digits)} in ${n} runs` : "";
@@ -71,21 +40,8 @@
     return traces;
   }
 
-  function bars(groups, part, unit) {
-    return [{
-      type: "bar", orientation: "h", y: groups.map((g) => g.label), x: groups.map((g) => g.speeds[part].mid), width: 0.6,
-      marker: { color: groups.map((g) => colour(g.framework, g.variant ? 0.6 : 0.95)) },
-      error_x: {
-        symmetric: false, color: colour("ink"), thickness: 1.3, width: 5,
-        visible: groups.some((g) => g.speeds[part].high > g.speeds[part].low),
-        array: groups.map((g) => g.speeds[part].high - g.speeds[part].mid),
-        arrayminus: groups.map((g) => g.speeds[part].mid - g.speeds[part].low),
-      },
-      text: groups.map((g) => round(g.speeds[part].mid, part === "images" ? 0 : 1)), textposition: "inside",
-      insidetextanchor: "start", insidetextfont: { color: "#fff", size: 13 },
-      hovertemplate: `<b>%{y}</b><br>%{x:,.1f} ${unit}<extra></extra>`,
-    }];
-  }
+  const speeds = (groups, part) => groups.map((group) => (
+    { ...group.speeds[part], label: group.label, framework: group.framework, pale: Math.min(group.variant, 2) }));
 
   function draw() {
     const experiment = numbers[current];
@@ -100,10 +56,7 @@
     const overSeconds = layout("training seconds", "test accuracy, %");
     overSeconds.xaxis.rangemode = "tozero";
     const each = (...words) => groups.flatMap((group) => lines(group, ...words));
-    const flat = layout("", "", { margin: { l: 10, r: 14, t: 28, b: 44 } });
-    flat.yaxis = { ...flat.yaxis, autorange: "reversed", showgrid: false, automargin: true, ticksuffix: "  " };
-    const bar = (title) => ({ ...flat, xaxis: { ...flat.xaxis, title: { text: title } } });
-    const plots = {
+    const all = {
       seconds: [each("accuracy", "seconds", "%"), overSeconds],
       epochs: [each("accuracy", "epoch", "%"), overEpochs("test accuracy, %")],
       loss: [
@@ -111,13 +64,11 @@
         overEpochs("mean loss of an image"),
       ],
       lr: [rates(experiment, groups), overEpochs("rate for the mean loss", { rangemode: "tozero" })],
-      speed: [bars(groups, "images", "images/s"), bar("images per second")],
-      compile: [bars(groups, "compile", "s"), bar("seconds")],
+      speed: bars(speeds(groups, "images"), "images/s", 0),
+      compile: bars(speeds(groups, "compile"), "seconds", 1),
     };
-    const options = { responsive: true, displaylogo: false, displayModeBar: "hover", modeBarButtonsToRemove: ["sendChartToCloud", "lasso2d", "select2d", "autoScale2d"] };
-    for (const [name, [traces, form]] of Object.entries(plots)) {
-      Plotly.react("chart-" + name, traces, form, options);
-    }
+    for (const name of ["speed", "compile"]) plots.fit(name, groups);
+    for (const [name, [traces, form]] of Object.entries(all)) plots.draw(name, traces, form);
     for (const part of document.querySelectorAll(".of-experiment")) {
       part.hidden = part.dataset.experiment !== current;
     }

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tools.site import fakes
+from tools.site import fake_reports, fakes, still
 from tools.site.contract import (
     FRAMEWORKS,
     ROOT,
@@ -17,6 +17,7 @@ from tools.site.contract import (
 from tools.site.pages import LIMIT, build
 from tools.site.plan import Site
 
+RESULTS = ROOT / "results"
 VOID = {"meta", "link", "input", "br", "img", "hr", "rect", "path", "line"}
 
 
@@ -57,7 +58,14 @@ def made(tmp_path_factory):
     home = tmp_path_factory.mktemp("site")
     fakes.three(home / "runs")
     wrong = fakes.damaged(home / "runs")
-    site = Site(home / "out", runs=home / "runs", data_dir=str(home))
+    site = Site(
+        home / "out",
+        runs=home / "runs",
+        parity=ROOT / "results" / "parity.json",
+        mutants=fake_reports.write(home / "m.json", fake_reports.mutants()),
+        bench=fake_reports.write(home / "b.json", fake_reports.bench()),
+        data_dir=str(home),
+    )
     return home / "out", build(site), wrong
 
 
@@ -127,6 +135,18 @@ def test_every_section_has_a_text_of_its_own(made):
         assert text.count("What to look for.") == len(parts), file
 
 
+def test_what_each_framework_does_stands_above_its_column(made):
+    """A list in a section's text has one item for each, in their order."""
+    out, _, _ = made
+    lists = 0
+    for path in out.glob("read-*.html"):
+        for items in re.findall(r"<ul[^>]*>(.*?)</ul>", path.read_text(), re.S):
+            found = re.findall(r'<li data-framework="(\w+)">', items)
+            assert found == list(FRAMEWORKS), items
+            lists += 1
+    assert lists >= 12
+
+
 def test_every_mark_opens_a_row_of_the_table(made, pages):
     out, _, _ = made
     rows = pages["differences.html"].ids
@@ -176,28 +196,110 @@ def test_pages_without_data_runs_and_parity_say_so(tmp_path):
     build(Site(tmp_path / "out", data_dir=str(tmp_path)))
     report = (tmp_path / "out" / "report.html").read_text()
     assert "No record with a finished epoch" in report
-    assert report.count("not run") == 2
+    proof = (tmp_path / "out" / "proof.html").read_text()
+    assert "The ladder: not run" in proof
+    assert "The kill matrix: not run" in proof
+    speed = (tmp_path / "out" / "performance.html").read_text()
+    assert "The benchmark: not run" in speed
     pictures = (tmp_path / "out" / "pictures.html").read_text()
     assert "No images are shown" in pictures
 
 
-def test_the_ladder_is_shown_when_it_was_run(tmp_path):
+def test_reports_that_are_damaged_say_so(tmp_path):
     row = {"rung": "4 forward", "what": "loss", "verdict": "FAIL"}
     report = {"format": "x", "problems": ["bad <loss>"], "rows": [row]}
     (tmp_path / "parity.json").write_text(json.dumps(report))
     (tmp_path / "mutants.json").write_text("{")
+    (tmp_path / "bench.json").write_text("")
     build(
         Site(
             tmp_path / "out",
             parity=tmp_path / "parity.json",
             mutants=tmp_path / "mutants.json",
+            bench=tmp_path / "bench.json",
             data_dir=str(tmp_path),
         )
     )
-    text = (tmp_path / "out" / "report.html").read_text()
-    assert '<td class="bad nowrap">FAIL</td>' in text
-    assert "bad &lt;loss&gt;" in text
-    assert "mutants.json: not readable" in text
+    proof = (tmp_path / "out" / "proof.html").read_text()
+    assert '<td class="bad">FAIL</td>' in proof
+    assert "bad &lt;loss&gt;" in proof
+    assert "mutants.json: not readable" in proof
+    speed = (tmp_path / "out" / "performance.html").read_text()
+    assert "bench.json: not readable" in speed
+
+
+def test_every_mutant_stands_in_the_matrix_with_its_rung(made):
+    out, _, _ = made
+    text = (out / "proof.html").read_text()
+    for row in fake_reports.named():
+        _, _, rest = text.partition(f"<code>{row['mutant']}</code>")
+        cells = rest.partition("</tr>")[0].split("<td class=")[1:]
+        places = [*FRAMEWORKS, "common"]
+        cell = cells[places.index(row["framework"])]
+        if row["rung"] is not None:
+            assert cell.startswith('"killed"')
+            assert f"<b>rung {row['rung']}</b>" in cell
+        elif row["killed_by"]:
+            assert "<b>unit tests</b> <small>test_decay</small>" in cell
+        else:
+            word = "equivalent" if row["equivalent"] else "survived"
+            assert cell.startswith(f'"{word}"')
+    assert "differences.html#weight-decay-coupling" in text
+
+
+def test_every_survivor_leads_to_its_line(made):
+    out, _, _ = made
+    text = (out / "proof.html").read_text()
+    line = "src/frameworks-jax_flax-step.html#L12"
+    assert f'<a href="{line}">line 12</a>' in text
+    assert "`x + 1` -&gt; `x &lt;b&gt;`" in text
+    assert text.count("1 not judged") == 6
+    assert text.count("96 %") == 6  # 23 of 24, as one is equivalent
+
+
+def test_every_part_and_row_of_the_benchmark_is_listed(made):
+    out, _, _ = made
+    text = (out / "performance.html").read_text()
+    report = fake_reports.bench()
+    _, _, rows = text.partition('id="rows"')
+    assert rows.count('<tr><th scope="row">') == len(report["rows"]) + len(
+        report["versions"]
+    )
+    assert text.count('<th scope="row">batch norm</th>') == 4 * 2
+    assert text.count("<small>the limit</small>") == 2
+
+
+def test_the_pictures_of_the_readme_are_drawn_from_the_published_records(
+    tmp_path,
+):
+    """Each picture shown in README.md is what the command draws today."""
+    drawn = {path.name: path for path in still.draw_all(RESULTS, tmp_path)}
+    shown = re.findall(
+        r"\]\(docs/(\S+\.svg)\)", (ROOT / "README.md").read_text()
+    )
+    assert sorted(shown) == sorted(drawn)
+    for name, path in drawn.items():
+        assert (ROOT / "docs" / name).read_bytes() == path.read_bytes(), (
+            f"docs/{name} is old: nox -s site -- --pictures docs"
+        )
+
+
+def test_a_picture_follows_its_records(tmp_path):
+    fakes.three(tmp_path / "one")
+    fakes.three(tmp_path / "two")
+    fakes.record(tmp_path / "two", "jax_flax", 1)
+    found = [
+        still.draw_all(tmp_path / name, tmp_path / f"of-{name}")
+        for name in ("one", "one", "two")
+    ]
+    first, again, other = (
+        {path.name: path.read_bytes() for path in paths} for paths in found
+    )
+    assert first == again
+    assert {name for name in first if first[name] != other[name]} == {
+        "accuracy.svg",
+        "loss.svg",
+    }
 
 
 @pytest.fixture
@@ -280,20 +382,6 @@ def test_a_build_replaces_the_site_before(tmp_path):
     assert not (tmp_path / "out" / "old.html").exists()
 
 
-def test_the_pictures_for_the_readme_are_the_same_each_time(tmp_path):
-    fakes.three(tmp_path / "runs")
-    found = []
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        build(
-            Site(
-                tmp_path / "out",
-                runs=tmp_path / "runs",
-                pictures=tmp_path / name,
-                data_dir=str(tmp_path),
-            )
-        )
-        files = sorted((tmp_path / name).iterdir())
-        found.append([(path.name, path.read_bytes()) for path in files])
-    assert [name for name, _ in found[0]] == ["accuracy.svg", "schedule.svg"]
-    assert found[0] == found[1]
+def test_pictures_without_records_are_an_error(tmp_path):
+    with pytest.raises(BuildError, match="no record with a finished epoch"):
+        still.draw_all(tmp_path, tmp_path / "pictures")
