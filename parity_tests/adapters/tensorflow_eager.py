@@ -28,7 +28,7 @@ def images(array: np.ndarray, device) -> tf.Tensor:
 
 def labels(array: np.ndarray, device) -> tf.Tensor:
     """Of the type that to_device gives them."""
-    return tensor(array.astype(np.int32), device)
+    return tensor(array.astype(np.int64), device)
 
 
 def rate(lr: float, device) -> tf.Tensor:
