@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -71,25 +72,27 @@ class Stages:
         log = self.out / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         begun = time.monotonic()
-        code, outcome = None, "interrupted"
+        child, code, outcome = None, None, "interrupted"
         with log.open("w") as file:
             file.write(" ".join(command) + "\n\n")
             file.flush()
-            child = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=os.environ | (environment or {}),
-                stdout=file,
-                stderr=subprocess.STDOUT,
-            )
             try:
+                child = subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=os.environ | (environment or {}),
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                )
                 code = child.wait(limit)
                 outcome = "done" if code == 0 else f"exit code {code}"
             except subprocess.TimeoutExpired:
                 outcome = f"stopped after {limit:.0f} s"
-                stop(child)
+                stop(child, signal.SIGTERM)
             except KeyboardInterrupt:
-                stop(child)
+                # It may have had the same Ctrl-C: one more does no harm.
+                if child:
+                    stop(child, signal.SIGINT)
                 raise
             finally:
                 took = time.monotonic() - begun
@@ -97,9 +100,9 @@ class Stages:
         return code, took
 
 
-def stop(child: subprocess.Popen) -> None:
-    """End a program: politely, then not."""
-    child.terminate()
+def stop(child: subprocess.Popen, number: int) -> None:
+    """End a program by a signal and, if it does not, by force."""
+    child.send_signal(number)
     try:
         child.wait(PATIENCE)
     except subprocess.TimeoutExpired:
