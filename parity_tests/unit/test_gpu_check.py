@@ -168,9 +168,9 @@ def test_parity_compares_cpu_with_gpu_and_with_what_is_stored(tmp_path):
     parity.parity(stages, flags(stored=stored), PYTHON)
     names = [s["stage"] for s in stages.done]
     assert names == [
-        *("trace pytorch cpu", "trace pytorch gpu"),
+        *("trace pytorch gpu", "trace pytorch cpu"),
         *("parity pytorch cpu", "parity pytorch stored"),
-        *("trace jax_flax cpu", "trace jax_flax gpu"),
+        *("trace jax_flax gpu", "trace jax_flax cpu"),
         *("parity jax_flax cpu", "parity jax_flax stored"),
     ]
     assert "NOT COMPARED" in stages.done[-1]["outcome"]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tools.gpu_check.stages import ROOT, Stages
 
-SESSIONS = {"pytorch": "torch", "jax_flax": "jax", "tensorflow_eager": "tf"}
+# JAX last: its traces take longest, with what the others leave over.
+SESSIONS = {"pytorch": "torch", "tensorflow_eager": "tf", "jax_flax": "jax"}
 # Prints what a framework sees; a reason why not goes to standard error.
 PROBE = """
 import json, sys

@@ -20,6 +20,13 @@ TRAININGS = {
     ),
 }
 TINY = ("--preset", "smoke", "--dataset", "synthetic")
+# By mode and precision. The first says how long a full training takes.
+KINDS = (
+    ("compiled", "bfloat16"),
+    ("eager", "bfloat16"),
+    ("compiled", "float32"),
+    ("eager", "float32"),
+)
 SHARE = 0.3  # of the time that is left when the speed is measured
 UNKNOWN = 60.0  # seconds of a training of which nothing is known
 EXTRA = 1.3  # evaluation and files, beside the training itself
@@ -53,22 +60,20 @@ def speed(
 ) -> list[dict]:
     """Two epochs of each mode and precision; the second one counts."""
     end, rows = stages.seconds_left * (1 - SHARE), []
+    left = len(pythons) * len(KINDS)  # how many share the time
     preset = TINY if flags.tiny else TRAININGS["dawnbench"]
-    # The fastest first: it says how long a full training takes.
-    for mode, precision in (
-        ("compiled", "bfloat16"),
-        ("eager", "bfloat16"),
-        ("compiled", "float32"),
-        ("eager", "float32"),
-    ):
+    for mode, precision in KINDS:
         for name, python in pythons.items():
             if (name, mode) == ("jax_flax", "eager"):
-                continue  # op by op is for looking into it
+                left -= 1  # op by op is for looking into it
+                continue
             command = [python, "-m", f"frameworks.{name}.train", *preset]
             command += ["--epochs", "2", "--mode", mode]
             command += ["--precision", precision]
             what = f"speed-{name}-{mode}-{precision}"
-            limit = stages.seconds_left - end
+            # Twice an equal share: most need less than theirs.
+            limit = 2 * (stages.seconds_left - end) / left
+            left -= 1
             found, wall = train(stages, flags, what, command, limit)
             if found:
                 rows.append(
