@@ -180,6 +180,20 @@ def test_parity_compares_cpu_with_gpu_and_with_what_is_stored(tmp_path):
     assert against[5].endswith("pytorch-cpu.npz")
 
 
+def test_the_speed_of_each_mode_and_precision_is_measured(tmp_path):
+    stages = Fakes(tmp_path, 100)
+    rows = trainings.speed(stages, flags(), PYTHON)
+    kinds = [(r["framework"], r["mode"], r["precision"]) for r in rows]
+    assert kinds == [
+        *((name, "compiled", "bfloat16") for name in TWO),
+        ("pytorch", "eager", "bfloat16"),
+        *((name, "compiled", "float32") for name in TWO),
+        ("pytorch", "eager", "float32"),
+    ]
+    text = (tmp_path / "summary speed.md").read_text()
+    assert "| jax_flax | compiled | float32 | 9 | 1 | 25 |" in text
+
+
 def test_records_are_kept_without_checkpoints_and_summed_up(tmp_path):
     stages = Fakes(tmp_path, 1)
     # 25 s each are more than the 20 s that would be left after one of each.
