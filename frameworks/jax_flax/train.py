@@ -140,7 +140,7 @@ def warm_up(
     train_data: tuple,
     test_data: tuple,
     recipe: Recipe,
-    scanned: bool,
+    scanned: bool = False,
 ) -> TrainState:
     """Compile: run each program once for each size of batch, then undo it."""
     before, step = export_arrays(state, recipe), int(state.step)
