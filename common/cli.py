@@ -6,7 +6,8 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Annotated, get_args
 
 import tyro
@@ -25,19 +26,35 @@ class Flags:
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
 
 
+@dataclass(frozen=True)
+class Defaults:
+    """What a machine decides, where the flags do not."""
+
+    preset: str
+    precision: str
+    mode: str
+
+
 def parse(
-    argv: Sequence[str], prog: str, defaults: Run, sees_gpu: Callable[[], bool]
+    argv: Sequence[str],
+    prog: str,
+    sees_gpu: Callable[[], bool],
+    cpu_mode: str,
+    gpu_mode: str,
 ) -> tuple[Recipe, Run]:
     """Recipe and run from a command line; `--help` prints and exits.
 
-    sees_gpu: asked only where `--preset auto` has to be decided. Raises
-    UsageError with one line that names the flag.
+    sees_gpu: asked unless the flags say that the CPU is meant. cpu_mode,
+    gpu_mode: the framework's own default for --mode. Raises UsageError with
+    one line that names the flag.
     """
-    preset = asked = _find_preset(argv)
-    line = " ".join(argv).replace("=", " ")
-    if preset == "auto":
-        preset = auto_preset("--device cpu" not in line and sees_gpu())
-    recipe = PRESETS[preset]
+    on_cpu = Defaults(auto_preset(False), "float32", cpu_mode)
+    on_gpu = Defaults(auto_preset(True), "bfloat16", gpu_mode)
+    asked = _find_preset(argv)
+    gpu = _word(argv, "--device") != "cpu" and sees_gpu()
+    chosen, other = (on_gpu, on_cpu) if gpu else (on_cpu, on_gpu)
+    preset = chosen.preset if asked == "auto" else asked
+    recipe = replace(PRESETS[preset], precision=chosen.precision)
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):
@@ -46,43 +63,55 @@ def parse(
                 args=list(argv),
                 prog=prog,
                 description="Train DavidNet on CIFAR-10. The defaults shown "
-                f"are those of --preset {preset}.",
-                default=Flags(defaults, recipe),
+                f"are those of --preset {preset} on a "
+                f"{'GPU' if gpu else 'CPU'}.",
+                default=Flags(Run(mode=chosen.mode), recipe),
                 config=(tyro.conf.FlagCreatePairsOff,),
             )
     except SystemExit as stop:
         if stop.code == 0:  # --help
             raise
         raise UsageError(_first_sentence(printed.getvalue())) from stop
-    if asked == "auto":
-        _explain_auto(preset)
+    # A GPU that is asked for and not there is an error, told elsewhere.
+    told = gpu or (asked == "auto" and flags.run.device != "gpu")
+    if told:
+        _explain(argv, gpu, chosen, other)
     return flags.recipe, replace(flags.run, preset=preset)
 
 
-def _explain_auto(preset: str) -> None:
-    """One line: which preset was taken, why, and how to get the other."""
-    if preset == "small":
-        print(
-            "preset: small, since no GPU is used; the full training is "
-            "--preset dawnbench",
-            flush=True,
-        )
-    else:
-        print(
-            "preset: dawnbench, since a GPU is used; the quick one is "
-            "--preset small",
-            flush=True,
-        )
+def _explain(
+    argv: Sequence[str], gpu: bool, chosen: Defaults, other: Defaults
+) -> None:
+    """One line: what was chosen, why, and how to get the other."""
+    free = [
+        name
+        for name in asdict(chosen)
+        if _word(argv, f"--{name}") in (None, "auto")
+        and getattr(chosen, name) != getattr(other, name)
+    ]
+    if not free:
+        return
+    taken = ", ".join(f"{name} {getattr(chosen, name)}" for name in free)
+    flags = " ".join(f"--{name} {getattr(other, name)}" for name in free)
+    used, unused = ("a GPU", "a CPU") if gpu else ("no GPU", "a GPU")
+    print(f"{taken}, since {used} is used; as on {unused}: {flags}", flush=True)
+
+
+def _word(argv: Sequence[str], flag: str) -> str | None:
+    """The value that the words give a flag, the last one; None if none."""
+    found = None
+    for word, after in pairwise([*argv, ""]):
+        if word == flag:
+            found = after
+        elif word.startswith(f"{flag}="):
+            found = word.partition("=")[2]
+    return found
 
 
 def _find_preset(argv: Sequence[str]) -> str:
     """The preset that the flags name: it gives all others their defaults."""
-    found = "auto"
-    for place, word in enumerate(argv):
-        if word.startswith("--preset="):
-            found = word.partition("=")[2]
-        elif word == "--preset":
-            found = argv[place + 1] if place + 1 < len(argv) else ""
+    found = _word(argv, "--preset")
+    found = "auto" if found is None else found
     known = get_args(Preset)
     if found not in known:
         raise UsageError(
@@ -109,12 +138,14 @@ def run_command(
     prog: str,
     train: Callable[[Recipe, Run], None],
     sees_gpu: Callable[[], bool],
-    mode: str,
+    cpu_mode: str,
+    gpu_mode: str,
 ) -> int:
     """Parse, train, and turn whatever ends it into an exit code.
 
-    mode: the framework's own default for --mode. A UserError, a signal or
-    an unforeseen error ends in one line; `--debug` shows the traceback.
+    cpu_mode, gpu_mode: the framework's own default for --mode. A UserError,
+    a signal or an unforeseen error ends in one line; `--debug` shows the
+    traceback.
     """
     argv = sys.argv[1:] if argv is None else argv
     debug = "--debug" in argv
@@ -127,7 +158,7 @@ def run_command(
     signal.signal(signal.SIGINT, signal.default_int_handler)
     tune_allocator()
     try:
-        train(*parse(argv, prog, Run(mode=mode), sees_gpu))
+        train(*parse(argv, prog, sees_gpu, cpu_mode, gpu_mode))
         return errors.DONE
     except errors.Terminated:
         return errors.TERMINATED

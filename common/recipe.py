@@ -36,7 +36,8 @@ class Recipe:
     pixel_std: tuple[float, float, float] = (62.993, 62.089, 66.705)
     train_images: int = 50_000  # how many, from the start of the set
     test_images: int = 10_000  # how many, from the start of the set
-    # of convolutions and activations; float64 is meant for tests
+    # of convolutions and activations; by default bfloat16 on a GPU, else
+    # float32; float64 is meant for tests
     precision: Literal["float32", "bfloat16", "float64"] = "float32"
 
     def __post_init__(self):
@@ -110,7 +111,7 @@ class Run:
     offline: bool = False
     # auto: a GPU where the framework sees one
     device: Literal["auto", "cpu", "gpu"] = "auto"
-    # op by op, or compiled into graphs
+    # op by op, or compiled into graphs; by default each framework's own way
     mode: Literal["eager", "compiled"] = "eager"
     # shared: the same NumPy weights in all three frameworks
     init: Literal["native", "shared"] = "native"

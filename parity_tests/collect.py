@@ -17,6 +17,7 @@ JUDGES = (
     "rung4_forward",
     "rung4_dropout",
     "rung4_bfloat16",
+    "rung4_tf32",
     "rung5_gradients",
     "rung6_optimizer",
     "rung7_trajectory",

@@ -28,6 +28,7 @@ from parity_tests.rung7_trajectory import (
     PERMUTATIONS,
     VELOCITY,
     floors,
+    furthest,
     unequal,
 )
 
@@ -69,7 +70,9 @@ def trace(driver: Driver) -> None:
     """The run, its repetition, and its floor."""
     steps = run(driver, 0)
     driver.put_all(f"{PREFIX}/trajectory", flatten(steps))
-    driver.put(f"{PREFIX}/repeat/unequal", unequal(steps, run(driver, 0)))
+    again = run(driver, 0)
+    driver.put(f"{PREFIX}/repeat/unequal", unequal(steps, again))
+    driver.put(f"{PREFIX}/repeat/error", furthest(steps, again))
     others = [run(driver, order) for order in range(1, PERMUTATIONS + 1)]
     for name, noise in floors(steps, others).items():
         driver.put(f"{PREFIX}/floor/{name}", noise)
@@ -97,7 +100,7 @@ def judge() -> Arrays:
             moved = {VELOCITY + n: v for n, v in velocity.items()}
             sums = {"loss": np.array(loss), "correct": np.array(correct)}
             steps.append(params | moved | sums)
-    found = {f"{PREFIX}/repeat/unequal": np.array(0)}
-    for name, value in flatten(steps).items():
-        found[f"{PREFIX}/trajectory/{name}"] = value
-    return found
+    return {
+        f"{PREFIX}/trajectory/{name}": value
+        for name, value in flatten(steps).items()
+    }

@@ -115,6 +115,7 @@ def trace(driver: Driver) -> None:
     driver.put_all("7/float64/trajectory", flatten(steps, sums))
     again, state, _ = run(driver, RECIPE, own, epochs=range(HALF))
     driver.put("7/float64/repeat/unequal", unequal(steps, again))
+    driver.put("7/float64/repeat/error", furthest(steps, again))
     path = driver.folder / f"{driver.framework}.safetensors"
     driver.checkpoint.save(path, state, RECIPE)
     others = [
@@ -126,12 +127,39 @@ def trace(driver: Driver) -> None:
     other = "compiled" if own == "eager" else "eager"
     steps, _, sums = run(driver, RECIPE, other, epochs=range(1), probe=False)
     driver.put_all("7/float64/other-mode", flatten(steps, sums))
+    driver.put_all("7/float64/epochs", whole_epochs(driver))
+
+
+def whole_epochs(driver: Driver) -> Arrays:
+    """Two epochs that nobody watches, as a GPU would run them.
+
+    JAX runs each as one program there.
+    """
+    state = driver.state(RECIPE, shared_start(RECIPE, SEED), SEED)
+    data_here, _ = driver.splits(data(RECIPE), RECIPE)
+    for epoch in range(HALF):
+        draws = epoch_draws(SEED, epoch, RECIPE)
+        state, sums = driver.adapter.whole_epoch(
+            driver, state, data_here, draws, epoch, RECIPE
+        )
+    return driver.export(state, RECIPE) | {
+        name: np.asarray(value) for name, value in sums.items()
+    }
 
 
 def unequal(one: list[Arrays], other: list[Arrays]) -> int:
     """How many tensors of two runs differ in any bit."""
     return sum(
         a[name].tobytes() != b[name].tobytes()
+        for a, b in zip(one, other, strict=False)
+        for name in a
+    )
+
+
+def furthest(one: list[Arrays], other: list[Arrays]) -> float:
+    """The largest error between two runs, of any tensor at any step."""
+    return max(
+        relative_error(a[name], b[name])[0]
         for a, b in zip(one, other, strict=False)
         for name in a
     )
@@ -157,7 +185,11 @@ def judge() -> Arrays:
         f"7/float64/trajectory/{name}": value
         for name, value in flatten(steps, sums).items()
     }
-    found["7/float64/repeat/unequal"] = np.array(0)
+    last = steps[HALF * RECIPE.steps_per_epoch - 1]
+    last = last | sums[HALF - 1]["train"]  # of the epoch, not of the step
+    for name, value in last.items():
+        if name != "logits":
+            found[f"7/float64/epochs/{name}"] = np.asarray(value)
     first = flatten(steps[: RECIPE.steps_per_epoch], sums[:1])
     for name, value in first.items():
         if not name.endswith("/logits"):

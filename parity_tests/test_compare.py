@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from common.recipe import Recipe
-from parity_tests import collect, compare, rung4_forward, tracefile
+from parity_tests import (
+    check_repeat,
+    collect,
+    compare,
+    rung4_forward,
+    tracefile,
+)
 from parity_tests.cases import recipe_hash, source_hash
 from parity_tests.checks import (
     Check,
@@ -235,6 +241,31 @@ def test_against_a_trace_made_elsewhere(ladder, capsys, tmp_path):
     assert "pytorch (gpu.npz)" in capsys.readouterr().out
     tracefile.write(other, facts("jax_flax", **changed), numbers())
     assert compare.main([here, "--against", str(other)]) == 65
+
+
+def repeated(who: str, device: str, error: float, unequal: int) -> Traces:
+    """A trace of two runs that differ by this much."""
+    arrays = {"7/float32/floor/weights": np.array([0.0, 1e-6])}
+    for precision in ("float64", "float32"):
+        arrays[f"7/{precision}/repeat/unequal"] = np.array(unequal)
+        arrays[f"7/{precision}/repeat/error"] = np.array(error)
+    return Traces({who: arrays}, {}, {who: {"device": device}})
+
+
+@pytest.mark.parametrize(
+    ("device", "error", "unequal", "fails"),
+    [
+        ("cpu", 0.0, 0, False),
+        ("cpu", 1e-16, 1, True),
+        ("NVIDIA H200", 1e-13, 7, False),
+        ("NVIDIA H200", 1e-9, 7, True),  # more than rounding of float64
+    ],
+)
+def test_two_runs_are_equal_on_a_cpu_and_near_on_a_gpu(
+    device, error, unequal, fails
+):
+    traces = repeated("pytorch", device, error, unequal)
+    assert run_check(check_repeat.CHECKS[0], traces).failed == fails
 
 
 def test_a_changed_eps_is_named_in_the_first_lines(monkeypatch):

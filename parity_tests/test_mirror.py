@@ -71,7 +71,12 @@ ALONE = {
     ("jax_flax", "model.py", "random_bits"): "JAX's are slow on a CPU",
     ("jax_flax", "model.py", "max_pool"): "nnx's has a slow gradient",
     ("jax_flax", "model.py", "split"): "keys are handed down",
+    ("tensorflow_eager", "data.py", "take_batch"): "what XLA compiles",
+    ("pytorch", "data.py", "mean_and_std"): "a transfer once, not per batch",
     ("jax_flax", "data.py", "take_batch"): "what is compiled has a name",
+    ("jax_flax", "train.py", "epoch_rates"): "run_epoch and scan_epoch share",
+    ("jax_flax", "train.py", "epoch_program"): "what is compiled has a name",
+    ("jax_flax", "train.py", "scan_epoch"): "a GPU's loop must not be Python's",
     ("jax_flax", "checkpoint.py", "to_arrays"): "a state is a tree",
     ("jax_flax", "checkpoint.py", "from_arrays"): "a state is a tree",
 }

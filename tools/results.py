@@ -63,8 +63,12 @@ def command(about: dict) -> str:
         now = preset[name]
         if json.loads(json.dumps(value)) != now:
             words.append(f"--{name.replace('_', '-')} {now}")
+    # A GPU has other defaults: there the command says both.
+    gpu = about["machine"]["device"] != "cpu"
+    if gpu and about["precision"] == "float32":
+        words.append("--precision float32")
     default = "compiled" if about["framework"] == "jax_flax" else "eager"
-    if about["mode"] != default:
+    if gpu or about["mode"] != default:
         words.append(f"--mode {about['mode']}")
     if about["run"]["init"] != "native":
         words.append(f"--init {about['run']['init']}")

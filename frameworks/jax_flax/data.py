@@ -29,6 +29,8 @@ def find_device(name: str) -> jax.Device:
 
     Raises DeviceError when a GPU is asked for and JAX sees none.
     """
+    if name == "cpu":  # else JAX takes a GPU's memory even when it is unused
+        jax.config.update("jax_platforms", "cpu")
     try:
         device = jax.devices("cpu" if name == "cpu" else "gpu")[0]
     except RuntimeError as error:

@@ -3,6 +3,7 @@
 Read beside tensorflow_eager/train.py and pytorch/train.py. Here:
   - a step returns before it has run; float() at the end of an epoch waits
   - `--mode compiled`, the default, is jax.jit; eager runs op by op
+  - compiled on a GPU, an epoch is one program, `scan_epoch`
 
     python -m frameworks.jax_flax.train --help
 """
@@ -10,14 +11,16 @@ Read beside tensorflow_eager/train.py and pytorch/train.py. Here:
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
 from common import cifar10
 from common.checkpoint import shared_start
 from common.cli import run_command
-from common.draws import epoch_draws
+from common.draws import Draws, epoch_draws
 from common.recipe import Recipe, Run
 from common.record import Record
 from common.schedule import step_lr
@@ -33,6 +36,7 @@ from frameworks.jax_flax.data import (
     eval_batches,
     find_device,
     pad,
+    take_batch,
     to_device,
     train_batches,
 )
@@ -41,6 +45,14 @@ from frameworks.jax_flax.step import TrainState, create_state, make_steps
 Sums = dict[str, float]
 
 # --- Epoch --------------------------------------------------------------
+
+
+def epoch_rates(epoch: int, recipe: Recipe) -> Array:
+    """The learning rates of an epoch's steps, (steps,) float."""
+    first_step = epoch * recipe.steps_per_epoch
+    steps = range(first_step, first_step + recipe.steps_per_epoch)
+    rates = [step_lr(step, recipe) for step in steps]  # differs: lr-step-index
+    return jnp.asarray(rates, float)  # differs: lr-retrace
 
 
 def run_epoch(
@@ -55,12 +67,57 @@ def run_epoch(
     Returns the state and the sums "loss" and "correct" over all images.
     """
     sums = {"loss": 0, "correct": 0}
-    first_step = epoch * recipe.steps_per_epoch
-    for step, (images, labels) in enumerate(batches, first_step):
-        lr = step_lr(step, recipe)  # differs: lr-step-index
-        lr = jnp.asarray(lr, float)  # differs: lr-retrace
+    rates = epoch_rates(epoch, recipe)
+    for (images, labels), lr in zip(batches, rates, strict=False):
         state, metrics = train_step(state, images, labels, lr)
         sums = {name: sums[name] + metrics[name] for name in sums}
+    return state, {name: float(value) for name, value in sums.items()}
+
+
+@partial(jax.jit, static_argnums=(0, 5), donate_argnums=1)
+def epoch_program(
+    train_step: Callable,
+    state: TrainState,
+    data: tuple[Array, Array],
+    draws: Draws,
+    rates: Array,
+    recipe: Recipe,
+) -> tuple[TrainState, dict[str, Array]]:
+    """A scan over the full batches, then the short one."""
+
+    def step(state, given):
+        batch, lr = given
+        return train_step(state, *take_batch(data, batch, recipe), lr)
+
+    size = recipe.batch_size
+    count = len(draws) // size  # of full batches
+    full = jax.tree.map(
+        lambda draw: draw[: count * size].reshape(count, size), draws
+    )
+    state, metrics = jax.lax.scan(step, state, (full, rates[:count]))
+    sums = {name: values.sum() for name, values in metrics.items()}
+    if count * size < len(draws):
+        short = draws.part(count * size, len(draws))
+        state, last = step(state, (short, rates[count]))
+        sums = {name: sums[name] + last[name] for name in sums}
+    return state, sums
+
+
+def scan_epoch(
+    train_step: Callable,
+    state: TrainState,
+    data: tuple[Array, Array],
+    draws: Draws,
+    epoch: int,
+    recipe: Recipe,
+) -> tuple[TrainState, Sums]:
+    """run_epoch on a GPU: one program, so that no step waits for Python.
+
+    Not on a CPU, where a convolution inside a loop takes a slow path.
+    data: padded images and labels, as train_batches takes them.
+    """
+    rates = epoch_rates(epoch, recipe)
+    state, sums = epoch_program(train_step, state, data, draws, rates, recipe)
     return state, {name: float(value) for name, value in sums.items()}
 
 
@@ -83,14 +140,18 @@ def warm_up(
     train_data: tuple,
     test_data: tuple,
     recipe: Recipe,
+    scanned: bool = False,
 ) -> TrainState:
-    """Compile: run each step once for each size of batch, then undo it."""
+    """Compile: run each program once for each size of batch, then undo it."""
     before, step = export_arrays(state, recipe), int(state.step)
     size = recipe.batch_size
-    two = size + recipe.train_images % size
-    draws = epoch_draws(0, 0, recipe).part(0, two)
-    batches = train_batches(train_data, draws, recipe)
-    state, _ = run_epoch(train_step, state, batches, 0, recipe)
+    draws = epoch_draws(0, 0, recipe)
+    if scanned:
+        state, _ = scan_epoch(train_step, state, train_data, draws, 0, recipe)
+    else:
+        draws = draws.part(0, size + recipe.train_images % size)
+        batches = train_batches(train_data, draws, recipe)
+        state, _ = run_epoch(train_step, state, batches, 0, recipe)
     two = size + recipe.test_images % size
     some = tuple(part[:two] for part in test_data)
     evaluate(eval_step, state, eval_batches(some, recipe))
@@ -121,21 +182,28 @@ def train(recipe: Recipe, run: Run) -> None:
             state = load(record.start, state, recipe)
 
         train_step, eval_step = make_steps(state, run.mode)
+        scanned = run.mode == "compiled" and device.platform != "cpu"
         with record.compiling():
             state = warm_up(
-                train_step, eval_step, state, train_data, test_data, recipe
+                *(train_step, eval_step, state, train_data, test_data),
+                *(recipe, scanned),
             )
         for epoch in record.epochs(int(state.step)):
             draws = epoch_draws(run.seed, epoch, recipe)
             batches = train_batches(train_data, draws, recipe)
             with record.training():
-                state, train_sums = run_epoch(
-                    train_step,
-                    state,
-                    record.progress(batches, epoch),
-                    epoch,
-                    recipe,
-                )
+                if scanned:
+                    state, train_sums = scan_epoch(
+                        train_step, state, train_data, draws, epoch, recipe
+                    )
+                else:
+                    state, train_sums = run_epoch(
+                        train_step,
+                        state,
+                        record.progress(batches, epoch),
+                        epoch,
+                        recipe,
+                    )
             test_sums = evaluate(
                 eval_step, state, eval_batches(test_data, recipe)
             )
@@ -156,7 +224,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "python -m frameworks.jax_flax.train",
         train,
         sees_gpu=lambda: jax.default_backend() == "gpu",
-        mode="compiled",
+        cpu_mode="compiled",
+        gpu_mode="compiled",
     )
 
 

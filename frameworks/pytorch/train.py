@@ -54,8 +54,9 @@ def run_epoch(
     """
     sums = {"loss": 0, "correct": 0}
     first_step = epoch * recipe.steps_per_epoch
-    for step, (images, labels) in enumerate(batches, first_step):
-        lr = step_lr(step, recipe)  # differs: lr-step-index
+    steps = range(first_step, first_step + recipe.steps_per_epoch)
+    rates = [step_lr(step, recipe) for step in steps]  # differs: lr-step-index
+    for (images, labels), lr in zip(batches, rates, strict=False):
         state, metrics = train_step(state, images, labels, lr)
         sums = {name: sums[name] + metrics[name] for name in sums}
     return state, {name: float(value) for name, value in sums.items()}
@@ -153,7 +154,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "python -m frameworks.pytorch.train",
         train,
         sees_gpu=torch.cuda.is_available,
-        mode="eager",
+        cpu_mode="eager",
+        gpu_mode="compiled",
     )
 
 

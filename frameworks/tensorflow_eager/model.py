@@ -172,7 +172,7 @@ class ResBlock(tf.keras.layers.Layer):
 def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Softmax cross entropy, summed over the batch. -> scalar float32
 
-    logits: (N, 10); labels: (N,) int32.
+    logits: (N, 10); labels: (N,) int64.
     """
     # differs: loss-reduction (Keras's losses take the mean)
     # differs: labels-shape (Keras's CIFAR-10 has labels (N, 1))
@@ -193,7 +193,7 @@ def count_correct(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 class DavidNet(tf.keras.Model):
     """David Page's 9-layer ResNet for CIFAR-10.
 
-    Called with images, (N, 32, 32, 3) float, and labels, (N,) int32, it
+    Called with images, (N, 32, 32, 3) float, and labels, (N,) int64, it
     returns the summed loss and the number of right answers.
     """
 
@@ -240,7 +240,7 @@ def build_model(recipe: Recipe, seed: int) -> DavidNet:
     tf.random.set_seed(seed)
     model = DavidNet(recipe)
     wide = tf.float64 if recipe.precision == "float64" else tf.float32
-    model(tf.zeros([1, 32, 32, 3], wide), tf.zeros([1], tf.int32))
+    model(tf.zeros([1, 32, 32, 3], wide), tf.zeros([1], tf.int64))
     return model
 
 

@@ -88,7 +88,7 @@ def train_step(
 ) -> tuple[TrainState, Metrics]:
     """One update. Changes `state` in place and returns it.
 
-    images: (N, 32, 32, 3) float; labels: (N,) int32; lr: scalar, the rate
+    images: (N, 32, 32, 3) float; labels: (N,) int64; lr: scalar, the rate
     for the summed loss. Metrics: the sums "loss" and "correct".
     """
     model, optimizer = state.model, state.optimizer

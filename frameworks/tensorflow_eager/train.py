@@ -59,9 +59,11 @@ def run_epoch(
     """
     sums = {"loss": 0, "correct": 0}
     first_step = epoch * recipe.steps_per_epoch
-    for step, (images, labels) in enumerate(batches, first_step):
-        lr = step_lr(step, recipe)  # differs: lr-step-index
-        lr = tf.constant(lr, tf.keras.config.floatx())
+    steps = range(first_step, first_step + recipe.steps_per_epoch)
+    rates = [step_lr(step, recipe) for step in steps]  # differs: lr-step-index
+    # One transfer for the whole epoch: a GPU waits for each.
+    rates = tf.unstack(tf.constant(rates, tf.keras.config.floatx()))
+    for (images, labels), lr in zip(batches, rates, strict=False):
         state, metrics = train_step(state, images, labels, lr)
         sums = {name: sums[name] + metrics[name] for name in sums}
     return state, {name: float(value) for name, value in sums.items()}
@@ -165,7 +167,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "python -m frameworks.tensorflow_eager.train",
         train,
         sees_gpu=lambda: bool(tf.config.list_physical_devices("GPU")),
-        mode="eager",
+        cpu_mode="eager",
+        gpu_mode="eager",
     )
 
 

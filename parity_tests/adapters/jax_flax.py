@@ -140,6 +140,13 @@ def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
     return _apply(state, grads, rate(lr, None))
 
 
+def whole_epoch(driver, state, data, draws, epoch: int, recipe: Recipe):
+    """An epoch as train() runs it on a GPU; state and sums."""
+    return driver.train.scan_epoch(
+        step.train_step, state, data, draws, epoch, recipe
+    )
+
+
 def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:
     """One tensor of one axis, without the others."""
     leaf = state.params

@@ -120,6 +120,13 @@ def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
     return state
 
 
+def whole_epoch(driver, state, data, draws, epoch: int, recipe: Recipe):
+    """An epoch as train() runs it; state and sums."""
+    train_step, _ = step.make_steps(state, MODE)
+    batches = driver.data.train_batches(data, draws, recipe)
+    return driver.train.run_epoch(train_step, state, batches, epoch, recipe)
+
+
 def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:
     """One tensor of one axis, without the others."""
     return array(checkpoint.named_tensors(state.model, recipe)[name])

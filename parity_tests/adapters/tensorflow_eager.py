@@ -28,7 +28,7 @@ def images(array: np.ndarray, device) -> tf.Tensor:
 
 def labels(array: np.ndarray, device) -> tf.Tensor:
     """Of the type that to_device gives them."""
-    return tensor(array.astype(np.int32), device)
+    return tensor(array.astype(np.int64), device)
 
 
 def rate(lr: float, device) -> tf.Tensor:
@@ -108,6 +108,13 @@ def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
         [tf.constant(by_id[id(w)], w.dtype) for w in weights], weights
     )
     return state
+
+
+def whole_epoch(driver, state, data, draws, epoch: int, recipe: Recipe):
+    """An epoch as train() runs it; state and sums."""
+    train_step, _ = step.make_steps(state, MODE)
+    batches = driver.data.train_batches(data, draws, recipe)
+    return driver.train.run_epoch(train_step, state, batches, epoch, recipe)
 
 
 def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -12,11 +12,11 @@ from common.recipe import PRESETS, Recipe, Run
 
 
 def parsed(*argv, sees_gpu=False):
-    return parse(argv, "prog", Run(), lambda: sees_gpu)
+    return parse(argv, "prog", lambda: sees_gpu, "eager", "compiled")
 
 
 def ended(train, *argv):
-    return run_command(argv, "prog", train, lambda: False, "eager")
+    return run_command(argv, "prog", train, lambda: False, "eager", "compiled")
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -40,18 +40,62 @@ def test_auto_goes_by_the_gpu_and_says_how_to_get_the_other(
     argv, sees_gpu, preset, capsys
 ):
     recipe, run = parsed(*argv, sees_gpu=sees_gpu)
-    assert recipe == PRESETS[preset]
-    assert run.preset == preset
-    line = capsys.readouterr().out
+    words = {
+        "small": ("float32", "eager", "no GPU is used"),
+        "dawnbench": ("bfloat16", "compiled", "a GPU is used"),
+    }
+    precision, mode, why = words[preset]
     other = {"small": "dawnbench", "dawnbench": "small"}[preset]
+    assert recipe == replace(PRESETS[preset], precision=precision)
+    assert (run.preset, run.mode) == (preset, mode)
+    line = capsys.readouterr().out
     assert line.count("\n") == 1
-    assert f"preset: {preset}" in line
-    assert f"--preset {other}" in line
+    assert line.startswith(
+        f"preset {preset}, precision {precision}, mode {mode}, since {why}; "
+    )
+    flags = f"--preset {other} --precision {words[other][0]}"
+    assert line.endswith(f": {flags} --mode {words[other][1]}\n")
 
 
-def test_a_named_preset_needs_no_explanation(capsys):
+def test_a_named_preset_on_a_cpu_needs_no_explanation(capsys):
     parsed("--preset", "small")
     assert capsys.readouterr().out == ""
+
+
+def test_a_gpu_is_told_with_a_named_preset_too(capsys):
+    recipe, run = parsed("--preset", "small", sees_gpu=True)
+    assert (recipe.precision, run.mode) == ("bfloat16", "compiled")
+    assert capsys.readouterr().out == (
+        "precision bfloat16, mode compiled, since a GPU is used; as on a CPU: "
+        "--precision float32 --mode eager\n"
+    )
+
+
+def test_flags_win_over_what_a_gpu_suggests(capsys):
+    recipe, run = parsed(
+        *("--preset=small", "--precision", "float32", "--mode=eager"),
+        sees_gpu=True,
+    )
+    assert (recipe, run) == (PRESETS["small"], Run(preset="small"))
+    assert capsys.readouterr().out == ""
+
+
+def test_a_gpu_that_is_missing_is_left_to_the_framework_to_tell(capsys):
+    _, run = parsed("--device", "gpu", sees_gpu=False)
+    assert run.device == "gpu"
+    assert capsys.readouterr().out == ""
+
+
+def test_nobody_looks_for_a_gpu_when_the_cpu_is_asked_for():
+    def look():
+        raise AssertionError("must not be reached")
+
+    parse(["--device", "cpu"], "prog", look, "eager", "eager")
+
+
+def test_what_is_the_same_on_both_is_not_explained(capsys):
+    parse([], "prog", lambda: True, "eager", "eager")
+    assert "mode" not in capsys.readouterr().out
 
 
 def test_every_field_is_a_flag_with_help(capsys):

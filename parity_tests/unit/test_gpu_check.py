@@ -1,0 +1,245 @@
+"""tools.gpu_check: what comes next, what is kept, how it ends."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from argparse import Namespace
+
+import pytest
+
+from tools.gpu_check import __main__ as program
+from tools.gpu_check import look, parity, trainings
+from tools.gpu_check.plan import Attempt, as_markdown, next_run, summary
+from tools.gpu_check.stages import ROOT, Stages
+
+TWO = ("pytorch", "jax_flax")
+FIRST = dict.fromkeys(TWO, 10.0)
+PYTHON = dict.fromkeys(TWO, sys.executable)
+
+
+def attempt(framework, seed, wall=10.0, accuracy=0.9, seconds=5.0):
+    return Attempt(framework, seed, wall, accuracy, seconds)
+
+
+def test_frameworks_take_turns_and_seeds_count_up():
+    done, order = [], []
+    while len(order) < 5:
+        order.append(next_run(done, TWO, 100, FIRST))
+        done.append(attempt(*order[-1]))
+    assert order == [
+        ("pytorch", 0),
+        ("jax_flax", 0),
+        ("pytorch", 1),
+        ("jax_flax", 1),
+        ("pytorch", 2),
+    ]
+
+
+def test_what_does_not_fit_is_not_started():
+    assert next_run([], TWO, 9.9, FIRST) is None
+
+
+def test_time_that_is_too_short_for_one_is_given_to_another():
+    done = [attempt("pytorch", 0, wall=50), attempt("jax_flax", 0, wall=20)]
+    assert next_run(done, TWO, 30, FIRST) == ("jax_flax", 1)
+
+
+def test_a_framework_that_fails_twice_is_left_out():
+    done = [attempt("pytorch", seed, accuracy=None) for seed in (0, 1)]
+    assert next_run(done, ("pytorch",), 1000, FIRST) is None
+    assert next_run(done[:1], ("pytorch",), 1000, FIRST) == ("pytorch", 1)
+
+
+def test_the_summary_gives_mean_deviation_and_median():
+    done = [
+        attempt("pytorch", 0, accuracy=0.940, seconds=9.0),
+        attempt("pytorch", 1, accuracy=0.942, seconds=8.0),
+        attempt("pytorch", 2, accuracy=None, seconds=None),
+        attempt("jax_flax", 0, accuracy=0.939, seconds=7.0),
+    ]
+    rows = summary("dawnbench", done)
+    assert rows == [
+        (
+            *("dawnbench", "pytorch", "2", "94.10 %", "0.14"),
+            *("8.5", "8.0 to 9.0", "1"),
+        ),
+        (
+            *("dawnbench", "jax_flax", "1", "93.90 %", ""),
+            *("7.0", "7.0 to 7.0", "0"),
+        ),
+    ]
+    assert as_markdown(("a", "b"), [("1", "2")]).splitlines() == [
+        "| a | b |",
+        "| --- | --- |",
+        "| 1 | 2 |",
+    ]
+
+
+def test_two_epochs_tell_how_long_a_full_training_takes():
+    row = {"framework": "pytorch", "mode": "compiled", "precision": "bfloat16"}
+    row |= {"images_per_second": 110_000.0, "wall_seconds": 40.0}
+    found = trainings.estimates([row], PYTHON, tiny=False)
+    assert found["pytorch"] == pytest.approx(40 + 1.3 * 10)
+    assert found["jax_flax"] == trainings.UNKNOWN
+
+
+@pytest.fixture
+def stages(tmp_path):
+    return Stages(tmp_path, minutes=1)
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def noted(stages: Stages) -> list[dict]:
+    return json.loads((stages.out / "stages.json").read_text())
+
+
+def test_each_outcome_is_on_disk_at_once_with_its_log(stages):
+    assert stages.run("good", python("print(3)"), 60)[0] == 0
+    assert noted(stages)[0]["ok"]
+    assert stages.run("bad", python("raise SystemExit(7)"), 60)[0] == 7
+    assert [s["ok"] for s in noted(stages)] == [True, False]
+    assert "exit code 7" in noted(stages)[1]["outcome"]
+    assert (stages.out / "logs" / "good.log").read_text().endswith("\n3\n")
+    assert stages.failed
+
+
+def test_a_program_that_takes_too_long_is_stopped(stages):
+    code, seconds = stages.run("slow", python(SLEEP), 0.5)
+    assert code is None
+    assert seconds < 30
+    assert "stopped" in noted(stages)[0]["outcome"]
+
+
+SLEEP = "import time; print('sleeps', flush=True); time.sleep(300)"
+
+
+def test_nothing_starts_when_the_time_is_over(stages):
+    stages.minutes = 0
+    assert stages.run("late", python("print(3)"), 60) == (None, 0.0)
+    assert noted(stages)[0]["outcome"].startswith("NOT RUN")
+
+
+def flags(**changed) -> Namespace:
+    known = program.parse(["--out", "x", "--frameworks", *TWO])
+    return Namespace(**(vars(known) | changed))
+
+
+def test_a_framework_that_is_not_there_is_named(stages, monkeypatch):
+    monkeypatch.setattr(look, "ROOT", stages.out)  # no environments of nox
+    monkeypatch.setattr(look, "PROBE", "raise ImportError('no such thing')")
+    assert look.look(stages, flags()) == {}
+    found = json.loads((stages.out / "found.json").read_text())
+    reason = found["frameworks"]["pytorch"]["not run"]
+    assert reason == ["ImportError: no such thing"]
+    assert stages.failed
+
+
+class Fakes(Stages):
+    """Stages whose programs do nothing but leave files."""
+
+    def run(self, name, command, limit, environment=None):
+        self.note(name, "done", True)
+        self.commands = [*getattr(self, "commands", []), command]
+        if "parity_tests.trace" in command:
+            self.touch(command[command.index("--out") + 1])
+        if name.startswith("train"):
+            folder = command[command.index("--out") + 1]
+            row = {"test_accuracy": 0.5, "train_seconds": 2.0}
+            row |= {"images_per_second": 9.0, "compile_seconds": 1.0}
+            self.touch(f"{folder}/metrics.jsonl", json.dumps(row) + "\n")
+            self.touch(f"{folder}/checkpoint.safetensors")
+        return 0, 25.0
+
+    def touch(self, path, text=""):
+        path = self.out / path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_parity_compares_cpu_with_gpu_and_with_what_is_stored(tmp_path):
+    stored = tmp_path / "stored"
+    stages = Fakes(tmp_path, 1)
+    stages.touch(stored / "pytorch.npz")
+    parity.parity(stages, flags(stored=stored), PYTHON)
+    names = [s["stage"] for s in stages.done]
+    assert names == [
+        *("trace pytorch gpu", "trace pytorch cpu"),
+        *("parity pytorch cpu", "parity pytorch stored"),
+        *("trace jax_flax gpu", "trace jax_flax cpu"),
+        *("parity jax_flax cpu", "parity jax_flax stored"),
+    ]
+    assert "NOT COMPARED" in stages.done[-1]["outcome"]
+    assert stages.failed
+    against = stages.commands[2]
+    assert against[3].endswith("pytorch-gpu.npz")
+    assert against[5].endswith("pytorch-cpu.npz")
+
+
+def test_the_speed_of_each_mode_and_precision_is_measured(tmp_path):
+    stages = Fakes(tmp_path, 100)
+    rows = trainings.speed(stages, flags(), PYTHON)
+    kinds = [(r["framework"], r["mode"], r["precision"]) for r in rows]
+    assert kinds == [
+        *((name, "compiled", "bfloat16") for name in TWO),
+        ("pytorch", "eager", "bfloat16"),
+        *((name, "compiled", "float32") for name in TWO),
+        ("pytorch", "eager", "float32"),
+    ]
+    text = (tmp_path / "summary speed.md").read_text()
+    assert "| jax_flax | compiled | float32 | 9 | 1 | 25 |" in text
+
+
+def test_records_are_kept_without_checkpoints_and_summed_up(tmp_path):
+    stages = Fakes(tmp_path, 1)
+    # 25 s each are more than the 20 s that would be left after one of each.
+    stages.start -= 15
+    clock = iter([60, 60, 35, 35, 10, 10, 10])
+    Fakes.seconds_left = property(lambda self: next(clock))
+    try:
+        done = trainings.seeds(
+            *(stages, flags(), PYTHON, "dropout 0.05, cutout 8", 0.0, FIRST)
+        )
+    finally:
+        del Fakes.seconds_left
+    assert [(a.framework, a.seed) for a in done] == [
+        ("pytorch", 0),
+        ("jax_flax", 0),
+    ]
+    kept = tmp_path / "runs" / "dropout-0.05-cutout-8-pytorch-0"
+    assert [p.name for p in kept.iterdir()] == ["metrics.jsonl"]
+    text = (tmp_path / "summary dropout 0.05, cutout 8.md").read_text()
+    assert "| jax_flax | 1 | 50.00 % |" in text
+    command = stages.commands[0]
+    assert command[command.index("--dropout-rate") + 1] == "0.05"
+    assert "--offline" in command
+
+
+def test_ctrl_c_ends_it_and_leaves_what_was_done(tmp_path):
+    out = tmp_path / "results"
+    code = (
+        "import sys\n"
+        "from tools.gpu_check import __main__ as program\n"
+        "def work(stages, flags):\n"
+        f"    stages.run('long', [sys.executable, '-c', {SLEEP!r}], 60)\n"
+        "program.work = work\n"
+        "sys.exit(program.main(['--out', sys.argv[1]]))\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code, str(out)], cwd=ROOT)
+    log = out / "logs" / "long.log"
+    end = time.monotonic() + 60
+    while not log.exists() or "\nsleeps" not in log.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(60) == 130
+    assert "interrupted" in (out / "stages.json").read_text()
+
+
+def test_a_folder_that_exists_is_refused(tmp_path, capsys):
+    assert program.main(["--out", str(tmp_path)]) == 2
+    assert "it exists" in capsys.readouterr().err

@@ -1,0 +1,72 @@
+"""The command: what is there, parity, speed, full trainings, a summary."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tools.gpu_check.look import SESSIONS, look
+from tools.gpu_check.parity import parity
+from tools.gpu_check.stages import Stages
+from tools.gpu_check.trainings import TRAININGS, estimates, seeds, speed
+
+STAGES = ("parity", "speed", "seeds")
+# Of the time for full trainings: the rest is for those with dropout.
+FIRST_SHARE = 0.7
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The flags."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.gpu_check", description=__doc__
+    )
+    add = parser.add_argument
+    add("--out", type=Path, required=True, help="a new folder for results")
+    add("--minutes", type=float, default=25, help="for all of it")
+    add("--frameworks", nargs="+", choices=SESSIONS, default=list(SESSIONS))
+    add("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    add("--cifar", type=Path, help="CIFAR-10 on this disk; else the cache's")
+    add("--stored", type=Path, help="traces made elsewhere: FRAMEWORK.npz")
+    add("--device", choices=("gpu", "cpu"), default="gpu")
+    add("--tiny", action="store_true", help="preset smoke on made-up data")
+    add("--rungs", default="", help="only rungs whose names contain this")
+    return parser.parse_args(argv)
+
+
+def work(stages: Stages, flags: argparse.Namespace) -> None:
+    """All stages that were asked for, in order."""
+    pythons, rows = look(stages, flags), []
+    if "parity" in flags.stages:
+        parity(stages, flags, pythons)
+    if "speed" in flags.stages:
+        rows = speed(stages, flags, pythons)
+    if "seeds" in flags.stages:
+        first = estimates(rows, pythons, flags.tiny)
+        end = stages.seconds_left * (1 - FIRST_SHARE)
+        # What is tiny must not pass for the real thing.
+        for training in ("smoke",) if flags.tiny else TRAININGS:
+            seeds(stages, flags, pythons, training, end, first)
+            end = 0.0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """All stages. 0: all done; 1: one could not run or failed; 130: Ctrl-C."""
+    flags = parse(argv)
+    flags.out = flags.out.resolve()
+    if flags.out.exists():
+        print(f"error: --out {flags.out}: it exists", file=sys.stderr)
+        return 2
+    flags.out.mkdir(parents=True)
+    stages = Stages(flags.out, flags.minutes)
+    code = 0
+    try:
+        work(stages, flags)
+    except KeyboardInterrupt:
+        code = 130
+    for path in sorted(flags.out.glob("summary *.md")):
+        print(path.read_text())
+    print(f"results: {flags.out}", flush=True)
+    return code or int(stages.failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""What is there: the GPU, the frameworks, and a Python for each."""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.gpu_check.stages import ROOT, Stages
+
+# JAX last: its traces take longest, with what the others leave over.
+SESSIONS = {"pytorch": "torch", "tensorflow_eager": "tf", "jax_flax": "jax"}
+# Prints what a framework sees; a reason why not goes to standard error.
+PROBE = """
+import json, sys
+from importlib import import_module
+data = import_module(f"frameworks.{sys.argv[1]}.data")
+import_module(f"frameworks.{sys.argv[1]}.train")
+adapter = import_module(f"parity_tests.adapters.{sys.argv[1]}")
+from importlib.metadata import version, PackageNotFoundError
+found = {}
+for name in adapter.LIBRARIES:
+    try:
+        found[name] = version(name)
+    except PackageNotFoundError:
+        found[name] = version(f"{name}-cpu")
+device = data.find_device(sys.argv[2])
+print(json.dumps({"versions": found, "device": data.device_name(device)}))
+"""
+
+
+def look(stages: Stages, flags: argparse.Namespace) -> dict[str, str]:
+    """The frameworks that can run, and the Python of each; all is written.
+
+    This Python if it has the framework, else that of nox's environment.
+    """
+    found = {"nvidia-smi": output("nvidia-smi"), "frameworks": {}}
+    pythons = {}
+    for name in flags.frameworks:
+        reasons = []
+        nox = ROOT / ".nox" / f"train-{SESSIONS[name]}" / "bin" / "python"
+        for python in (sys.executable, str(nox)):
+            if not Path(python).exists():
+                continue
+            done = subprocess.run(
+                [python, "-c", PROBE, name, flags.device],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode == 0:
+                seen = json.loads(done.stdout.splitlines()[-1])
+                found["frameworks"][name] = {"python": python} | seen
+                pythons[name] = python
+                stages.note(f"found {name}", json.dumps(seen), True)
+                break
+            reasons += done.stderr.strip().splitlines()[-1:]
+        else:
+            found["frameworks"][name] = {"not run": reasons}
+            stages.note(
+                f"found {name}", f"NOT RUN: {'; '.join(reasons)}", False
+            )
+    stages.write("found", found)
+    return pythons
+
+
+def output(*command: str) -> str:
+    """What a program prints, or why it does not."""
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=60
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"not run: {error}"

@@ -1,0 +1,152 @@
+"""Trainings on this machine: two epochs for speed, full ones by seed."""
+
+import argparse
+import json
+
+from tools.gpu_check.plan import (
+    HEAD,
+    Attempt,
+    as_markdown,
+    next_run,
+    summary,
+)
+from tools.gpu_check.stages import Stages
+
+TRAININGS = {
+    "dawnbench": ("--preset", "dawnbench"),
+    "dropout 0.05, cutout 8": (
+        *("--preset", "dawnbench", "--dropout-rate", "0.05"),
+        *("--cutout-size", "8"),
+    ),
+}
+TINY = ("--preset", "smoke", "--dataset", "synthetic")
+# By mode and precision. The first says how long a full training takes.
+KINDS = (
+    ("compiled", "bfloat16"),
+    ("eager", "bfloat16"),
+    ("compiled", "float32"),
+    ("eager", "float32"),
+)
+LONGEST = 120.0  # seconds of two epochs, compilation and all
+SHARE = 0.4  # of the time that is left when the speed is measured
+UNKNOWN = 60.0  # seconds of a training of which nothing is known
+EXTRA = 1.3  # evaluation and files, beside the training itself
+
+
+def train(
+    stages: Stages,
+    flags: argparse.Namespace,
+    name: str,
+    command: list[str],
+    limit: float,
+) -> tuple[list[dict], float]:
+    """Train and keep the record without its checkpoint; rows and seconds."""
+    folder = stages.out / "runs" / name
+    command = [*command, "--device", flags.device, "--out", str(folder)]
+    command += ["--offline"]
+    if flags.cifar:
+        command += ["--data-dir", str(flags.cifar)]
+    cache = {"JAX_COMPILATION_CACHE_DIR": str(stages.out / "cache")}
+    code, seconds = stages.run(f"train {name}", command, limit, cache)
+    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    metrics = folder / "metrics.jsonl"
+    if code != 0 or not metrics.exists():
+        return [], seconds
+    lines = metrics.read_text().splitlines()
+    return [json.loads(line) for line in lines], seconds
+
+
+def speed(
+    stages: Stages, flags: argparse.Namespace, pythons: dict[str, str]
+) -> list[dict]:
+    """Two epochs of each mode and precision; the second one counts."""
+    end, rows = stages.seconds_left * (1 - SHARE), []
+    # One that hangs must not take all of it.
+    most = max(LONGEST, (stages.seconds_left - end) / 3)
+    preset = TINY if flags.tiny else TRAININGS["dawnbench"]
+    for mode, precision in KINDS:
+        for name, python in pythons.items():
+            if (name, mode) == ("jax_flax", "eager"):
+                continue  # op by op is for looking into it
+            command = [python, "-m", f"frameworks.{name}.train", *preset]
+            command += ["--epochs", "2", "--mode", mode]
+            command += ["--precision", precision]
+            what = f"speed-{name}-{mode}-{precision}"
+            limit = min(most, stages.seconds_left - end)
+            found, wall = train(stages, flags, what, command, limit)
+            if found:
+                rows.append(
+                    {
+                        "framework": name,
+                        "mode": mode,
+                        "precision": precision,
+                        "images_per_second": found[-1]["images_per_second"],
+                        "compile_seconds": found[-1]["compile_seconds"],
+                        "wall_seconds": wall,
+                    }
+                )
+                stages.write("speed", rows)
+                table = as_markdown(list(rows[0]), map(cells, rows))
+                (stages.out / "summary speed.md").write_text(table)
+    return rows
+
+
+def cells(row: dict) -> list[str]:
+    """A row of the table."""
+    return [v if isinstance(v, str) else f"{v:,.0f}" for v in row.values()]
+
+
+def estimates(
+    rows: list[dict], pythons: dict[str, str], tiny: bool
+) -> dict[str, float]:
+    """Seconds of a full training, from what two epochs took."""
+    found = dict.fromkeys(pythons, UNKNOWN)
+    for row in rows:
+        if (row["mode"], row["precision"]) == ("compiled", "bfloat16"):
+            more = 0 if tiny else 22 * 50_000 / row["images_per_second"]
+            found[row["framework"]] = row["wall_seconds"] + EXTRA * more
+    return found
+
+
+def seeds(
+    stages: Stages,
+    flags: argparse.Namespace,
+    pythons: dict[str, str],
+    training: str,
+    end: float,
+    first: dict[str, float],
+) -> list[Attempt]:
+    """Full trainings, seed by seed, until `end` seconds are left.
+
+    first: what a training takes, by framework, before one was made.
+    """
+    done: list[Attempt] = []
+    preset = TINY if flags.tiny else TRAININGS[training]
+    while chosen := next_run(
+        done, list(pythons), stages.seconds_left - end, first
+    ):
+        name, seed = chosen
+        command = [pythons[name], "-m", f"frameworks.{name}.train", *preset]
+        command += ["--mode", "compiled", "--precision", "bfloat16"]
+        command += ["--seed", str(seed)]
+        what = f"{training.replace(' ', '-').replace(',', '')}-{name}-{seed}"
+        limit = stages.seconds_left - end
+        rows, wall = train(stages, flags, what, command, limit)
+        last = rows[-1] if rows else {}
+        done.append(
+            Attempt(
+                *(name, seed, wall),
+                last.get("test_accuracy"),
+                last.get("train_seconds"),
+            )
+        )
+        show(stages, training, done)
+    return done
+
+
+def show(stages: Stages, training: str, done: list[Attempt]) -> None:
+    """Write the summary of a training anew."""
+    name = f"summary {training}"
+    stages.write(name, [vars(attempt) for attempt in done])
+    table = as_markdown(HEAD, summary(training, done))
+    (stages.out / f"{name}.md").write_text(table)
