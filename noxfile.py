@@ -4,6 +4,7 @@ Each framework has an environment of its own: their CUDA libraries write
 over each other's files. Flags after `--` reach the program.
 """
 
+import os
 import shutil
 import sys
 import uuid
@@ -141,8 +142,11 @@ def parity(session):
 def run_tests(session: nox.Session, *words: str) -> None:
     """pytest, with the environments of the programs that it starts."""
     home = Path(session.cache_dir).parent
+    # The tests mostly wait for programs; each uses one core to start up.
+    workers = min(4, os.cpu_count() or 1)
     session.run(
-        *("pytest", "parity_tests", f"--environments={home}", *words),
+        *("pytest", "parity_tests", f"--environments={home}"),
+        *(f"--numprocesses={workers}", *words),
         env=ONE_THREAD | JAX_CACHE,
     )
 
