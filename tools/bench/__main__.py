@@ -1,0 +1,177 @@
+"""Measure how fast the three train, beside the limit of the machine.
+
+    nox -s bench                          the three, both modes, precisions
+    nox -s bench -- --quick               under 5 minutes
+    nox -s bench -- --peer --scale --parts
+
+Each measurement has a process of its own, in its framework's environment;
+all of them once, then all once more. Keep the machine quiet meanwhile.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+from rich.console import Console
+
+from common import errors
+from common.errors import UsageError, UserError
+from common.files import write_atomic
+from tools.bench import plan
+from tools.bench.parts_sheet import kernels_sheet, parts_sheets
+from tools.bench.plan import FRAMEWORKS, MODES, PRECISIONS, Choice
+from tools.bench.report import Report
+from tools.bench.run import Runner, run_all, runner
+from tools.bench.tables import noise_line, sheets
+
+
+@dataclass
+class Flags:
+    """What to measure, how often, and where to write it."""
+
+    # folders of frameworks/
+    frameworks: tuple[str, ...] = tuple(FRAMEWORKS)
+    # op by op, or compiled
+    modes: tuple[Literal["eager", "compiled"], ...] = MODES
+    # of convolutions and activations
+    precisions: tuple[Literal["float32", "bfloat16"], ...] = PRECISIONS
+    # channels after `prep`
+    widths: tuple[int, ...] = (16, 64)
+    # processes for each row
+    repeats: int = 3
+    # how long the steps of a process are timed, and its batches
+    seconds: float = 4.0
+    # each framework in its own mode, without dropout, 2 short repeats
+    quick: bool = False
+    # also the same network in Keras 3's `fit`, on each back end
+    peer: bool = False
+    # also against width, batch and threads
+    scale: bool = False
+    # also where the time goes: the pieces of the network alone
+    parts: bool = False
+    # auto: a GPU where the framework sees one
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    # the folder that holds train-tf, train-torch, train-jax
+    environments: Path = Path(".nox")
+    # one interpreter for all frameworks, instead of the environments
+    python: Path | None = None
+    # the JSON file
+    out: Path = Path("traces/bench.json")
+
+
+def check(flags: Flags) -> None:
+    """Raise UsageError unless the flags make sense."""
+    for name in flags.frameworks:
+        if name not in FRAMEWORKS:
+            raise UsageError(
+                f"--frameworks {name}: expected some of "
+                + ", ".join(FRAMEWORKS)
+            )
+    for name in ("frameworks", "modes", "precisions", "widths"):
+        if not getattr(flags, name):
+            raise UsageError(f"--{name}: expected at least one")
+    if flags.repeats < 1:
+        raise UsageError(f"--repeats {flags.repeats}: expected 1 or more")
+    if flags.seconds <= 0:
+        raise UsageError(f"--seconds {flags.seconds}: expected more than 0")
+    if min(flags.widths) < 1:
+        raise UsageError(f"--widths {min(flags.widths)}: expected 1 or more")
+
+
+def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
+    """Section of the report, jobs, repeats."""
+    choice = Choice(
+        frameworks=flags.frameworks,
+        modes=flags.modes,
+        precisions=flags.precisions,
+        widths=flags.widths,
+        cores=len(os.sched_getaffinity(0)),
+        device=flags.device,
+        seconds=1.5 if flags.quick else flags.seconds,
+        quick=flags.quick,
+    )
+    repeats = 2 if flags.quick else flags.repeats
+    jobs = plan.limits(choice) + plan.rows(choice)
+    jobs += plan.peers(choice) if flags.peer else []
+    found = [("rows", jobs, repeats)]
+    if flags.scale:
+        found.append(("scale", plan.scale(choice), min(2, repeats)))
+    if flags.parts:  # each piece is repeated within the process
+        found.append(("parts", plan.parts(choice), 1))
+    return found
+
+
+def measure(flags: Flags, bench: Runner, console: Console) -> dict:
+    """All measurements; the report."""
+    todo = sections(flags)
+    for _, jobs, _ in todo:
+        for job in jobs:
+            bench.python(job)  # what is missing is told before an hour is gone
+    words = " ".join(sys.argv[1:])
+    report = Report(
+        f"nox -s bench{' -- ' if words else ''}{words}",
+        flags.quick,
+        todo[0][2],
+        len(os.sched_getaffinity(0)),
+    )
+    start = time.monotonic()
+
+    def say(line: str) -> None:
+        passed = time.monotonic() - start
+        console.print(f"{passed:6.0f} s  {line}", highlight=False)
+
+    for section, jobs, repeats in todo:
+        for job, found in run_all(bench.measure, jobs, repeats, say):
+            report.take(section, job, found)
+    return report.whole() | {"seconds": round(time.monotonic() - start)}
+
+
+def show(report: dict) -> None:
+    """Print all tables, each line whole: a pipe has no width."""
+    made = [*sheets(report), *parts_sheets(report), kernels_sheet(report)]
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200
+    for sheet in made:
+        if sheet.rows:
+            console.print(sheet.rich(), "")
+    console.print(noise_line(report))
+
+
+def end(number, frame) -> None:
+    """On SIGTERM do as on Ctrl-C."""
+    raise errors.Terminated
+
+
+def main() -> int:
+    """Measure by the flags, print the tables, write the file."""
+    flags = tyro.cli(Flags, description=__doc__)
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    console = Console(soft_wrap=True)
+    try:
+        check(flags)
+        with runner(flags.environments, flags.python, flags.out) as bench:
+            report = measure(flags, bench, console)
+        text = json.dumps(report, indent=1) + "\n"
+        write_atomic(flags.out, text.encode())
+    except KeyboardInterrupt as stop:
+        print("interrupted: nothing was written", file=sys.stderr)
+        terminated = isinstance(stop, errors.Terminated)
+        return errors.TERMINATED if terminated else errors.INTERRUPTED
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    show(report)
+    console.print(f"written: {flags.out}; {report['seconds']} s")
+    return errors.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
