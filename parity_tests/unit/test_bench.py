@@ -109,6 +109,15 @@ def test_a_quick_bench_has_each_framework_in_its_own_mode():
     }
 
 
+def test_a_quick_bench_has_the_large_network_in_float32_only():
+    jobs = plan.rows(choice(quick=True))
+    assert {(job.width, job.precision) for job in jobs} == {
+        (16, "float32"),
+        (16, "bfloat16"),
+        (64, "float32"),
+    }
+
+
 def test_no_job_is_planned_twice():
     for jobs in (plan.rows, plan.peers, plan.scale, plan.parts):
         assert len(jobs(CHOICE)) == len(set(jobs(CHOICE)))
@@ -288,6 +297,12 @@ def test_a_quick_bench_or_one_of_changed_source_is_not_published(
 # --- Processes ----------------------------------------------------------
 
 
+def test_the_command_in_a_report_names_no_folder_of_this_machine():
+    flags = command.Flags(widths=(16,), peer=True, out=Path("/tmp/x.json"))
+    assert command.command(flags) == "nox -s bench -- --widths 16 --peer"
+    assert command.command(command.Flags()) == "nox -s bench"
+
+
 def test_a_missing_environment_is_told_before_anything_runs(tmp_path):
     bench = run.Runner(tmp_path, None, tmp_path)
     with pytest.raises(UsageError, match="nox --install-only -s train-jax"):
@@ -308,8 +323,9 @@ def test_an_unknown_framework_is_one_clear_line(monkeypatch, capsys):
 def test_a_failed_child_shows_its_output(tmp_path):
     # No folder of images: the child ends with a traceback.
     bench = run.Runner(tmp_path, Path(sys.executable), tmp_path)
-    with pytest.raises(run.ChildError, match="exit code 1"):
+    with pytest.raises(run.ChildError, match="exit code 1") as caught:
         bench.measure(Job("training", "pytorch"))
+    assert "Traceback" in caught.value.output
 
 
 def test_a_child_does_not_outlive_an_interruption(monkeypatch):

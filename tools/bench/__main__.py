@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +27,7 @@ from tools.bench import plan
 from tools.bench.parts_sheet import kernels_sheet, parts_sheets
 from tools.bench.plan import FRAMEWORKS, MODES, PRECISIONS, Choice
 from tools.bench.report import Report
-from tools.bench.run import Runner, run_all, runner
+from tools.bench.run import ChildError, Runner, run_all, runner
 from tools.bench.tables import noise_line, sheets
 
 
@@ -46,8 +46,8 @@ class Flags:
     # processes for each row
     repeats: int = 3
     # how long the steps of a process are timed, and its batches
-    seconds: float = 4.0
-    # each framework in its own mode, without dropout, 2 short repeats
+    seconds: float = 8.0
+    # own modes, no dropout, width 64 in float32 only, 2 short repeats
     quick: bool = False
     # also the same network in Keras 3's `fit`, on each back end
     peer: bool = False
@@ -107,15 +107,29 @@ def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
     return found
 
 
+def command(flags: Flags) -> str:
+    """The command for these flags, without where things lie here."""
+    words = []
+    for field in fields(flags):
+        value = getattr(flags, field.name)
+        if isinstance(value, Path) or value in (None, field.default):
+            continue
+        words.append(f"--{field.name}")
+        if isinstance(value, tuple):
+            words += map(str, value)
+        elif value is not True:
+            words.append(str(value))
+    return " ".join(["nox -s bench", *(["--"] if words else []), *words])
+
+
 def measure(flags: Flags, bench: Runner, console: Console) -> dict:
     """All measurements; the report."""
     todo = sections(flags)
     for _, jobs, _ in todo:
         for job in jobs:
             bench.python(job)  # what is missing is told before an hour is gone
-    words = " ".join(sys.argv[1:])
     report = Report(
-        f"nox -s bench{' -- ' if words else ''}{words}",
+        command(flags),
         flags.quick,
         todo[0][2],
         len(os.sched_getaffinity(0)),
@@ -166,6 +180,8 @@ def main() -> int:
         terminated = isinstance(stop, errors.Terminated)
         return errors.TERMINATED if terminated else errors.INTERRUPTED
     except UserError as error:
+        if isinstance(error, ChildError):
+            print(error.output.rstrip(), file=sys.stderr)
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     show(report)

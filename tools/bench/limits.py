@@ -18,7 +18,7 @@ from tools.bench.plan import PRECISIONS, Job
 from tools.bench.training import waiter
 
 SIDE = 2_048  # of the square matrices
-FEWEST = 5  # calls
+FEWEST = 3  # calls
 
 
 def gflops(

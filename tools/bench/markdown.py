@@ -35,7 +35,7 @@ def where(report: dict) -> str:
         if name in libraries
     )
     return (
-        f"Measured on {place}, {machine['system']}, with {named}, on "
+        f"Measured on {place}, with {named}, on "
         f"{report['date']} at commit `{report['git_commit'][:12]}`, by "
         f"`{report['command']}`, {report['repeats']} repeats. "
     ) + noise_line(report)

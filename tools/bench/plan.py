@@ -20,6 +20,7 @@ PRECISIONS = ("float32", "bfloat16")
 DROPOUT_RATE = 0.05  # of the preset `notebook`
 SCALE_WIDTHS = (8, 16, 32, 64, 128)
 SCALE_BATCHES = (128, 256, 512, 1_024, 2_048)
+SCALE_SECONDS = 4.0  # at most: there are many points
 SMALL = 16  # the width at which batch, threads and the peer are measured
 
 
@@ -36,7 +37,7 @@ class Job:
     batch_size: int = 512
     threads: int = 1  # cores that the process may use
     device: str = "auto"
-    seconds: float = 4.0  # how long steps, and batches, are timed
+    seconds: float = 8.0  # how long steps, and batches, are timed
 
     def recipe(self) -> Recipe:
         """The recipe that is trained: `dawnbench` but for these fields."""
@@ -94,10 +95,16 @@ def limits(choice: Choice) -> list[Job]:
 
 
 def rows(choice: Choice) -> list[Job]:
-    """The main table. With --quick each framework in its own mode only."""
+    """The main table.
+
+    With --quick each framework in its own mode, without dropout, and only
+    the smaller network in bfloat16.
+    """
     found = []
     for width in choice.widths:
         for precision in choice.precisions:
+            if choice.quick and width > SMALL and precision != "float32":
+                continue
             for framework in choice.frameworks:
                 for mode in choice.modes:
                     own = mode == DEFAULT_MODE[framework]
@@ -129,6 +136,7 @@ def thread_counts(cores: int) -> list[int]:
 
 def scale(choice: Choice) -> list[Job]:
     """Cost against width, batch and threads; each crosses the same point."""
+    choice = replace(choice, seconds=min(choice.seconds, SCALE_SECONDS))
     found = []
     for framework in choice.frameworks:
         for width in SCALE_WIDTHS:

@@ -24,7 +24,11 @@ BACKENDS = {
 
 
 class ChildError(UserError):
-    """A measuring process ended with an error; its output is shown."""
+    """A measuring process ended with an error; its output is shown too."""
+
+    def __init__(self, message: str, output: str):
+        super().__init__(message)
+        self.output = output
 
 
 @dataclass
@@ -63,8 +67,9 @@ class Runner:
             if code < 0:
                 ended = f"signal {signal.Signals(-code).name}"
             raise ChildError(
-                f"{output.rstrip()}\n{job.title()}: the measuring process "
-                f"failed, {ended}; its output is above"
+                f"{job.title()}: the measuring process failed, {ended}; "
+                "its output is above",
+                output,
             )
         return json.loads(out.read_text())
 

@@ -16,7 +16,7 @@ from tools.bench import data
 from tools.bench.plan import Job
 
 EPOCH = 1  # the second one: at the very first step the rate is 0
-MOST_STEPS = 48  # in a block; an epoch has 98
+TURNS = 2  # of steps and batches
 
 
 class Training:
@@ -107,25 +107,28 @@ def measure(job: Job, folder: Path) -> dict:
     """The figures of one row; both kinds of images/s in one process.
 
     Steps and batches are timed in turns, so that a change of the machine's
-    speed meets both.
+    speed meets both. Where a single step takes too long for that, there is
+    one of each.
     """
     training = Training(job, folder)
     first = training.steps(1)
     startup = process_age()
-    second = training.steps(1)
-    number = min(MOST_STEPS, int(job.seconds / 2 / second))
-    turns = 2 if number else 1
-    number = max(number, 1)
-    steps = epochs = 0.0
-    for _ in range(turns):
-        steps += training.steps(number)
-        epochs += training.epoch(number)
-    images = turns * number * job.batch_size
+    steps = training.steps(1)
+    whole = data.IMAGES // job.batch_size  # batches in an epoch
+    number = min(whole, int(job.seconds / 2 / steps))
+    if number:
+        steps = epochs = 0.0
+        for _ in range(TURNS):
+            steps += training.steps(number)
+            epochs += training.epoch(number)
+    else:
+        epochs = training.epoch(1)
+    batches = TURNS * number or 1
     return {
-        "step": images / steps,
-        "epoch": images / epochs,
-        "batches": turns * number,
-        "compile_seconds": max(0.0, first - steps / number / turns),
+        "step": batches * job.batch_size / steps,
+        "epoch": batches * job.batch_size / epochs,
+        "batches": batches,
+        "compile_seconds": max(0.0, first - steps / batches),
         "startup_seconds": startup,
         "device": training.train.device_name(training.device),
     }
