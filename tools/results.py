@@ -179,9 +179,10 @@ TABLES = {
     "README.md": {
         "results": runs_table,
         "ladder": ladder_table,
-        "bench": bench_tables(markdown.speeds),
+        "bench": bench_tables(markdown.summary),
     },
     "docs/performance.md": {
+        "speeds": bench_tables(markdown.speeds),
         "scale": bench_tables(markdown.scale),
         "parts": bench_tables(markdown.parts),
     },

@@ -10,8 +10,17 @@ import pytest
 from common.errors import UsageError
 from common.recipe import Recipe
 from tools import results
-from tools.bench import __main__ as command
-from tools.bench import markdown, parts_sheet, plan, report, run, stats, tables
+from tools.bench import __main__ as program
+from tools.bench import (
+    flags,
+    markdown,
+    parts_sheet,
+    plan,
+    report,
+    run,
+    stats,
+    tables,
+)
 from tools.bench.count import convolutions, gflop_per_image
 from tools.bench.parts import network_parts
 from tools.bench.plan import Choice, Job
@@ -255,7 +264,7 @@ def test_an_epochs_cost_is_its_time_over_the_bare_steps(monkeypatch):
 
 
 def test_the_readmes_tables_say_what_was_measured(monkeypatch):
-    text = markdown.speeds(whole(monkeypatch))
+    text = markdown.summary(whole(monkeypatch))
     assert "| 102 (100 to 104) |" in text
     assert "| +25.0% |" in text
     assert "2.0 times" in text  # 81.6 images/s over Keras's 40.8
@@ -278,7 +287,8 @@ def test_the_parts_sum_leaves_out_what_the_step_does_not_do(monkeypatch):
 
 def test_every_line_of_a_table_has_as_many_cells_as_heads(monkeypatch):
     made = whole(monkeypatch)
-    for sheet in [*tables.sheets(made), *parts_sheet.parts_sheets(made)]:
+    sheets = [*tables.sheets(made), tables.summary_sheet(made)]
+    for sheet in [*sheets, *parts_sheet.parts_sheets(made)]:
         assert all(len(cells) == len(sheet.heads) for cells in sheet.rows)
 
 
@@ -298,9 +308,9 @@ def test_a_quick_bench_or_one_of_changed_source_is_not_published(
 
 
 def test_the_command_in_a_report_names_no_folder_of_this_machine():
-    flags = command.Flags(widths=(16,), peer=True, out=Path("/tmp/x.json"))
-    assert command.command(flags) == "nox -s bench -- --widths 16 --peer"
-    assert command.command(command.Flags()) == "nox -s bench"
+    given = flags.Flags(widths=(16,), peer=True, out=Path("/tmp/x.json"))
+    assert flags.command(given) == "nox -s bench -- --widths 16 --peer"
+    assert flags.command(flags.Flags()) == "nox -s bench"
 
 
 def test_a_missing_environment_is_told_before_anything_runs(tmp_path):
@@ -314,7 +324,7 @@ def test_a_missing_environment_is_told_before_anything_runs(tmp_path):
 def test_an_unknown_framework_is_one_clear_line(monkeypatch, capsys):
     words = ["bench", "--frameworks", "mxnet"]
     monkeypatch.setattr(sys, "argv", words)
-    assert command.main() == 2
+    assert program.main() == 2
     error = capsys.readouterr().err
     assert error.startswith("error: --frameworks mxnet: expected some of")
     assert error.count("\n") == 1

@@ -1,13 +1,14 @@
 """A published bench as Markdown, for README.md and docs/performance.md."""
 
 from tools.bench.parts_sheet import kernels_sheet, parts_sheets
+from tools.bench.sheet import Sheet
 from tools.bench.tables import (
-    Sheet,
     limits_sheet,
     noise_line,
     peers_sheet,
     scale_sheet,
     speeds_sheet,
+    summary_sheet,
 )
 
 # Of the libraries, the ones to name beside the figures.
@@ -37,14 +38,19 @@ def where(report: dict) -> str:
     return (
         f"Measured on {place}, with {named}, on "
         f"{report['date']} at commit `{report['git_commit'][:12]}`, by "
-        f"`{report['command']}`, {report['repeats']} repeats. "
+        f"`{report['command']}`, each row {report['repeats']} times. "
     ) + noise_line(report)
 
 
-def speeds(report: dict) -> str:
+def summary(report: dict) -> str:
     """Limits, images/s, the peer; where and how it was measured."""
-    made = [limits_sheet(report), speeds_sheet(report), peers_sheet(report)]
+    made = [limits_sheet(report), summary_sheet(report), peers_sheet(report)]
     return titled(*made) + "\n\n" + where(report)
+
+
+def speeds(report: dict) -> str:
+    """All rows, those with dropout too, with what a start takes."""
+    return titled(speeds_sheet(report))
 
 
 def scale(report: dict) -> str:

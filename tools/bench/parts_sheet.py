@@ -3,7 +3,7 @@
 import statistics
 
 from tools.bench.plan import FRAMEWORKS
-from tools.bench.tables import NOTHING, Sheet
+from tools.bench.sheet import NOTHING, Sheet
 
 PASSES = ("forward", "backward")
 WHOLE = "whole step"

@@ -1,46 +1,18 @@
-"""The tables of a report, as rows of text: for a terminal and for Markdown."""
+"""The tables of a report: limits, speeds, the peer, scale; and its noise."""
 
 import statistics
-from dataclasses import dataclass, field
-
-from rich.markup import escape
-from rich.table import Table
 
 from common.recipe import Recipe
 from tools.bench.count import gflop_per_image
-from tools.bench.plan import FRAMEWORKS
+from tools.bench.plan import FRAMEWORKS, MODES, PRECISIONS
 from tools.bench.report import (
     epoch_cost,
     find,
     limits_shown,
     share_of_limit,
 )
+from tools.bench.sheet import NOTHING, Sheet
 from tools.bench.stats import MARK, NOISE_LIMIT, shown
-
-NOTHING = ""
-
-
-@dataclass
-class Sheet:
-    """A table: its title, its heads, its rows of cells."""
-
-    title: str
-    heads: list[str]
-    rows: list[list[str]] = field(default_factory=list)
-
-    def markdown(self) -> str:
-        """The table, without its title, in Markdown."""
-        lines = [self.heads, ["---"] * len(self.heads), *self.rows]
-        return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-    def rich(self) -> Table:
-        """The table for a terminal."""
-        table = Table(title=self.title, title_justify="left", box=None)
-        for place, head in enumerate(self.heads):
-            table.add_column(head, justify="left" if place == 0 else "right")
-        for cells in self.rows:
-            table.add_row(*map(escape, cells))
-        return table
 
 
 def limits_sheet(report: dict) -> Sheet:
@@ -103,6 +75,43 @@ def speeds_sheet(report: dict) -> Sheet:
                 f"{memory / 1e9:.1f}",
             ]
         )
+    return sheet
+
+
+def summary_sheet(report: dict) -> Sheet:
+    """A row for each way to train, columns for each width; no dropout."""
+    rows = [row for row in report["rows"] if not row["dropout_rate"]]
+    steps = [row for row in rows if row["what"] == "step"]
+    widths = sorted({row["width"] for row in steps}, reverse=True)
+    heads = ["framework, mode", "precision"]
+    for width in widths:
+        heads += [f"width {width}: step", "of limit", "epoch", "over step"]
+    sheet = Sheet("Images per second, median and range", heads)
+    ways = {}
+    for row in steps:
+        way = row["framework"], row["mode"], row["precision"]
+        ways.setdefault(way, {})[row["width"]] = row
+    order = [
+        (framework, mode, precision)
+        for precision in PRECISIONS
+        for framework in FRAMEWORKS
+        for mode in MODES
+    ]
+    for framework, mode, precision in filter(ways.__contains__, order):
+        cells = [f"{FRAMEWORKS[framework][0]}, {mode}", precision]
+        for width in widths:
+            step = ways[framework, mode, precision].get(width)
+            if step is None:  # --quick leaves some out
+                cells += [NOTHING] * 4
+                continue
+            epoch = find(rows, step, what="epoch")
+            cells += [
+                shown(step["images_per_second"]),
+                f"{share_of_limit(step, report['limits']):.0%}",
+                shown(epoch["images_per_second"]),
+                f"{epoch_cost(rows, step):+.1%}",
+            ]
+        sheet.rows.append(cells)
     return sheet
 
 
