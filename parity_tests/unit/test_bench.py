@@ -139,6 +139,14 @@ def test_threads_are_doubled_up_to_all_cores(cores, counts):
     assert plan.thread_counts(cores) == counts
 
 
+def test_the_limit_is_measured_at_the_start_and_half_way():
+    jobs = plan.rows(CHOICE)
+    found = plan.with_limits(CHOICE, jobs)
+    places = [n for n, job in enumerate(found) if job.kind == "limits"]
+    assert places == [0, 1 + len(jobs) // 2]
+    assert [job for job in found if job.kind != "limits"] == jobs
+
+
 def test_repeats_are_interleaved():
     jobs = [Job("training", "pytorch", width=w) for w in (8, 16)]
     order = [

@@ -42,9 +42,8 @@ def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
         quick=flags.quick,
     )
     repeats = 2 if flags.quick else flags.repeats
-    jobs = plan.limits(choice) + plan.rows(choice)
-    jobs += plan.peers(choice) if flags.peer else []
-    found = [("rows", jobs, repeats)]
+    jobs = plan.rows(choice) + (plan.peers(choice) if flags.peer else [])
+    found = [("rows", plan.with_limits(choice, jobs), repeats)]
     if flags.scale:
         found.append(("scale", plan.scale(choice), min(2, repeats)))
     if flags.parts:  # each piece is repeated within the process

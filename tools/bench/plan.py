@@ -89,9 +89,14 @@ class Choice:
         return Job(kind, framework, **(common | fields))
 
 
-def limits(choice: Choice) -> list[Job]:
-    """The machine's limit, by PyTorch's oneDNN (or cuDNN)."""
-    return [choice.job("limits", "pytorch", width=64)]
+def with_limits(choice: Choice, jobs: list[Job]) -> list[Job]:
+    """The jobs, with the machine's limit at their start and half-way.
+
+    Twice in each repeat: how far it moves is how noisy the machine was.
+    """
+    limit = choice.job("limits", "pytorch", width=64)
+    half = len(jobs) // 2
+    return [limit, *jobs[:half], limit, *jobs[half:]]
 
 
 def rows(choice: Choice) -> list[Job]:

@@ -4,7 +4,7 @@
      "repeats", "machine", "versions", "limits", "rows", "scale", "parts",
      "kernels"}
 
-Every figure is a list, one number for each repeat.
+Every figure is a list: one number for each repeat, of limits two.
 """
 
 import statistics
@@ -124,7 +124,7 @@ def limits_shown(limits: list[dict]) -> list[dict]:
 def machine_noise(limits: list[dict]) -> float:
     """The largest range over median of the limits that count.
 
-    They do the same in each repeat and depend on no framework's training:
+    They do the same each time and depend on no framework's training:
     if they moved, it was the machine.
     """
     return max(noise(row["gflops"]) for row in limits_shown(limits))

@@ -167,16 +167,14 @@ def noise_line(report: dict) -> str:
     """Whether the figures can be trusted, in one sentence."""
     found = report["machine"]["noise"]
     marks = f"{MARK} marks rows whose repeats lie further apart"
-    if report["repeats"] == 1:
-        return "One repeat: nothing is known of the noise."
     if found > NOISE_LIMIT:
         return (
             f"The machine was too noisy to trust: its limit moved by "
-            f"{found:.0%} between repeats (more than {NOISE_LIMIT:.0%}). "
+            f"{found:.0%} during the run (more than {NOISE_LIMIT:.0%}). "
             f"{marks}."
         )
     return (
-        f"The machine's limit moved by {found:.0%} between repeats (at most "
+        f"The machine's limit moved by {found:.0%} during the run (at most "
         f"{NOISE_LIMIT:.0%} is trusted); {marks}."
     )
 
