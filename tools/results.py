@@ -189,7 +189,7 @@ TABLES = {
 }
 
 
-def filled(text: str, file: str = "README.md") -> str:
+def filled(text: str, file: str) -> str:
     """The file's text with each table between its marks made anew."""
     for name, make in TABLES[file].items():
         start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
