@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from common.errors import UsageError
 from common.recipe import Recipe
@@ -310,6 +311,56 @@ def test_a_quick_bench_or_one_of_changed_source_is_not_published(
     with pytest.raises(SystemExit, match="quick, or of changed source"):
         results.publish_bench(file)
     assert not results.BENCH.exists()
+
+
+class FakeRunner:
+    """Answers every job at once."""
+
+    def python(self, job):
+        return sys.executable
+
+    def measure(self, job: Job) -> dict:
+        found = {"versions": {"numpy": "9.9"}, "device": "cpu"}
+        if job.kind == "limits":
+            kinds = ("convolution 1 -> 2, 3x3", "matrix product 2048")
+            return found | {
+                "limits": [
+                    {"precision": p, "what": kind, "gflops": 100.0}
+                    for p in plan.PRECISIONS
+                    for kind in kinds
+                ]
+            }
+        if job.kind == "parts":
+            rows = [p | {"framework": job.framework} for p in PARTS]
+            rows = [row | {"width": job.width} for row in rows]
+            rows = [row | {"precision": job.precision} for row in rows]
+            return found | {"parts": rows, "kernels": []}
+        speeds = {"step": 10.0 * job.threads, "epoch": 9.0 * job.threads}
+        if job.kind == "peer":
+            speeds = {"keras fit": 5.0}
+        names = ("compile_seconds", "startup_seconds", "peak_memory_bytes")
+        return found | speeds | dict.fromkeys(names, 1.0) | {"batches": 2}
+
+
+def test_a_bench_of_everything_has_every_row_with_all_its_repeats(capsys):
+    given = flags.Flags(peer=True, scale=True, parts=True, repeats=3)
+    made = program.measure(given, FakeRunner(), Console())
+    rows = made["rows"]
+    # 3 frameworks x 2 modes x 2 precisions x 2 widths, in their own mode
+    # with dropout too; of each a step and an epoch.
+    assert len(rows) == 2 * (24 + 12) + 3
+    assert {len(row["images_per_second"]) for row in rows} == {3}
+    assert {len(row["gflops"]) for row in made["limits"]} == {6}
+    steps = [row for row in made["scale"] if row["what"] == "step"]
+    assert {row["width"] for row in steps} == set(plan.SCALE_WIDTHS)
+    assert {row["batch_size"] for row in steps} == set(plan.SCALE_BATCHES)
+    assert len(made["parts"]) == 12 * len(PARTS)
+    program.show(made)
+    text = capsys.readouterr().out
+    assert "The same network in Keras" in text
+    assert "Width 64, bfloat16" in text
+    for make in (markdown.summary, markdown.speeds, markdown.scale):
+        assert "Not measured" not in make(made)
 
 
 # --- Processes ----------------------------------------------------------

@@ -1,7 +1,7 @@
 """Measure how fast the three train, beside the limit of the machine.
 
     nox -s bench                          the three, both modes, precisions
-    nox -s bench -- --quick               under 5 minutes
+    nox -s bench -- --quick               minutes, not an hour
     nox -s bench -- --peer --scale --parts
 
 Each measurement has a process of its own, in its framework's environment;
