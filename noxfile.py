@@ -186,9 +186,42 @@ def trace_jax(session):
     trace(session, "jax")
 
 
+@nox.session
+def bench(session):
+    """Measure speed beside the machine's limit; -- --quick, --peer, ..."""
+    install(session, "tools")
+    make_environments(session)
+    if "--peer" in session.posargs:
+        install_only(session, "keras-torch", "keras-jax")
+    home = Path(session.cache_dir).parent
+    session.run(
+        *("python", "-m", "tools.bench", f"--environments={home}"),
+        *session.posargs,
+        **PATIENT,
+    )
+
+
+@nox.session(name="keras-torch")
+def keras_torch(session):
+    """Make the environment of Keras on PyTorch, for bench -- --peer."""
+    install(session, f"pytorch-{'gpu' if GPU else 'cpu'}")
+    install(session, "keras")
+
+
+@nox.session(name="keras-jax")
+def keras_jax(session):
+    """Make the environment of Keras on JAX, for bench -- --peer."""
+    install(session, f"jax-{'gpu' if GPU else 'cpu'}")
+    install(session, "keras")
+
+
 def make_environments(session: nox.Session, *shorts: str) -> None:
     """Install what the train sessions run in, without training."""
-    names = [f"train-{short}" for short in shorts or FRAMEWORKS]
+    install_only(session, *(f"train-{s}" for s in shorts or FRAMEWORKS))
+
+
+def install_only(session: nox.Session, *names: str) -> None:
+    """Make the environments of other sessions, without running them."""
     session.run_install(
         *(sys.executable, "-m", "nox", "--install-only", "-s", *names),
         external=True,

@@ -1,9 +1,10 @@
-"""The README's tables of results, made from the records in results/.
+"""The tables of README.md and docs/, made from the records in results/.
 
     python -m tools.results            print them
-    python -m tools.results --write    put them into README.md
+    python -m tools.results --write    put them into the files
     python -m tools.results --take runs/pytorch/small-...   publish a run
     python -m tools.results --ladder traces/parity.json     publish a ladder
+    python -m tools.results --bench traces/bench.json       publish a bench
 
 A published run is a record without its checkpoint. Runs of one framework,
 preset and precision make one row.
@@ -13,6 +14,7 @@ import json
 import shutil
 import statistics
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +22,13 @@ import tyro
 
 from common.recipe import PRESETS, Recipe
 from common.run_folder import read_about, read_metrics
+from tools.bench import markdown
+from tools.bench.report import FORMAT
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 LADDER = RESULTS / "parity.json"
+BENCH = RESULTS / "bench.json"
 NAMES = {
     "tensorflow_eager": ("TensorFlow", "tf"),
     "pytorch": ("PyTorch", "torch"),
@@ -37,9 +42,10 @@ SHOWN = ("tensorflow", "tensorflow-cpu", "torch", "jax", "flax", "optax")
 class Options:
     """What to do with the tables."""
 
-    write: bool = False  # put the tables into README.md
+    write: bool = False  # put the tables into README.md and docs/
     take: tuple[Path, ...] = ()  # folders of runs to publish in results/
     ladder: Path | None = None  # a parity report to publish in results/
+    bench: Path | None = None  # a bench to publish in results/
 
 
 def take(folder: Path) -> Path:
@@ -151,17 +157,50 @@ def ladder_table() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"results": runs_table, "ladder": ladder_table}
+def publish_bench(file: Path) -> None:
+    """Copy a bench to results/, if it is whole and of committed source."""
+    report = json.loads(file.read_text())
+    if report.get("format") != FORMAT:
+        raise SystemExit(f"{file}: not of the format {FORMAT}")
+    if report["quick"] or (report["git_commit"] or "+").endswith("+"):
+        raise SystemExit(f"{file}: of --quick, or of changed source")
+    shutil.copy(file, BENCH)
 
 
-def filled(text: str) -> str:
-    """The README's text with each table between its marks made anew."""
-    for name, make in TABLES.items():
+def bench_tables(make: Callable[[dict], str]) -> Callable[[], str]:
+    """Tables of the published bench, by one of tools/bench/markdown.py."""
+
+    def read() -> str:
+        if not BENCH.exists():
+            return "No bench is published yet."
+        return make(json.loads(BENCH.read_text()))
+
+    return read
+
+
+# By file: the name of the marks, and what stands between them.
+TABLES = {
+    "README.md": {
+        "results": runs_table,
+        "ladder": ladder_table,
+        "bench": bench_tables(markdown.summary),
+    },
+    "docs/performance.md": {
+        "speeds": bench_tables(markdown.speeds),
+        "scale": bench_tables(markdown.scale),
+        "parts": bench_tables(markdown.parts),
+    },
+}
+
+
+def filled(text: str, file: str) -> str:
+    """The file's text with each table between its marks made anew."""
+    for name, make in TABLES[file].items():
         start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
         head, found, rest = text.partition(start)
         _, closed, tail = rest.partition(end)
         if not (found and closed):
-            raise SystemExit(f"README.md: the marks of {name} are missing")
+            raise SystemExit(f"{file}: the marks of {name} are missing")
         text = f"{head}{start}\n{make()}\n{end}{tail}"
     return text
 
@@ -173,11 +212,14 @@ def main() -> None:
         print(take(folder))
     if options.ladder:
         shutil.copy(options.ladder, LADDER)
-    if options.write:
-        readme = ROOT / "README.md"
-        readme.write_text(filled(readme.read_text()))
-    else:
-        print(runs_table(), ladder_table(), sep="\n\n")
+    if options.bench:
+        publish_bench(options.bench)
+    for file, tables in TABLES.items():
+        if options.write:
+            path = ROOT / file
+            path.write_text(filled(path.read_text(), file))
+        else:
+            print(*(make() for make in tables.values()), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,412 @@
+"""The bench's pure parts: arithmetic, noise, plan, report, tables."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from common.errors import UsageError
+from common.recipe import Recipe
+from tools import results
+from tools.bench import __main__ as program
+from tools.bench import (
+    flags,
+    markdown,
+    parts_sheet,
+    plan,
+    report,
+    run,
+    stats,
+    tables,
+)
+from tools.bench.count import convolutions, gflop_per_image
+from tools.bench.parts import network_parts
+from tools.bench.plan import Choice, Job
+
+CHOICE = Choice(
+    frameworks=tuple(plan.FRAMEWORKS),
+    modes=plan.MODES,
+    precisions=plan.PRECISIONS,
+    widths=(16, 64),
+    cores=6,
+    device="cpu",
+    seconds=1.0,
+)
+
+
+def choice(**changed) -> Choice:
+    return Choice(**(CHOICE.__dict__ | changed))
+
+
+# --- Arithmetic ---------------------------------------------------------
+
+
+def test_the_convolutions_have_the_sides_of_the_network():
+    sides = {conv.block: conv.side for conv in convolutions(Recipe())}
+    assert sides == {
+        "prep": 32,
+        "layer1.conv_bn": 32,
+        "layer1.res1": 16,
+        "layer1.res2": 16,
+        "layer2.conv_bn": 16,
+        "layer3.conv_bn": 8,
+        "layer3.res1": 4,
+        "layer3.res2": 4,
+    }
+
+
+def test_an_image_costs_2_28_gflop_at_width_64():
+    # By hand: 9 (3 64 32^2 + 3 * 64 128 32^2 + 4 * 128 128 16^2) and the
+    # linear layer's 5,120 multiply-adds, two operations each, three times.
+    adds = 9 * (3 * 64 * 1024 + 3 * 64 * 128 * 1024 + 4 * 128 * 128 * 256)
+    assert gflop_per_image(Recipe()) == pytest.approx(6e-9 * (adds + 5120))
+    assert round(gflop_per_image(Recipe()), 2) == 2.28
+
+
+def test_the_parts_have_all_the_arithmetic_of_the_convolutions():
+    parts = network_parts(Recipe())
+    assert sum(part.count * part.flop for part in parts) == sum(
+        conv.flop for conv in convolutions(Recipe())
+    )
+    labels = [part.label for part in parts]
+    assert len(labels) == len(set(labels))
+
+
+@pytest.mark.parametrize("kind", ["conv", "batch norm", "ReLU", "dropout"])
+def test_each_kind_of_part_occurs_once_for_each_conv_bn(kind):
+    counts = [p.count for p in network_parts(Recipe()) if p.kind == kind]
+    assert sum(counts) == 8
+
+
+# --- Noise --------------------------------------------------------------
+
+
+def test_noise_is_the_range_over_the_median():
+    assert stats.noise([90.0, 100.0, 120.0]) == pytest.approx(0.3)
+    assert stats.noise([100.0]) == 0
+
+
+def test_a_row_is_marked_where_its_repeats_lie_too_far_apart():
+    limit = stats.NOISE_LIMIT
+    quiet = [100.0, 100.0, 100.0 * (1 + limit) - 1]
+    assert stats.shown(quiet) == "100 (100 to 109)"
+    loud = [100.0, 100.0, 100.0 * (1 + limit) + 1]
+    assert stats.shown(loud) == "~100 (100 to 111)"
+    assert stats.shown([1234.5]) == "1,234"
+
+
+# --- Plan ---------------------------------------------------------------
+
+
+def test_all_rows_are_planned_in_both_modes_precisions_and_widths():
+    found = {
+        (job.framework, job.mode, job.precision, job.width)
+        for job in plan.rows(CHOICE)
+        if not job.dropout_rate
+    }
+    assert len(found) == 3 * 2 * 2 * 2
+
+
+def test_a_quick_bench_has_each_framework_in_its_own_mode():
+    jobs = plan.rows(choice(quick=True))
+    assert {(job.framework, job.mode) for job in jobs} == {
+        ("pytorch", "eager"),
+        ("tensorflow_eager", "eager"),
+        ("jax_flax", "compiled"),
+    }
+
+
+def test_a_quick_bench_has_the_large_network_in_float32_only():
+    jobs = plan.rows(choice(quick=True))
+    assert {(job.width, job.precision) for job in jobs} == {
+        (16, "float32"),
+        (16, "bfloat16"),
+        (64, "float32"),
+    }
+
+
+def test_no_job_is_planned_twice():
+    for jobs in (plan.rows, plan.peers, plan.scale, plan.parts):
+        assert len(jobs(CHOICE)) == len(set(jobs(CHOICE)))
+
+
+@pytest.mark.parametrize(
+    ("cores", "counts"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6])]
+)
+def test_threads_are_doubled_up_to_all_cores(cores, counts):
+    assert plan.thread_counts(cores) == counts
+
+
+def test_the_limit_is_measured_at_the_start_and_half_way():
+    jobs = plan.rows(CHOICE)
+    found = plan.with_limits(CHOICE, jobs)
+    places = [n for n, job in enumerate(found) if job.kind == "limits"]
+    assert places == [0, 1 + len(jobs) // 2]
+    assert [job for job in found if job.kind != "limits"] == jobs
+
+
+def test_repeats_are_interleaved():
+    jobs = [Job("training", "pytorch", width=w) for w in (8, 16)]
+    order = [
+        job.width for job, _ in run.run_all(lambda job: {}, jobs, 3, print)
+    ]
+    assert order == [8, 16, 8, 16, 8, 16]
+
+
+# --- Report -------------------------------------------------------------
+
+
+def whole(monkeypatch, speeds=(100.0, 104.0), limits=(300.0, 310.0)) -> dict:
+    """A small bench: PyTorch at width 16 with Keras, parts and scale."""
+    monkeypatch.setattr(report, "git_commit", lambda: "0123456789abcdef")
+    made = report.Report("nox -s bench", False, len(speeds), 2)
+    training = Job("training", "pytorch", width=16, threads=2)
+    versions = {"versions": {"torch": "9.9"}, "device": "cpu"}
+    for speed, limit in zip(speeds, limits, strict=True):
+        kinds = ("convolution 1 -> 2, 3x3", "matrix product 2048")
+        made.take(
+            "rows",
+            Job("limits", "pytorch", threads=2),
+            versions
+            | {
+                "limits": [
+                    {"precision": p, "what": kind, "gflops": limit * factor}
+                    for p, factor in (("float32", 1), ("bfloat16", 2))
+                    for kind in kinds
+                ]
+            },
+        )
+        seen = versions | {
+            "step": speed,
+            "epoch": speed / 1.25,
+            "batches": 4,
+            "compile_seconds": 1.5,
+            "startup_seconds": 6.5,
+            "peak_memory_bytes": 2e9,
+        }
+        made.take("rows", training, seen)
+        made.take("scale", training, seen)
+        peer = versions | {"keras fit": speed / 2.5, "compile_seconds": 3.0}
+        made.take("rows", Job("peer", "pytorch", width=16, threads=2), peer)
+    parts = versions | {"parts": PARTS, "kernels": []}
+    made.take("parts", Job("parts", "pytorch", width=16, threads=2), parts)
+    return made.whole()
+
+
+def part(label, name, count, times, gflops=None) -> dict:
+    return {
+        "framework": "pytorch",
+        "width": 16,
+        "precision": "float32",
+        "part": label,
+        "pass": name,
+        "count": count,
+        "milliseconds": times,
+        "gflops": gflops,
+    }
+
+
+PARTS = [
+    part("conv 1 -> 2, 3x3", "forward", 2, [9.0, 10.0, 12.0], 300.4),
+    part("conv 1 -> 2, 3x3", "backward", 2, [20.0], 250.0),
+    part("dropout 2, 3x3", "forward", 2, [5.0]),
+    part("augmentation", "forward", 1, [7.0]),
+    part("whole step", "forward", 1, [64.0]),
+]
+
+
+def test_a_row_holds_one_number_for_each_repeat(monkeypatch):
+    made = json.loads(json.dumps(whole(monkeypatch)))
+    assert made["format"] == "davidnet-bench-1"
+    step, epoch, keras = made["rows"]
+    assert step == {
+        "framework": "pytorch",
+        "width": 16,
+        "mode": "eager",
+        "precision": "float32",
+        "dropout_rate": 0.0,
+        "batch_size": 512,
+        "threads": 2,
+        "what": "step",
+        "images_per_second": [100.0, 104.0],
+        "compile_seconds": [1.5, 1.5],
+        "startup_seconds": [6.5, 6.5],
+        "peak_memory_bytes": [2e9, 2e9],
+        "batches": [4, 4],
+    }
+    assert (epoch["what"], keras["what"]) == ("epoch", "keras fit")
+    assert made["limits"][0]["gflops"] == [300.0, 310.0]
+    assert [row["what"] for row in made["scale"]] == ["step", "epoch"]
+
+
+def test_the_machines_noise_is_that_of_its_limit(monkeypatch):
+    found = whole(monkeypatch, limits=(300.0, 360.0))["machine"]["noise"]
+    assert found == pytest.approx(60 / 330)
+
+
+def test_a_noisy_machine_is_not_trusted(monkeypatch):
+    quiet = tables.noise_line(whole(monkeypatch))
+    assert "too noisy" not in quiet
+    loud = tables.noise_line(whole(monkeypatch, limits=(300.0, 360.0)))
+    assert "too noisy to trust: its limit moved by 18%" in loud
+
+
+def test_the_share_of_the_limit_is_arithmetic_over_the_best_convolution(
+    monkeypatch,
+):
+    made = whole(monkeypatch)
+    gflop = gflop_per_image(Recipe(width=16))
+    share = report.share_of_limit(made["rows"][0], made["limits"])
+    assert share == pytest.approx(102.0 * gflop / 305.0)
+
+
+def test_an_epochs_cost_is_its_time_over_the_bare_steps(monkeypatch):
+    made = whole(monkeypatch)
+    cost = report.epoch_cost(made["rows"], made["rows"][0])
+    assert cost == pytest.approx(0.25)
+
+
+# --- Tables -------------------------------------------------------------
+
+
+def test_the_readmes_tables_say_what_was_measured(monkeypatch):
+    text = markdown.summary(whole(monkeypatch))
+    assert "| 102 (100 to 104) |" in text
+    assert "| +25.0% |" in text
+    assert "2.0 times" in text  # 81.6 images/s over Keras's 40.8
+    assert "torch 9.9" in text
+    assert "`0123456789ab`" in text
+
+
+def test_the_parts_sum_leaves_out_what_the_step_does_not_do(monkeypatch):
+    (sheet,) = parts_sheet.parts_sheets(whole(monkeypatch))
+    # 2 * (10 + 20), each part at its median as often as it occurs.
+    assert sheet.rows[-2][2] == "**60**"
+    assert sheet.rows[-1][2] == "**64.0**"
+    assert sheet.rows[0] == [
+        "conv 1 -> 2, 3x3",
+        "2",
+        "10.0 (300)",
+        "20.0 (250)",
+    ]
+
+
+def test_every_line_of_a_table_has_as_many_cells_as_heads(monkeypatch):
+    made = whole(monkeypatch)
+    sheets = [*tables.sheets(made), tables.summary_sheet(made)]
+    for sheet in [*sheets, *parts_sheet.parts_sheets(made)]:
+        assert all(len(cells) == len(sheet.heads) for cells in sheet.rows)
+
+
+@pytest.mark.parametrize("field", [{"quick": True}, {"git_commit": "ab12+"}])
+def test_a_quick_bench_or_one_of_changed_source_is_not_published(
+    monkeypatch, tmp_path, field
+):
+    file = tmp_path / "bench.json"
+    file.write_text(json.dumps(whole(monkeypatch) | field))
+    monkeypatch.setattr(results, "BENCH", tmp_path / "published.json")
+    with pytest.raises(SystemExit, match="quick, or of changed source"):
+        results.publish_bench(file)
+    assert not results.BENCH.exists()
+
+
+class FakeRunner:
+    """Answers every job at once."""
+
+    def python(self, job):
+        return sys.executable
+
+    def measure(self, job: Job) -> dict:
+        found = {"versions": {"numpy": "9.9"}, "device": "cpu"}
+        if job.kind == "limits":
+            kinds = ("convolution 1 -> 2, 3x3", "matrix product 2048")
+            return found | {
+                "limits": [
+                    {"precision": p, "what": kind, "gflops": 100.0}
+                    for p in plan.PRECISIONS
+                    for kind in kinds
+                ]
+            }
+        if job.kind == "parts":
+            rows = [p | {"framework": job.framework} for p in PARTS]
+            rows = [row | {"width": job.width} for row in rows]
+            rows = [row | {"precision": job.precision} for row in rows]
+            return found | {"parts": rows, "kernels": []}
+        speeds = {"step": 10.0 * job.threads, "epoch": 9.0 * job.threads}
+        if job.kind == "peer":
+            speeds = {"keras fit": 5.0}
+        names = ("compile_seconds", "startup_seconds", "peak_memory_bytes")
+        return found | speeds | dict.fromkeys(names, 1.0) | {"batches": 2}
+
+
+def test_a_bench_of_everything_has_every_row_with_all_its_repeats(capsys):
+    given = flags.Flags(peer=True, scale=True, parts=True, repeats=3)
+    made = program.measure(given, FakeRunner(), Console())
+    rows = made["rows"]
+    # 3 frameworks x 2 modes x 2 precisions x 2 widths, in their own mode
+    # with dropout too; of each a step and an epoch.
+    assert len(rows) == 2 * (24 + 12) + 3
+    assert {len(row["images_per_second"]) for row in rows} == {3}
+    assert {len(row["gflops"]) for row in made["limits"]} == {6}
+    steps = [row for row in made["scale"] if row["what"] == "step"]
+    assert {row["width"] for row in steps} == set(plan.SCALE_WIDTHS)
+    assert {row["batch_size"] for row in steps} == set(plan.SCALE_BATCHES)
+    assert len(made["parts"]) == 12 * len(PARTS)
+    program.show(made)
+    text = capsys.readouterr().out
+    assert "The same network in Keras" in text
+    assert "Width 64, bfloat16" in text
+    for make in (markdown.summary, markdown.speeds, markdown.scale):
+        assert "Not measured" not in make(made)
+
+
+# --- Processes ----------------------------------------------------------
+
+
+def test_the_command_in_a_report_names_no_folder_of_this_machine():
+    given = flags.Flags(widths=(16,), peer=True, out=Path("/tmp/x.json"))
+    assert flags.command(given) == "nox -s bench -- --widths 16 --peer"
+    assert flags.command(flags.Flags()) == "nox -s bench"
+
+
+def test_a_missing_environment_is_told_before_anything_runs(tmp_path):
+    bench = run.Runner(tmp_path, None, tmp_path)
+    with pytest.raises(UsageError, match="nox --install-only -s train-jax"):
+        bench.python(Job("training", "jax_flax"))
+    with pytest.raises(UsageError, match="nox --install-only -s keras-torch"):
+        bench.python(Job("peer", "pytorch"))
+
+
+def test_an_unknown_framework_is_one_clear_line(monkeypatch, capsys):
+    words = ["bench", "--frameworks", "mxnet"]
+    monkeypatch.setattr(sys, "argv", words)
+    assert program.main() == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: --frameworks mxnet: expected some of")
+    assert error.count("\n") == 1
+
+
+def test_a_failed_child_shows_its_output(tmp_path):
+    # No folder of images: the child ends with a traceback.
+    bench = run.Runner(tmp_path, Path(sys.executable), tmp_path)
+    with pytest.raises(run.ChildError, match="exit code 1") as caught:
+        bench.measure(Job("training", "pytorch"))
+    assert "Traceback" in caught.value.output
+
+
+def test_a_child_does_not_outlive_an_interruption(monkeypatch):
+    def interrupt(child):
+        started.append(child)
+        raise KeyboardInterrupt
+
+    started = []
+    monkeypatch.setattr(run.subprocess.Popen, "communicate", interrupt)
+    words = [sys.executable, "-c", "import time; time.sleep(60)"]
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run.run(words, {})
+    assert started[0].returncode == -9
+    assert time.monotonic() - start < 30

@@ -1,0 +1,127 @@
+"""Measure how fast the three train, beside the limit of the machine.
+
+    nox -s bench                          the three, both modes, precisions
+    nox -s bench -- --quick               minutes, not an hour
+    nox -s bench -- --peer --scale --parts
+
+Each measurement has a process of its own, in its framework's environment;
+all of them once, then all once more. Keep the machine quiet meanwhile.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+
+import tyro
+from rich.console import Console
+
+from common import errors
+from common.errors import UserError
+from common.files import write_atomic
+from tools.bench import plan
+from tools.bench.flags import Flags, check, command
+from tools.bench.parts_sheet import kernels_sheet, parts_sheets
+from tools.bench.plan import Choice
+from tools.bench.report import Report
+from tools.bench.run import ChildError, Runner, run_all, runner
+from tools.bench.tables import noise_line, sheets
+
+
+def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
+    """Section of the report, jobs, repeats."""
+    choice = Choice(
+        frameworks=flags.frameworks,
+        modes=flags.modes,
+        precisions=flags.precisions,
+        widths=flags.widths,
+        cores=len(os.sched_getaffinity(0)),
+        device=flags.device,
+        seconds=1.5 if flags.quick else flags.seconds,
+        quick=flags.quick,
+    )
+    repeats = 2 if flags.quick else flags.repeats
+    jobs = plan.rows(choice) + (plan.peers(choice) if flags.peer else [])
+    found = [("rows", plan.with_limits(choice, jobs), repeats)]
+    if flags.scale:
+        found.append(("scale", plan.scale(choice), min(2, repeats)))
+    if flags.parts:  # each piece is repeated within the process
+        found.append(("parts", plan.parts(choice), 1))
+    return found
+
+
+def measure(flags: Flags, bench: Runner, console: Console) -> dict:
+    """All measurements; the report."""
+    todo = sections(flags)
+    for _, jobs, _ in todo:
+        for job in jobs:
+            bench.python(job)  # what is missing is told before an hour is gone
+    report = Report(
+        command(flags),
+        flags.quick,
+        todo[0][2],
+        len(os.sched_getaffinity(0)),
+    )
+    start = time.monotonic()
+
+    def say(line: str) -> None:
+        passed = time.monotonic() - start
+        console.print(f"{passed:6.0f} s  {line}", highlight=False)
+
+    for section, jobs, repeats in todo:
+        for job, found in run_all(bench.measure, jobs, repeats, say):
+            report.take(section, job, found)
+    return report.whole() | {"seconds": round(time.monotonic() - start)}
+
+
+def show(report: dict) -> None:
+    """Print all tables, each line whole: a pipe has no width."""
+    made = [*sheets(report), *parts_sheets(report), kernels_sheet(report)]
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200
+    for sheet in made:
+        if sheet.rows:
+            console.print(sheet.rich(), "")
+    console.print(noise_line(report))
+
+
+def end(number, frame) -> None:
+    """On SIGTERM do as on Ctrl-C."""
+    raise errors.Terminated
+
+
+def main() -> int:
+    """Measure by the flags, print the tables, write the file."""
+    flags = tyro.cli(
+        Flags,
+        prog="python -m tools.bench",
+        description=__doc__,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    console = Console(soft_wrap=True)
+    try:
+        check(flags)
+        with runner(flags.environments, flags.python, flags.out) as bench:
+            report = measure(flags, bench, console)
+        text = json.dumps(report, indent=1) + "\n"
+        write_atomic(flags.out, text.encode())
+    except KeyboardInterrupt as stop:
+        print("interrupted: nothing was written", file=sys.stderr)
+        terminated = isinstance(stop, errors.Terminated)
+        return errors.TERMINATED if terminated else errors.INTERRUPTED
+    except UserError as error:
+        if isinstance(error, ChildError):
+            print(error.output.rstrip(), file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    show(report)
+    console.print(f"written: {flags.out}; {report['seconds']} s")
+    return errors.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

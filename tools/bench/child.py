@@ -1,0 +1,61 @@
+"""The measuring process: one Job in, one JSON file out.
+
+python -m tools.bench.child '{"kind": ..., ...}' DATA OUT
+"""
+
+import json
+import os
+import sys
+from importlib import import_module, metadata
+from pathlib import Path
+
+from tools.bench.plan import Job
+
+# The distributions whose versions stand beside the results.
+LIBRARIES = (
+    *("torch", "tensorflow", "tensorflow-cpu", "jax", "flax", "optax"),
+    *("keras", "numpy"),
+)
+MEASURE = {
+    "limits": "tools.bench.limits",
+    "training": "tools.bench.training",
+    "peer": "tools.bench.peer",
+    "parts": "tools.bench.parts",
+}
+
+
+def versions() -> dict[str, str]:
+    """The versions of what is installed here."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def peak_memory() -> int:
+    """The highest resident size of this process so far, in bytes."""
+    # getrusage would count what the parent had before it became this one.
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return 1024 * int(line.split()[1])
+    raise RuntimeError("/proc/self/status has no VmHWM")
+
+
+def main() -> None:
+    """Measure what the command line says and write the file."""
+    job = Job(**json.loads(sys.argv[1]))
+    data, out = Path(sys.argv[2]), Path(sys.argv[3])
+    # Before a framework starts its threads: as many as it may use cores.
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[: job.threads])
+    found = import_module(MEASURE[job.kind]).measure(job, data)
+    found["peak_memory_bytes"] = peak_memory()
+    found["versions"] = versions()
+    out.write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

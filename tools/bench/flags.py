@@ -1,0 +1,76 @@
+"""The flags of the bench, their checks, and the command that they make."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from common.errors import UsageError
+from tools.bench.plan import FRAMEWORKS, MODES, PRECISIONS
+
+
+@dataclass
+class Flags:
+    """What to measure, how often, and where to write it."""
+
+    # folders of frameworks/
+    frameworks: tuple[str, ...] = tuple(FRAMEWORKS)
+    # op by op, or compiled
+    modes: tuple[Literal["eager", "compiled"], ...] = MODES
+    # of convolutions and activations
+    precisions: tuple[Literal["float32", "bfloat16"], ...] = PRECISIONS
+    # channels after `prep`
+    widths: tuple[int, ...] = (16, 64)
+    # processes for each row
+    repeats: int = 3
+    # how long the steps of a process are timed, and its batches
+    seconds: float = 8.0
+    # own modes, no dropout, width 64 in float32 only, 2 short repeats
+    quick: bool = False
+    # also the same network in Keras 3's `fit`, on each back end
+    peer: bool = False
+    # also against width, batch and threads
+    scale: bool = False
+    # also where the time goes: the pieces of the network alone
+    parts: bool = False
+    # auto: a GPU where the framework sees one
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    # the folder that holds train-tf, train-torch, train-jax
+    environments: Path = Path(".nox")
+    # one interpreter for all frameworks, instead of the environments
+    python: Path | None = None
+    # the JSON file
+    out: Path = Path("traces/bench.json")
+
+
+def check(flags: Flags) -> None:
+    """Raise UsageError unless the flags make sense."""
+    for name in flags.frameworks:
+        if name not in FRAMEWORKS:
+            raise UsageError(
+                f"--frameworks {name}: expected some of "
+                + ", ".join(FRAMEWORKS)
+            )
+    for name in ("frameworks", "modes", "precisions", "widths"):
+        if not getattr(flags, name):
+            raise UsageError(f"--{name}: expected at least one")
+    if flags.repeats < 1:
+        raise UsageError(f"--repeats {flags.repeats}: expected 1 or more")
+    if flags.seconds <= 0:
+        raise UsageError(f"--seconds {flags.seconds}: expected more than 0")
+    if min(flags.widths) < 1:
+        raise UsageError(f"--widths {min(flags.widths)}: expected 1 or more")
+
+
+def command(flags: Flags) -> str:
+    """The command for these flags, without where things lie here."""
+    words = []
+    for field in fields(flags):
+        value = getattr(flags, field.name)
+        if isinstance(value, Path) or value in (None, field.default):
+            continue
+        words.append(f"--{field.name}")
+        if isinstance(value, tuple):
+            words += map(str, value)
+        elif value is not True:
+            words.append(str(value))
+    return " ".join(["nox -s bench", *(["--"] if words else []), *words])

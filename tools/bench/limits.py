@@ -1,0 +1,69 @@
+"""The machine's limit: the best convolution, and a plain matrix product.
+
+Each alone, forward only, through the library that is known as the fastest
+on the machine: oneDNN on a CPU, cuDNN on a GPU, both by way of PyTorch.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from common.allocator import tune_allocator
+from frameworks.pytorch.data import device_name, find_device
+from tools.bench.count import convolutions
+from tools.bench.plan import PRECISIONS, Job
+from tools.bench.training import waiter
+
+SIDE = 2_048  # of the square matrices
+FEWEST = 3  # calls
+
+
+def gflops(
+    call: Callable, flop: float, wait: Callable, seconds: float
+) -> float:
+    """10^9 operations a second: the median of the calls' times."""
+    wait(call())
+    times = []
+    while len(times) < FEWEST or sum(times) < seconds:
+        start = time.perf_counter()
+        wait(call())
+        times.append(time.perf_counter() - start)
+    return flop / statistics.median(times) / 1e9
+
+
+@torch.no_grad()
+def measure(job: Job, folder: Path) -> dict:
+    """GFLOP/s by precision and kind of work."""
+    tune_allocator()
+    device, wait = find_device(job.device), waiter("pytorch")
+    seconds, found = job.seconds / 10, []
+    for precision in PRECISIONS:
+        options = {"device": device, "dtype": getattr(torch, precision)}
+        rates = {}
+        for conv in convolutions(job.recipe()):
+            shape = (job.batch_size, conv.c_in, conv.side, conv.side)
+            images = torch.randn(shape, **options)
+            images = images.to(memory_format=torch.channels_last)
+            layer = torch.nn.Conv2d(
+                conv.c_in, conv.c_out, 3, padding=1, bias=False, **options
+            ).to(memory_format=torch.channels_last)
+            name = f"convolution {conv.label}"
+            if name not in rates:
+                rates[name] = gflops(
+                    lambda layer=layer, images=images: layer(images),
+                    conv.flop * job.batch_size,
+                    wait,
+                    seconds,
+                )
+        a, b = torch.randn((2, SIDE, SIDE), **options)
+        rates[f"matrix product {SIDE}"] = gflops(
+            lambda a=a, b=b: a @ b, 2 * SIDE**3, wait, seconds
+        )
+        found += [
+            {"precision": precision, "what": what, "gflops": rate}
+            for what, rate in rates.items()
+        ]
+    return {"limits": found, "device": device_name(device)}

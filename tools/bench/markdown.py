@@ -1,0 +1,63 @@
+"""A published bench as Markdown, for README.md and docs/performance.md."""
+
+from tools.bench.parts_sheet import kernels_sheet, parts_sheets
+from tools.bench.sheet import Sheet
+from tools.bench.tables import (
+    limits_sheet,
+    noise_line,
+    peers_sheet,
+    scale_sheet,
+    speeds_sheet,
+    summary_sheet,
+)
+
+# Of the libraries, the ones to name beside the figures.
+SHOWN = ("tensorflow", "tensorflow-cpu", "torch", "jax", "keras")
+
+
+def titled(*sheets: Sheet) -> str:
+    """The tables that have rows, each below its title."""
+    found = [f"{s.title}:\n\n{s.markdown()}" for s in sheets if s.rows]
+    return "\n\n".join(found) or "Not measured."
+
+
+def where(report: dict) -> str:
+    """Machine, versions, date, commit and command, in one sentence."""
+    machine = report["machine"]
+    place = f"{machine['cores']} cores of {machine['processor']}"
+    if machine["device"] != "cpu":
+        place = machine["device"]
+    libraries = {}
+    for versions in report["versions"].values():
+        libraries |= versions
+    named = ", ".join(
+        f"{name.removesuffix('-cpu')} {libraries[name]}"
+        for name in SHOWN
+        if name in libraries
+    )
+    return (
+        f"Measured on {place}, with {named}, on "
+        f"{report['date']} at commit `{report['git_commit'][:12]}`, by "
+        f"`{report['command']}`, each row {report['repeats']} times. "
+    ) + noise_line(report)
+
+
+def summary(report: dict) -> str:
+    """Limits, images/s, the peer; where and how it was measured."""
+    made = [limits_sheet(report), summary_sheet(report), peers_sheet(report)]
+    return titled(*made) + "\n\n" + where(report)
+
+
+def speeds(report: dict) -> str:
+    """All rows, those with dropout too, with what a start takes."""
+    return titled(speeds_sheet(report))
+
+
+def scale(report: dict) -> str:
+    """Images/s against width, batch and threads."""
+    return titled(scale_sheet(report))
+
+
+def parts(report: dict) -> str:
+    """Where the time goes."""
+    return titled(*parts_sheets(report), kernels_sheet(report))

@@ -1,0 +1,29 @@
+"""Medians and ranges, and when a machine was too noisy to trust."""
+
+import statistics
+from collections.abc import Sequence
+
+# Range over median, above which a row is marked. A quiet machine repeats
+# a step within 3 %; what this project compares differs by 10 % and more.
+NOISE_LIMIT = 0.10
+MARK = "~"  # stands before a figure whose repeats lie further apart
+
+
+def noise(values: Sequence[float]) -> float:
+    """The range over the median; 0.0 for a single value."""
+    return (max(values) - min(values)) / statistics.median(values)
+
+
+def noisy(values: Sequence[float]) -> bool:
+    """Whether the repeats lie too far apart to compare by."""
+    return noise(values) > NOISE_LIMIT
+
+
+def shown(values: Sequence[float], form: str = "{:,.0f}") -> str:
+    """The median, of several values the range too; marked if noisy."""
+    middle = form.format(statistics.median(values))
+    if len(values) == 1:
+        return middle
+    low, high = form.format(min(values)), form.format(max(values))
+    mark = MARK if noisy(values) else ""
+    return f"{mark}{middle} ({low} to {high})"

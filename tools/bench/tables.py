@@ -1,0 +1,186 @@
+"""The tables of a report: limits, speeds, the peer, scale; and its noise."""
+
+import statistics
+
+from common.recipe import Recipe
+from tools.bench.count import gflop_per_image
+from tools.bench.plan import FRAMEWORKS, MODES, PRECISIONS
+from tools.bench.report import (
+    epoch_cost,
+    find,
+    limits_shown,
+    share_of_limit,
+)
+from tools.bench.sheet import NOTHING, Sheet
+from tools.bench.stats import MARK, NOISE_LIMIT, shown
+
+
+def limits_sheet(report: dict) -> Sheet:
+    """The limits, and the images/s that they come to."""
+    sheet = Sheet(
+        "Limit of the machine",
+        ["precision", "what, alone", "GFLOP/s", "images/s at width 64"],
+    )
+    gflop = gflop_per_image(Recipe(width=64))
+    for row in limits_shown(report["limits"]):
+        sheet.rows.append(
+            [
+                row["precision"],
+                row["what"],
+                shown(row["gflops"]),
+                f"{statistics.median(row['gflops']) / gflop:,.0f}",
+            ]
+        )
+    return sheet
+
+
+def speeds_sheet(report: dict) -> Sheet:
+    """The main table: a row for each training that was measured."""
+    rows = report["rows"]
+    sheet = Sheet(
+        "Images per second, median and range",
+        [
+            "framework, mode",
+            "width",
+            "precision",
+            "dropout",
+            "step",
+            "of limit",
+            "epoch",
+            "of limit",
+            "epoch over step",
+            "compile, s",
+            "start-up, s",
+            "memory, GB",
+        ],
+    )
+    for step in rows:
+        if step["what"] != "step":
+            continue
+        epoch = find(rows, step, what="epoch")
+        memory = max(step["peak_memory_bytes"])
+        sheet.rows.append(
+            [
+                f"{FRAMEWORKS[step['framework']][0]}, {step['mode']}",
+                f"{step['width']}",
+                step["precision"],
+                f"{step['dropout_rate']:g}",
+                shown(step["images_per_second"]),
+                f"{share_of_limit(step, report['limits']):.0%}",
+                shown(epoch["images_per_second"]),
+                f"{share_of_limit(epoch, report['limits']):.0%}",
+                f"{epoch_cost(rows, step):+.1%}",
+                f"{statistics.median(step['compile_seconds']):.1f}",
+                f"{statistics.median(step['startup_seconds']):.1f}",
+                f"{memory / 1e9:.1f}",
+            ]
+        )
+    return sheet
+
+
+def summary_sheet(report: dict) -> Sheet:
+    """A row for each way to train, columns for each width; no dropout."""
+    rows = [row for row in report["rows"] if not row["dropout_rate"]]
+    steps = [row for row in rows if row["what"] == "step"]
+    widths = sorted({row["width"] for row in steps}, reverse=True)
+    heads = ["framework, mode", "precision"]
+    for width in widths:
+        heads += [f"width {width}: step", "of limit", "epoch", "over step"]
+    sheet = Sheet("Images per second, median and range", heads)
+    ways = {}
+    for row in steps:
+        way = row["framework"], row["mode"], row["precision"]
+        ways.setdefault(way, {})[row["width"]] = row
+    order = [
+        (framework, mode, precision)
+        for precision in PRECISIONS
+        for framework in FRAMEWORKS
+        for mode in MODES
+    ]
+    for framework, mode, precision in filter(ways.__contains__, order):
+        cells = [f"{FRAMEWORKS[framework][0]}, {mode}", precision]
+        for width in widths:
+            step = ways[framework, mode, precision].get(width)
+            if step is None:  # --quick leaves some out
+                cells += [NOTHING] * 4
+                continue
+            epoch = find(rows, step, what="epoch")
+            cells += [
+                shown(step["images_per_second"]),
+                f"{share_of_limit(step, report['limits']):.0%}",
+                shown(epoch["images_per_second"]),
+                f"{epoch_cost(rows, step):+.1%}",
+            ]
+        sheet.rows.append(cells)
+    return sheet
+
+
+def peers_sheet(report: dict) -> Sheet:
+    """Keras's `fit` beside our epochs on the same back end."""
+    rows = report["rows"]
+    heads = ["back end", "Keras `fit`"]
+    heads += ["our epoch, eager", "over Keras"]
+    heads += ["our epoch, compiled", "over Keras"]
+    sheet = Sheet("The same network in Keras, images per second", heads)
+    for peer in rows:
+        if peer["what"] != "keras fit":
+            continue
+        speed = statistics.median(peer["images_per_second"])
+        cells = [
+            FRAMEWORKS[peer["framework"]][0],
+            shown(peer["images_per_second"]),
+        ]
+        for mode in ("eager", "compiled"):
+            ours = find(rows, peer, what="epoch", mode=mode)
+            if ours is None:
+                cells += [NOTHING, NOTHING]
+                continue
+            values = ours["images_per_second"]
+            ratio = statistics.median(values) / speed
+            cells += [shown(values), f"{ratio:.1f} times"]
+        sheet.rows.append(cells)
+    return sheet
+
+
+def scale_sheet(report: dict) -> Sheet:
+    """Bare steps against width, batch and threads."""
+    sheet = Sheet(
+        "Against width, batch and threads: images per second",
+        ["framework, mode", "width", "batch", "threads", "step", "of limit"],
+    )
+    for row in report["scale"]:
+        if row["what"] == "step":
+            sheet.rows.append(
+                [
+                    f"{FRAMEWORKS[row['framework']][0]}, {row['mode']}",
+                    f"{row['width']}",
+                    f"{row['batch_size']:,}",
+                    f"{row['threads']}",
+                    shown(row["images_per_second"]),
+                    f"{share_of_limit(row, report['limits']):.0%}",
+                ]
+            )
+    return sheet
+
+
+def noise_line(report: dict) -> str:
+    """Whether the figures can be trusted, in one sentence."""
+    found = report["machine"]["noise"]
+    marks = f"{MARK} marks rows whose repeats lie further apart"
+    if found > NOISE_LIMIT:
+        return (
+            f"The machine was too noisy to trust: its limit moved by "
+            f"{found:.0%} during the run (more than {NOISE_LIMIT:.0%}). "
+            f"{marks}."
+        )
+    return (
+        f"The machine's limit moved by {found:.0%} during the run (at most "
+        f"{NOISE_LIMIT:.0%} is trusted); {marks}."
+    )
+
+
+def sheets(report: dict) -> list[Sheet]:
+    """All tables that this report has rows for, but those of parts."""
+    made = [limits_sheet(report), speeds_sheet(report)]
+    made += [peers_sheet(report), scale_sheet(report)]
+    return [sheet for sheet in made if sheet.rows]
