@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from common.recipe import Recipe
+from tools.bench.count import gflop_per_image
 from tools.site import bench, fake_reports, mutants, speeds
 from tools.site.contract import FRAMEWORKS
 
@@ -143,16 +145,6 @@ def test_a_row_that_lacks_something_is_told(tmp_path):
     assert found.problems == ["scale, row 1: lacks mode, threads"]
 
 
-def test_the_arithmetic_of_an_image_is_that_of_the_network():
-    """By hand: multiply-adds of the eight convolutions and the last layer."""
-    c = 64
-    macs = 9 * 32**2 * (3 * c + c * 2 * c)  # prep, layer1.conv_bn
-    macs += 9 * 16**2 * (2 * (2 * c) ** 2 + 2 * c * 4 * c)
-    macs += 9 * 8**2 * 4 * c * 8 * c
-    macs += 9 * 4**2 * 2 * (8 * c) ** 2 + 8 * c * 10
-    assert bench.gflop_per_image(c) == pytest.approx(6 * macs / 1e9, rel=1e-12)
-
-
 def test_the_ratio_is_to_the_best_convolution_of_the_precision(tmp_path):
     found = read(tmp_path, bench, fake_reports.bench())
     assert found.limit("float32") == 400.0  # not the product's 421
@@ -160,7 +152,7 @@ def test_the_ratio_is_to_the_best_convolution_of_the_precision(tmp_path):
     assert found.limit("float64") is None
     row = next(r for r in found.rows if r["width"] == 64)
     speed = sum(row["images_per_second"]) / 2
-    wanted = speed * bench.gflop_per_image(64) / 400.0
+    wanted = speed * gflop_per_image(Recipe(width=64)) / 400.0
     assert found.ratio(row) == pytest.approx(wanted)
 
 

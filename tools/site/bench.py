@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from common.draws import IMAGE_SIDE
-from common.init import CLASSES, conv_bn_channels
 from common.recipe import Recipe
+from tools.bench.count import gflop_per_image
 from tools.site.contract import FRAMEWORKS
 from tools.site.ladder import load
 
@@ -69,21 +68,7 @@ class Bench:
         if limit is None:
             return None
         speed = median(row["images_per_second"])
-        return speed * gflop_per_image(row["width"]) / limit
-
-
-def gflop_per_image(width: int) -> float:
-    """10^9 operations of a training step for one image.
-
-    Convolutions and the linear layer: forward, and twice that backward, for
-    the gradients of the input and of the kernel.
-    """
-    side, flop = IMAGE_SIDE, 2 * 8 * width * CLASSES
-    for name, (c_in, c_out) in conv_bn_channels(Recipe(width=width)).items():
-        flop += 2 * 9 * c_in * c_out * side**2
-        if name.endswith(".conv_bn"):  # a pool follows
-            side //= 2
-    return 3 * flop / 1e9
+        return speed * gflop_per_image(Recipe(width=row["width"])) / limit
 
 
 def read_bench(path: Path | None) -> Bench:

@@ -2,13 +2,9 @@
 
 from statistics import median
 
-from tools.site.bench import (
-    OPTIONAL,
-    OWN_MODE,
-    WHOLE,
-    Bench,
-    gflop_per_image,
-)
+from common.recipe import Recipe
+from tools.bench.count import gflop_per_image
+from tools.site.bench import OPTIONAL, OWN_MODE, WHOLE, Bench
 from tools.site.contract import FRAMEWORKS
 
 # What the cost is drawn against: name of the field, and of the axis.
@@ -53,7 +49,7 @@ def scenes(bench: Bench) -> list[dict]:
             {
                 "key": f"width-{width}-{precision}",
                 "title": f"width {width}, {precision}",
-                "limit": limit and limit / gflop_per_image(width),
+                "limit": limit and limit / gflop_per_image(Recipe(width=width)),
                 "step": [bar(bench, row) for row in rows if is_step(row)],
                 "pairs": list(pairs(rows)),
                 "keras": list(keras(rows)),
