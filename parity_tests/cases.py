@@ -33,12 +33,13 @@ TRAJECTORY = Recipe(
 CALM = replace(TRAJECTORY, peak_lr=0.05, cutout_size=0)
 # Full width, two steps; at the default rate and with the full decay.
 WIDE = Recipe(epochs=4, batch_size=8, train_images=16, test_images=8)
-# Rung 8, the short race.
+# Rung 8, the short race. At twice the rate rounding alone moves the first test
+# loss by 9 %, and an accuracy may cross a level an epoch sooner or later.
 RACE = Recipe(
     width=8,
     epochs=6,
     batch_size=64,
-    peak_lr=0.1,
+    peak_lr=0.05,
     cutout_size=0,
     train_images=2048,
     test_images=1024,
