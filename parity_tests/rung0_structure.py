@@ -21,6 +21,7 @@ def trace(driver: Driver) -> None:
     """Structure at full width; types after 0, 1 and 2 steps."""
     state = driver.state(FULL)
     driver.put("0/float32/full/counts", driver.adapter.counts(state))
+    driver.put("0/float32/full/tf32", driver.adapter.tf32())
     arrays = driver.export(state, FULL)
     put_structure(driver, "0/float32/full", arrays)
     for precision in ("float64", "float32", "bfloat16"):
@@ -49,5 +50,8 @@ def put_structure(driver: Driver, prefix: str, arrays: dict) -> None:
 
 
 def judge() -> Arrays:
-    """The mission's two numbers, whatever the table says."""
-    return {"0/float32/full/counts": np.array([TRAINED, STATS])}
+    """The mission's two numbers, whatever the table says; and no TF32."""
+    return {
+        "0/float32/full/counts": np.array([TRAINED, STATS]),
+        "0/float32/full/tf32": np.array(False),
+    }

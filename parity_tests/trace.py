@@ -33,6 +33,7 @@ RUNGS = (
     "rung5_gradients",
     "rung6_optimizer",
     "rung7_trajectory",
+    "rung7_program",
     "rung7_mode",
     "rung7_calm",
     "rung7_wide",
