@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from parity_tests import collect, tracefile
-from parity_tests.checks import Arrays, Traces, run_check
+from parity_tests.checks import Arrays, Traces, equal_tensors, run_check
 from parity_tests.compare import climb
 from parity_tests.diagnosis import diagnose
 from parity_tests.ladder import CHECKS
@@ -97,37 +97,38 @@ def make(home: Path, environments: Path, say: Callable[[str], None]) -> None:
 def planned(traces: Traces) -> dict:
     """By rung its tensors; which checks see one alone, which a whole rung.
 
-    A check that fails where nothing is missing has no place here: without a
-    mutant all are green.
+    A check that finds something missing in a rung is one of another rung:
+    without a mutant nothing is.
     """
     names: dict[str, list[str]] = {rung: [] for rung in NAMES}
-    single: dict[str, list[int]] = {}
     for name in sorted(set().union(*traces.arrays.values())):
-        rung = rung_of(name)
-        names[rung].append(name)
-        single[name] = useful(rung, [name], traces)
-    whole = {}
+        names[rung_of(name)].append(name)
+    single: dict[str, list[int]] = {}
+    whole: dict[str, list[int]] = {rung: [] for rung in NAMES}
     for rung, inside in names.items():
-        seen = {place for name in inside for place in single[name]}
-        whole[rung] = [
-            place for place in useful(rung, inside, traces) if place not in seen
-        ]
+        few = restricted(traces, inside)
+        for place, check in enumerate(CHECKS):
+            if check.rung != number(rung):
+                continue
+            row = run_check(check, few)
+            if row.problem or not row.comparisons:
+                continue
+            assert not red(row), red(row)
+            if check.measure.__qualname__.startswith(equal_tensors.__name__):
+                for measure in check.measure(few):
+                    seen = single.setdefault(measure.tensor, [])
+                    if place not in seen:
+                        seen.append(place)
+            else:
+                whole[rung].append(place)
     return {"names": names, "single": single, "whole": whole}
 
 
-def useful(rung: str, names: list[str], traces: Traces) -> list[int]:
-    """The checks that compare something among these tensors alone."""
+def restricted(traces: Traces, names: list[str]) -> Traces:
+    """Only these tensors."""
 
     def chosen(arrays: Arrays) -> Arrays:
         return {name: arrays[name] for name in names if name in arrays}
 
     arrays = {who: chosen(found) for who, found in traces.arrays.items()}
-    few = Traces(arrays, chosen(traces.oracle))
-    found = []
-    for place, check in enumerate(CHECKS):
-        if check.rung == number(rung):
-            row = run_check(check, few)
-            if row.comparisons and not row.problem:
-                assert not red(row), red(row)
-                found.append(place)
-    return found
+    return Traces(arrays, chosen(traces.oracle))

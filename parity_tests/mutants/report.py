@@ -1,7 +1,6 @@
 """What came out: the matrix, the share by file, and the published file."""
 
 import json
-import re
 import time
 from collections import Counter
 
@@ -12,18 +11,13 @@ from common.files import write_atomic
 from common.machine import describe_machine, git_commit
 from parity_tests.mutants import generate
 from parity_tests.mutants.judged import Judgement, judge
+from parity_tests.mutants.killers import killer
 from parity_tests.mutants.session import Log
 from parity_tests.mutants.source import FRAMEWORKS, Mutant
 
 FORMAT = "davidnet-mutants-1"
 ENOUGH = 0.95  # of the generated ones
 PLACES = (*FRAMEWORKS, "common")
-
-
-def killer(killed_by: str) -> str:
-    """The rung, or the kind of test, that noticed."""
-    found = re.match(r"rung ?(\d)", killed_by)
-    return f"rung {found[1]}" if found else killed_by.partition(":")[0]
 
 
 def conclude(

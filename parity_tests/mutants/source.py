@@ -129,7 +129,7 @@ def tree_hash() -> str:
     total = hashlib.sha256()
     for folder in ("common", "frameworks", "parity_tests"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            if "mutants" not in path.parts:
-                total.update(str(path.relative_to(ROOT)).encode())
-                total.update(path.read_bytes())
+            name = path.relative_to(ROOT).as_posix()
+            if "mutants" not in name:
+                total.update(name.encode() + path.read_bytes())
     return total.hexdigest()[:16]
