@@ -36,9 +36,9 @@ class Flags:
     only: str = ""
     # at the same time
     jobs: int = 2
-    # ladder and quick tests only; survivors do not meet the contract tests
+    # without slow rungs and contract tests: what lives may be noticed there
     shallow: bool = False
-    # try survivors anew, though nothing has changed
+    # try survivors anew: there is a new unit or contract test
     again: bool = False
     # list them and end
     dry: bool = False
@@ -72,7 +72,9 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     flags.home.mkdir(parents=True, exist_ok=True)
     baseline.make(flags.home, flags.environments, print)
-    log = session.Log(flags.home / "outcomes.jsonl", flags.again)
+    log = session.Log(
+        flags.home / "outcomes.jsonl", flags.again, not flags.shallow
+    )
     needed = {m.framework for m in mutants if m.key not in log.known}
     needed = {"pytorch" if f == "common" else f for f in needed}
     session.control(

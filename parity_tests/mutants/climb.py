@@ -40,6 +40,8 @@ NAMES = {
     "rung7_wide": ("7/float64/wide/*",),
     "rung7_mode": ("7/float64/other-mode/*",),
 }
+# Most of the time, and little that others do not see.
+SLOW = ("rung8_race", "rung1_schedule", "rung7_wide", "rung7_mode")
 # By file: the rungs that are the first to see a change in it.
 FIRST = {
     "data.py": ("rung2_data",),

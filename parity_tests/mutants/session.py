@@ -13,12 +13,11 @@ from pathlib import Path
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
 from parity_tests.mutants.baseline import environment, python
-from parity_tests.mutants.climb import order
+from parity_tests.mutants.climb import SLOW, order
 from parity_tests.mutants.source import ROOT, Mutant, copied, tree_hash
 from parity_tests.mutants.suite import Suite
 
 RUNG_LIMIT = 900  # seconds for the whole ladder of one mutant
-LADDER = "ladder"
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,7 @@ class Outcome:
     killed_by: str
     rung: int | None
     seconds: float
+    deep: bool = True  # tried on everything
 
 
 class Worker:
@@ -103,14 +103,21 @@ class Bench:
             self.worker.close()
             self.worker = None
 
-    def climb(self, mutant: Mutant | None, tree: Path, framework: str) -> dict:
+    def climb(
+        self,
+        mutant: Mutant | None,
+        tree: Path,
+        framework: str,
+        deep: bool = True,
+    ) -> dict:
         """The ladder of one framework; the others' traces are clean."""
         alone = mutant is not None and mutant.framework == "common"
         rungs = order(mutant.file if mutant else "")
+        rungs = [rung for rung in rungs if deep or rung not in SLOW]
         return self.worker_of(framework).climb(tree, rungs, alone)
 
     def outcome(self, mutant: Mutant, deep: bool) -> Outcome:
-        """Try a mutant; deep: what the ladder lets pass meets the tests."""
+        """Try a mutant; deep: on the slow rungs and contract tests, too."""
         begun = time.perf_counter()
         common = mutant.framework == "common"
         # A mistake that all share is seen in any; PyTorch is the quickest.
@@ -121,7 +128,7 @@ class Bench:
                 found = self.suite.unit(tree, mutant.file)
                 killed = found and f"unit tests: {found}"
             if not killed:
-                climbed = self.climb(mutant, tree, framework)
+                climbed = self.climb(mutant, tree, framework, deep)
                 killed, rung = climbed["killed"], climbed["rung"]
             if not killed and not common:
                 found = self.suite.mirror(tree)
@@ -130,14 +137,19 @@ class Bench:
                 found = self.suite.contract(tree, framework)
                 killed = found and f"contract tests: {found}"
         seconds = round(time.perf_counter() - begun, 1)
-        return Outcome(mutant.key, mutant.framework, killed, rung, seconds)
+        return Outcome(
+            mutant.key, mutant.framework, killed, rung, seconds, deep
+        )
 
 
 class Log:
     """Outcomes as lines of a file, so that an interrupted run goes on."""
 
-    def __init__(self, path: Path, again: bool):
-        """again: what survived on this state of the source is tried anew."""
+    def __init__(self, path: Path, again: bool, deep: bool):
+        """again: what survived on this state of the source is tried anew.
+
+        deep: so is what survived only the quick part.
+        """
         self.path, self.tree = path, tree_hash()
         self.known: dict[str, Outcome] = {}
         if path.exists():
@@ -146,8 +158,11 @@ class Log:
                 if row.pop("tree") == self.tree:
                     outcome = Outcome(**row)
                     self.known[outcome.key] = outcome
-        if again:
-            self.known = {k: o for k, o in self.known.items() if o.killed_by}
+        self.known = {
+            key: outcome
+            for key, outcome in self.known.items()
+            if outcome.killed_by or not (again or deep > outcome.deep)
+        }
 
     def add(self, outcome: Outcome) -> None:
         """Keep one, at once."""
@@ -214,7 +229,12 @@ def try_all(
         threads = [threading.Thread(target=serve) for _ in range(jobs)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt as stop:  # each ends the one it is at
+            failures.append(stop)
+            for thread in threads:
+                thread.join()
     if failures:
         raise failures[0]

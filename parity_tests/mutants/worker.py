@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -52,7 +53,6 @@ def forget() -> None:
 
 def child(job: dict, loaded: tuple) -> None:
     """Climb, write what came out, and end."""
-    os.setpgrp()
     log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for place, handle in enumerate((nothing, log, log)):
@@ -67,15 +67,20 @@ def child(job: dict, loaded: tuple) -> None:
 
 def attend(pid: int, limit: float) -> str:
     """Wait for a child; "" if it ended well, else how it ended."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return "" if status == 0 else f"crash: ended with status {status}"
-        time.sleep(0.02)
-    os.killpg(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return f"time limit: not done after {limit:.0f} s"
+    end, done = time.monotonic() + limit, False
+    try:
+        while time.monotonic() < end:
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done and status:
+                return f"crash: ended with status {status}"
+            if done:
+                return ""
+            time.sleep(0.02)
+        return f"time limit: not done after {limit:.0f} s"
+    finally:  # Ctrl-C, too, must leave nobody behind
+        if not done:
+            os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 def main(framework: str, home: str) -> int:
@@ -89,12 +94,15 @@ def main(framework: str, home: str) -> int:
         out.unlink(missing_ok=True)
         pid = os.fork()
         if pid == 0:
+            os.setpgrp()  # with what it starts it can be ended at once
             status = 1
             try:
                 child(job, loaded)
                 status = 0
             finally:
                 os._exit(status)
+        with suppress(OSError):  # whoever comes first
+            os.setpgid(pid, pid)
         ended = attend(pid, job["limit"])
         found = {"killed": ended, "rung": None, "seconds": {}}
         if out.exists() and not ended:
