@@ -177,7 +177,7 @@ def mutants_row(what: str, tried: int, equal: int, by: Counter) -> str:
     by.pop("", None)
     dead = by.total()
     words = ", ".join(f"{name} {by[name]}" for name in sorted(by))
-    share = f"{dead:,} ({dead / (tried - equal):.1%})"
+    share = f"{dead:,} ({dead / max(1, tried - equal):.1%})"
     alive = tried - equal - dead
     return f"| {what} | {tried:,} | {share} | {equal} | {alive} | {words} |"
 

@@ -177,6 +177,9 @@ def control(
 ) -> None:
     """No mutant must survive. Raises SystemExit where it does not."""
     bench = Bench(home, environments)
+    with copied(None) as tree:
+        if found := bench.suite.mirror(tree):
+            raise SystemExit(f"unchanged: {found}")
     for framework in frameworks:
         key = f"unchanged {framework}"
         if key in log.known:
