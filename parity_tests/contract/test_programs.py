@@ -257,9 +257,9 @@ def test_the_shared_start_gives_three_equal_first_epochs(programs, tmp_path):
     assert max(losses.values()) / min(losses.values()) < 1 + 1e-3
 
 
-@pytest.mark.parametrize(("mode", "calls"), [("eager", 4), ("compiled", 0)])
-def test_a_mode_is_what_it_says_and_a_moving_rate_is_not_traced_anew(
-    program, mode, calls
+@pytest.mark.parametrize(("mode", "later"), [("eager", 6), ("compiled", 0)])
+def test_the_warm_up_compiles_all_that_an_epoch_needs_and_no_more(
+    program, mode, later
 ):
     result = subprocess.run(
         [
@@ -271,7 +271,10 @@ def test_a_mode_is_what_it_says_and_a_moving_rate_is_not_traced_anew(
         text=True,
         check=True,
     )
-    assert int(result.stdout.split()[-1]) == calls
+    warm_up, after = map(int, result.stdout.split()[-2:])
+    # A whole and a short batch, in training and in evaluation.
+    assert warm_up == 4 if mode == "eager" else warm_up >= 4
+    assert after == later
 
 
 def test_pytorchs_tensors_are_made_where_the_images_are(programs):

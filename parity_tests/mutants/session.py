@@ -178,7 +178,7 @@ def control(
     """No mutant must survive. Raises SystemExit where it does not."""
     bench = Bench(home, environments)
     with copied(None) as tree:
-        if found := bench.suite.mirror(tree):
+        if found := bench.suite.unit(tree, ""):
             raise SystemExit(f"unchanged: {found}")
     for framework in frameworks:
         key = f"unchanged {framework}"
