@@ -77,10 +77,11 @@ def main(argv: list[str] | None = None) -> int:
     )
     needed = {m.framework for m in mutants if m.key not in log.known}
     needed = {"pytorch" if f == "common" else f for f in needed}
-    session.control(
-        *(log, flags.home, flags.environments),
-        [name for name in FRAMEWORKS if name in needed],
-    )
+    if needed:
+        session.control(
+            *(log, flags.home, flags.environments),
+            [name for name in FRAMEWORKS if name in needed],
+        )
     session.try_all(
         *(mutants, log, flags.home, flags.environments),
         *(flags.jobs, not flags.shallow),
