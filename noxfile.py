@@ -139,6 +139,20 @@ def parity(session):
     )
 
 
+@nox.session
+def mutants(session):
+    """Break one thing at a time: does parity see it? -- --generated."""
+    install(session, "tools")
+    make_environments(session)
+    home = Path(session.cache_dir).parent
+    session.run(
+        *("python", "-m", "parity_tests.mutants"),
+        *(f"--environments={home}", *session.posargs),
+        env=ONE_THREAD,
+        **PATIENT,
+    )
+
+
 def run_tests(session: nox.Session, *words: str) -> None:
     """pytest, with the environments of the programs that it starts."""
     home = Path(session.cache_dir).parent

@@ -22,23 +22,24 @@ def on_gpu(traces: Traces, who: str) -> bool:
 
 def repeats(traces: Traces) -> Iterator[Measure]:
     """Each trace by itself: equal bits on a CPU, equal but for rounding."""
-    traces.names("7/*/repeat/*")
-    for who, arrays in traces.arrays.items():
-        for precision in ("float64", "float32"):
-            prefix = f"7/{precision}"
-            unequal = int(arrays[f"{prefix}/repeat/unequal"])
-            error = float(arrays[f"{prefix}/repeat/error"])
+    traces.names("7/*/repeat/error")
+    for name in traces.names("7/*/repeat/unequal"):
+        prefix = name.removesuffix("/repeat/unequal")
+        for who, unequal in traces.holders(name).items():
             if not on_gpu(traces, who):
-                name = f"{prefix}/repeat/unequal"
-                yield Measure(float(unequal), name, who, unequal, who, 0)
+                yield Measure(float(unequal), name, who, int(unequal), who, 0)
                 continue
-            limit = DOUBLE
-            if precision == "float32":
+            arrays, limit = traces.arrays[who], DOUBLE
+            if prefix.endswith("float32"):
                 floors = f"{prefix}/floor/"
                 noise = [a.max() for n, a in arrays.items() if floors in n]
                 limit = TIMES * max(ROUNDING, *map(float, noise))
-            name = f"{prefix}/repeat/error"
-            yield Measure(error, name, who, unequal, who, 0, tolerance=limit)
+            yield Measure(
+                float(arrays[f"{prefix}/repeat/error"]),
+                f"{prefix}/repeat/error",
+                *(who, int(unequal), who, 0),
+                tolerance=limit,
+            )
 
 
 CHECKS = [

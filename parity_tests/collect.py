@@ -11,6 +11,7 @@ from parity_tests.tracefile import Trace, TraceError
 
 FRAMEWORKS = ("tensorflow_eager", "pytorch", "jax_flax")
 JUDGES = (
+    "rung0_structure",
     "rung1_schedule",
     "rung2_data",
     "rung3_init",
@@ -21,6 +22,8 @@ JUDGES = (
     "rung5_gradients",
     "rung6_optimizer",
     "rung7_trajectory",
+    "rung7_program",
+    "rung7_mode",
     "rung7_calm",
     "rung7_wide",
 )

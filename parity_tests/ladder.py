@@ -93,6 +93,7 @@ CHECKS: list[Check] = [
     same(6, "impulse, decay, random", "6/float64/*", 1e-13, "rounding"),
     same(6, "the same in float32", "6/float32/*", 1e-6, "rounding"),
     same(7, "20 steps, float64", "7/float64/trajectory/*", 1e-11, DOUBLE),
+    same(7, "the whole program, float64", "7/*/program/*", 1e-11, DOUBLE),
     same(7, "the other mode, float64", "7/float64/other-mode/*", 1e-11, DOUBLE),
     same(7, "full width, 2 steps", "7/float64/wide/*", 1e-12, DOUBLE),
     same(7, "hand-over, 9 pairs", "7/float64/handover/*", 1e-11, DOUBLE),

@@ -6,6 +6,7 @@ from common.checkpoint import VELOCITY
 from common.recipe import Recipe
 from parity_tests.cases import (
     NET,
+    Arrays,
     random_images,
     random_labels,
     random_params,
@@ -20,6 +21,8 @@ def trace(driver: Driver) -> None:
     """Structure at full width; types after 0, 1 and 2 steps."""
     state = driver.state(FULL)
     driver.put("0/float32/full/counts", driver.adapter.counts(state))
+    driver.put("0/float32/full/tf32", driver.adapter.tf32())
+    driver.put("0/float32/full/step", int(state.step))
     arrays = driver.export(state, FULL)
     put_structure(driver, "0/float32/full", arrays)
     for precision in ("float64", "float32", "bfloat16"):
@@ -45,3 +48,12 @@ def put_structure(driver: Driver, prefix: str, arrays: dict) -> None:
     ]
     driver.put(f"{prefix}/table", np.array(lines))
     driver.put(f"{prefix}/names", np.array(sorted(arrays)))
+
+
+def judge() -> Arrays:
+    """The mission's two numbers, whatever the table says; at rest, no TF32."""
+    return {
+        "0/float32/full/counts": np.array([TRAINED, STATS]),
+        "0/float32/full/tf32": np.array(False),
+        "0/float32/full/step": np.array(0),
+    }

@@ -13,8 +13,11 @@ from dataclasses import replace
 import numpy as np
 
 from common.init import conv_bn_channels, parameter_table
+from parity_tests import oracle
 from parity_tests.cases import NET, Arrays, random_labels
 from parity_tests.driver import Driver, in_precision
+from parity_tests.oracle_layers import count_correct, cross_entropy
+from parity_tests.rung4_forward import cases
 
 RATES = (0.25,)
 IMAGES = 16
@@ -74,6 +77,12 @@ def trace(driver: Driver) -> None:
                     np.array_equal(after[name], arrays[name]) for name in after
                 )
                 driver.put(f"{prefix}/eval/stats-kept", int(same))
+        # There all logits are 0; here a mask would be seen.
+        plain = cases()["plain"]
+        state = driver.state(recipe, plain.params)
+        images = driver.images(plain.images, recipe)
+        sums = driver.eval_step(state, images, driver.labels(plain.labels))
+        driver.put_all(f"4/float64/evaluation/dropout-{rate}", sums)
 
 
 def put(driver: Driver, prefix: str, arrays: Arrays) -> None:
@@ -95,4 +104,9 @@ def judge() -> Arrays:
             (random_labels(IMAGES, 0) == 0).sum()
         )
         found[f"{prefix}/stats-kept"] = np.array(1)
+        plain = cases()["plain"]
+        net = oracle.forward(plain.params, plain.images, NET, False)
+        prefix = f"4/float64/evaluation/dropout-{rate}"
+        found[f"{prefix}/loss"] = cross_entropy(net.logits, plain.labels)
+        found[f"{prefix}/correct"] = count_correct(net.logits, plain.labels)
     return found

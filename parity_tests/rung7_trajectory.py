@@ -109,7 +109,7 @@ def flatten(steps: list[Arrays], sums: list[dict]) -> Arrays:
 
 
 def trace(driver: Driver) -> None:
-    """The run, its floor, a repetition, the other mode, a checkpoint."""
+    """The run, its floor, a repetition, a checkpoint."""
     own = driver.adapter.MODE
     steps, _, sums = run(driver, RECIPE, own)
     driver.put_all("7/float64/trajectory", flatten(steps, sums))
@@ -124,9 +124,6 @@ def trace(driver: Driver) -> None:
     ]
     for name, noise in floors(steps, others).items():
         driver.put(f"7/float64/floor/{name}", noise)
-    other = "compiled" if own == "eager" else "eager"
-    steps, _, sums = run(driver, RECIPE, other, epochs=range(1), probe=False)
-    driver.put_all("7/float64/other-mode", flatten(steps, sums))
     driver.put_all("7/float64/epochs", whole_epochs(driver))
 
 
@@ -190,10 +187,6 @@ def judge() -> Arrays:
     for name, value in last.items():
         if name != "logits":
             found[f"7/float64/epochs/{name}"] = np.asarray(value)
-    first = flatten(steps[: RECIPE.steps_per_epoch], sums[:1])
-    for name, value in first.items():
-        if not name.endswith("/logits"):
-            found[f"7/float64/other-mode/{name}"] = value
     for origin in FRAMEWORKS:
         prefix = f"7/float64/handover/{origin}"
         found[f"{prefix}/step"] = np.array(10)
@@ -204,14 +197,16 @@ def judge() -> Arrays:
     return found
 
 
-def judge_run(recipe: Recipe) -> tuple[list[Arrays], list[dict]]:
-    """20 steps and 4 evaluations in NumPy."""
+def judge_run(
+    recipe: Recipe, epochs: int | None = None
+) -> tuple[list[Arrays], list[dict]]:
+    """In NumPy: 20 steps and 4 evaluations, or the first epochs of them."""
     sets, steps, sums = data(recipe), [], []
     params = shared_start(recipe, SEED)
     params = {n: a for n, a in params.items() if not n.startswith(VELOCITY)}
     velocity = oracle.init_velocity(params, recipe)
     tests = oracle_data.normalize(sets["x_test"], recipe)
-    for epoch in range(recipe.epochs):
+    for epoch in range(epochs or recipe.epochs):
         loss_sum, correct_sum = 0.0, 0
         draws = epoch_draws(SEED, epoch, recipe)
         for batch in draws.batches(recipe.batch_size):

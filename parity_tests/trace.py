@@ -34,6 +34,8 @@ RUNGS = (
     "rung5_gradients",
     "rung6_optimizer",
     "rung7_trajectory",
+    "rung7_program",
+    "rung7_mode",
     "rung7_calm",
     "rung7_wide",
     "rung8_race",

@@ -13,7 +13,7 @@ preset and precision make one row.
 import json
 import shutil
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ import tyro
 
 from common.recipe import PRESETS, Recipe
 from common.run_folder import read_about, read_metrics
+from parity_tests.mutants.killers import killer
 from tools.bench import markdown
 from tools.bench.report import FORMAT
 
@@ -29,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 LADDER = RESULTS / "parity.json"
 BENCH = RESULTS / "bench.json"
+MUTANTS = RESULTS / "mutants.json"
 NAMES = {
     "tensorflow_eager": ("TensorFlow", "tf"),
     "pytorch": ("PyTorch", "torch"),
@@ -167,6 +169,39 @@ def publish_bench(file: Path) -> None:
     shutil.copy(file, BENCH)
 
 
+def mutants_table() -> str:
+    """What was broken, and what noticed it, from the published file."""
+    found = json.loads(MUTANTS.read_text())
+    heads = ("mutants", "tried", "noticed", "equivalent", "alive", "by")
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    named = found["named"]
+    by = Counter(killer(row["killed_by"]) for row in named)
+    equal = sum(bool(row["equivalent"]) for row in named)
+    lines.append(mutants_row("named", len(named), equal, by))
+    groups = defaultdict(list)
+    for row in found["generated"]["by_file"]:
+        groups[row["file"].rpartition("/")[0]].append(row)
+    for folder, rows in groups.items():
+        by = Counter()
+        for row in rows:
+            by.update(row["killed_by"])
+        judged = [s["judged"] for row in rows for s in row["survivors"]]
+        equal = sum(text.startswith("equivalent") for text in judged)
+        tried = sum(row["tried"] for row in rows)
+        lines.append(mutants_row(f"by rule: {folder}/", tried, equal, by))
+    return "\n".join(lines)
+
+
+def mutants_row(what: str, tried: int, equal: int, by: Counter) -> str:
+    """One row; by: how many each rung or kind of test has noticed."""
+    by.pop("", None)
+    dead = by.total()
+    words = ", ".join(f"{name} {by[name]}" for name in sorted(by))
+    share = f"{dead:,} ({dead / max(1, tried - equal):.1%})"
+    alive = tried - equal - dead
+    return f"| {what} | {tried:,} | {share} | {equal} | {alive} | {words} |"
+
+
 def bench_tables(make: Callable[[dict], str]) -> Callable[[], str]:
     """Tables of the published bench, by one of tools/bench/markdown.py."""
 
@@ -183,6 +218,7 @@ TABLES = {
     "README.md": {
         "results": runs_table,
         "ladder": ladder_table,
+        "mutants": mutants_table,
         "bench": bench_tables(markdown.summary),
     },
     "docs/performance.md": {

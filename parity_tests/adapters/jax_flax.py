@@ -155,6 +155,11 @@ def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:
     return np.asarray(leaf[...])
 
 
+def tf32() -> bool:
+    """Whether a GPU may use TF32 anywhere."""
+    return jax.config.jax_default_matmul_precision != "highest"
+
+
 def counts(state: TrainState) -> tuple[int, int]:
     """Numbers that are trained, and running statistics, as nnx sorts them."""
 

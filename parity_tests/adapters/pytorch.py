@@ -132,6 +132,12 @@ def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:
     return array(checkpoint.named_tensors(state.model, recipe)[name])
 
 
+def tf32() -> bool:
+    """Whether a GPU may use TF32 anywhere."""
+    backends = torch.backends
+    return backends.cudnn.allow_tf32 or backends.cuda.matmul.allow_tf32
+
+
 def counts(state: TrainState) -> tuple[int, int]:
     """Numbers that are trained, and running statistics, as PyTorch counts.
 

@@ -122,6 +122,11 @@ def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:
     return attrgetter(name)(state.model).numpy()
 
 
+def tf32() -> bool:
+    """Whether a GPU may use TF32 anywhere."""
+    return tf.config.experimental.tensor_float_32_execution_enabled()
+
+
 def counts(state: TrainState) -> tuple[int, int]:
     """Numbers that are trained, and running statistics, as Keras counts.
 

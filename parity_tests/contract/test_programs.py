@@ -1,6 +1,7 @@
 """What every one of the three programs does, seen from outside."""
 
 import json
+import re
 import subprocess
 
 import numpy as np
@@ -19,6 +20,12 @@ TINY = (
     *("--peak-lr", 0.1),
 )
 
+LIBRARIES = {
+    "tensorflow_eager": {"tensorflow", "keras", "numpy"},
+    "pytorch": {"torch", "numpy"},
+    "jax_flax": {"jax", "flax", "optax", "numpy"},
+}
+
 
 def arrays(folder):
     return safetensors.numpy.load_file(folder / "checkpoint.safetensors")
@@ -35,7 +42,7 @@ def about(folder):
 
 def test_a_run_into_a_pipe_prints_plain_lines_and_its_record(program, tmp_path):
     out = tmp_path / "run"
-    result = program.run(*TINY, "--out", out)
+    result = program.run(*TINY, "--device", "cpu", "--out", out)
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert sum(line.startswith("epoch ") for line in lines) == 4 + 1  # table
@@ -50,6 +57,14 @@ def test_a_run_into_a_pipe_prints_plain_lines_and_its_record(program, tmp_path):
     }
     assert about(out)["status"] == "done"
     assert about(out)["framework"] == program.framework
+    default = "compiled" if program.framework == "jax_flax" else "eager"
+    assert about(out)["mode"] == default
+    machine = about(out)["machine"]
+    assert machine["device"] == "cpu"
+    assert machine["tf32"] is False
+    assert 1 <= machine["threads"] <= machine["cores"]
+    named = {n.removesuffix("-cpu") for n in about(out)["versions"]}
+    assert named == LIBRARIES[program.framework]
     assert [row["step"] for row in rows(out)] == [6, 12, 18, 24]
     # It learns: chance is 2.303.
     assert rows(out)[-1]["train_loss"] < rows(out)[0]["train_loss"] < 2.6
@@ -202,6 +217,13 @@ def test_help_names_every_recipe_field(program):
         assert "--" + field.replace("_", "-") in result.stdout
 
 
+def test_without_a_gpu_the_small_preset_is_taken(program):
+    hidden = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+    result = program.run("--help", **hidden)
+    text = re.sub("[│\\s]+", " ", result.stdout)
+    assert "those of --preset small" in text
+
+
 def test_each_loads_what_the_others_wrote(programs, tmp_path):
     """Nine pairs: the same weights give the same test accuracy."""
     for name, program in programs.items():
@@ -235,17 +257,34 @@ def test_the_shared_start_gives_three_equal_first_epochs(programs, tmp_path):
     assert max(losses.values()) / min(losses.values()) < 1 + 1e-3
 
 
-# PyTorch's compiled network does not see the rate.
-@pytest.mark.parametrize("name", ["tensorflow_eager", "jax_flax"])
-def test_a_moving_rate_is_not_traced_anew(programs, name):
+@pytest.mark.parametrize(("mode", "later"), [("eager", 6), ("compiled", 0)])
+def test_the_warm_up_compiles_all_that_an_epoch_needs_and_no_more(
+    program, mode, later
+):
     result = subprocess.run(
-        [programs[name].python, "-m", "parity_tests.contract.retrace", name],
+        [
+            *(program.python, "-m", "parity_tests.contract.retrace"),
+            *(program.framework, mode),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert int(result.stdout.split()[-1]) == 0
+    warm_up, after = map(int, result.stdout.split()[-2:])
+    # A whole and a short batch, in training and in evaluation.
+    assert warm_up == 4 if mode == "eager" else warm_up >= 4
+    assert after == later
+
+
+def test_pytorchs_tensors_are_made_where_the_images_are(programs):
+    result = subprocess.run(
+        [programs["pytorch"].python, "-m", "parity_tests.contract.elsewhere"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
 
 
 def test_the_bits_of_a_mask_are_those_of_jax_itself(programs):

@@ -1,0 +1,93 @@
+"""Break one thing at a time and see whether `nox -s parity` would notice.
+
+    python -m parity_tests.mutants                      the named mutants
+    python -m parity_tests.mutants --generated          made by rule
+    python -m parity_tests.mutants --generated --file 'common/*' --share 0.1
+
+Exit codes: 0 all noticed, but for judged ones · 1 a named mutant lives, or
+more than 5 % of the generated ones do.
+"""
+
+import sys
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import tyro
+
+from parity_tests.mutants import baseline, generate, judged, named, session
+from parity_tests.mutants.report import conclude
+from parity_tests.mutants.source import FRAMEWORKS, ROOT, subjects
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Which mutants to try, and where."""
+
+    # made by rule, instead of the named ones
+    generated: bool = False
+    # of the generated ones of each file
+    share: float = 0.1
+    # of the sample
+    seed: int = 0
+    # only files that fit this pattern
+    file: str = "*"
+    # only named ones whose names contain this
+    only: str = ""
+    # at the same time
+    jobs: int = 2
+    # without slow rungs and contract tests: what lives may be noticed there
+    shallow: bool = False
+    # try survivors anew: there is a new unit or contract test
+    again: bool = False
+    # list them and end
+    dry: bool = False
+    # where traces and the log of outcomes are kept
+    home: Path = ROOT / "traces" / "mutants"
+    # folder of the train sessions' environments
+    environments: Path = ROOT / ".nox"
+    # the published measurement, to be filled in
+    json: Path | None = None
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Try them; the exit code."""
+    flags = tyro.cli(Flags, args=argv, config=(tyro.conf.FlagCreatePairsOff,))
+    files = [name for name in subjects() if fnmatchcase(name, flags.file)]
+    if flags.generated:
+        mutants = [
+            mutant
+            for name in files
+            for mutant in generate.sample(name, flags.share, flags.seed)
+        ]
+    else:
+        mutants = [
+            mutant
+            for mutant in named.read()
+            if mutant.file in files and flags.only in mutant.name
+        ]
+    if flags.dry:
+        for mutant in mutants:
+            print(mutant.line, mutant.key)
+        return 0
+    flags.home.mkdir(parents=True, exist_ok=True)
+    baseline.make(flags.home, flags.environments, print)
+    log = session.Log(
+        flags.home / "outcomes.jsonl", flags.again, not flags.shallow
+    )
+    needed = {m.framework for m in mutants if m.key not in log.known}
+    needed = {"pytorch" if f == "common" else f for f in needed}
+    if needed:
+        session.control(
+            *(log, flags.home, flags.environments),
+            [name for name in FRAMEWORKS if name in needed],
+        )
+    session.try_all(
+        *(mutants, log, flags.home, flags.environments),
+        *(flags.jobs, not flags.shallow),
+    )
+    return conclude(mutants, log, judged.read(), flags)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

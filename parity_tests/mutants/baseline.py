@@ -1,0 +1,134 @@
+"""The ladder without a mutant: traces, the oracle, and what checks what."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from parity_tests import collect, tracefile
+from parity_tests.checks import Arrays, Traces, equal_tensors, run_check
+from parity_tests.compare import climb
+from parity_tests.diagnosis import diagnose
+from parity_tests.ladder import CHECKS
+from parity_tests.mutants.climb import NAMES, number, red, rung_of
+from parity_tests.mutants.source import FRAMEWORKS, ROOT, tree_hash
+
+SESSIONS = {
+    "tensorflow_eager": "train-tf",
+    "pytorch": "train-torch",
+    "jax_flax": "train-jax",
+}
+# The networks are tiny and the mutants many: one thread each. With two, the
+# threads of one mutant wait for each other while another has the core.
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "NPROC": "1",  # XLA's
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Of every process; compiled programs are kept beside the traces."""
+    cache = {
+        "JAX_COMPILATION_CACHE_DIR": str(home.resolve() / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "TORCHINDUCTOR_CACHE_DIR": str(home.resolve() / "inductor"),
+    }
+    return os.environ | ONE_THREAD | cache
+
+
+def python(environments: Path, framework: str) -> str:
+    """The interpreter of a framework's environment."""
+    return str(environments / SESSIONS[framework] / "bin" / "python")
+
+
+def fresh(path: Path, tree: str) -> bool:
+    """Whether a trace is there and of this state of the source."""
+    try:
+        return tracefile.read(path).facts["run_id"] == tree
+    except tracefile.TraceError:
+        return False
+
+
+def make(home: Path, environments: Path, say: Callable[[str], None]) -> None:
+    """Make what is missing or stale. Raises SystemExit if it is not green."""
+    tree = tree_hash()
+    plan = home / "plan.json"
+    if plan.exists() and json.loads(plan.read_text())["tree"] == tree:
+        return
+    files = []
+    for handover in (False, True):
+        for framework in FRAMEWORKS:
+            name = f"{framework}.handover" if handover else framework
+            files.append(home / f"{name}.npz")
+            if fresh(files[-1], tree):
+                continue
+            say(f"baseline: {name}")
+            words = ["--handover", home] if handover else []
+            subprocess.run(
+                [
+                    *(python(environments, framework), "-m"),
+                    *("parity_tests.trace", "--framework", framework),
+                    *("--out", str(files[-1]), "--run-id", tree),
+                    *map(str, words),
+                ],
+                cwd=ROOT,
+                env=environment(home),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=True,
+            )
+    say("baseline: oracle")
+    traces = collect.collect(files, None, tree)
+    problems = diagnose(climb(traces))
+    if problems:
+        raise SystemExit("\n".join(["without a mutant:", *problems]))
+    np.savez(home / "oracle.npz", **traces.oracle)
+    plan.write_text(json.dumps({"tree": tree, **planned(traces)}))
+
+
+def planned(traces: Traces) -> dict:
+    """By rung its tensors; which checks see one alone, which a whole rung.
+
+    A check that finds something missing in a rung is one of another rung:
+    without a mutant nothing is.
+    """
+    names: dict[str, list[str]] = {rung: [] for rung in NAMES}
+    for name in sorted(set().union(*traces.arrays.values())):
+        names[rung_of(name)].append(name)
+    single: dict[str, list[int]] = {}
+    whole: dict[str, list[int]] = {rung: [] for rung in NAMES}
+    for rung, inside in names.items():
+        few = restricted(traces, inside)
+        for place, check in enumerate(CHECKS):
+            if check.rung != number(rung):
+                continue
+            row = run_check(check, few)
+            if row.problem or not row.comparisons:
+                continue
+            assert not red(row), red(row)
+            if check.measure.__qualname__.startswith(equal_tensors.__name__):
+                for measure in check.measure(few):
+                    seen = single.setdefault(measure.tensor, [])
+                    if place not in seen:
+                        seen.append(place)
+            else:
+                whole[rung].append(place)
+    return {"names": names, "single": single, "whole": whole}
+
+
+def restricted(traces: Traces, names: list[str]) -> Traces:
+    """Only these tensors."""
+
+    def chosen(arrays: Arrays) -> Arrays:
+        return {name: arrays[name] for name in names if name in arrays}
+
+    arrays = {who: chosen(found) for who, found in traces.arrays.items()}
+    return Traces(arrays, chosen(traces.oracle))

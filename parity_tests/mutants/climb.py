@@ -1,0 +1,197 @@
+"""A mutant on the ladder: the rungs one by one, up to the first red row.
+
+Runs in a process that a worker has forked: the framework is imported, and
+everything of this project is imported anew, from the mutant's own tree. A
+tensor is compared as soon as it is made, with the oracle and with what the
+other frameworks gave without a mutant.
+"""
+
+import time
+from fnmatch import fnmatchcase
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from parity_tests.checks import Arrays, Check, Row, Traces, run_check, share
+from parity_tests.driver import FRAMEWORKS, Driver
+from parity_tests.guard import NARROW
+from parity_tests.ladder import CHECKS
+
+# By rung: what its tensors are called; of two that fit, the first one. The
+# quick and sharp rungs first.
+NAMES = {
+    "rung4_tf32": ("4/float32/tf32/*",),
+    "rung4_forward": ("4/float64/[!de]*", "4/float32/*"),
+    "rung5_gradients": ("5/*",),
+    "rung6_optimizer": ("6/*",),
+    "rung2_data": ("2/*",),
+    "rung4_dropout": ("4/float64/dropout-*", "4/float64/evaluation/*"),
+    "rung7_calm": ("7/float32/*",),
+    "rung4_bfloat16": ("4/bfloat16/*",),
+    "rung0_structure": ("0/*",),
+    "rung3_init": ("3/*",),
+    "rung7_trajectory": (
+        *("7/float64/trajectory/*", "7/float64/repeat/*"),
+        *("7/float64/floor/*", "7/float64/epochs/*"),
+    ),
+    "rung7_program": ("7/float64/program/*",),
+    "rung7_handover": ("7/float64/handover/*",),
+    "rung8_race": ("8/*",),
+    "rung1_schedule": ("1/*",),
+    "rung7_wide": ("7/float64/wide/*",),
+    "rung7_mode": ("7/float64/other-mode/*",),
+}
+# Most of the time, and little that others do not see.
+SLOW = ("rung8_race", "rung1_schedule", "rung7_wide", "rung7_mode")
+# By file: the rungs that are the first to see a change in it.
+FIRST = {
+    "data.py": ("rung2_data",),
+    "step.py": ("rung6_optimizer", "rung5_gradients", "rung4_dropout"),
+    "checkpoint.py": ("rung6_optimizer", "rung7_trajectory", "rung7_handover"),
+    "train.py": ("rung7_trajectory", "rung7_program"),
+}
+
+
+class Killed(Exception):
+    """The ladder has noticed."""
+
+
+def order(file: str) -> list[str]:
+    """All rungs, those first that this file is likely to fail."""
+    first = FIRST.get(file.rpartition("/")[2], ())
+    return [*first, *(name for name in NAMES if name not in first)]
+
+
+def rung_of(name: str) -> str:
+    """The rung that makes a tensor. Raises KeyError if none does."""
+    for rung, patterns in NAMES.items():
+        if any(fnmatchcase(name, pattern) for pattern in patterns):
+            return rung
+    raise KeyError(name)
+
+
+def number(rung: str) -> int:
+    """4 of "rung4_forward"."""
+    return int(rung.removeprefix("rung")[0])
+
+
+def red(row: Row) -> str:
+    """Why a row would end `nox -s parity`; "" if it would not."""
+    check = row.check
+    what = f"rung {check.rung}: {check.what}"
+    if row.failed:
+        why = row.problem or row.worst.tensor
+        return f"{what} | {why}"
+    # The guard's: an error so near its tolerance is red, too.
+    near = row.worst is not None and share(row.worst, check) * NARROW > 1
+    if near and row.tolerance > 0 and not check.unguarded:
+        return f"{what} | {row.worst.tensor}, near its tolerance"
+    return ""
+
+
+class Baseline:
+    """The numbers without a mutant, and which check looks at which."""
+
+    def __init__(self, arrays: dict[str, Arrays], oracle: Arrays, plan: dict):
+        self.arrays, self.oracle = arrays, oracle
+        self.names: dict[str, list[str]] = plan["names"]  # by rung
+        self.single: dict[str, list[int]] = plan["single"]  # by tensor
+        self.whole: dict[str, list[int]] = plan["whole"]  # by rung
+
+
+class Climber(Driver):
+    """A driver that compares what it is given at once."""
+
+    rung = ""
+
+    def __init__(self, framework: str, base: Baseline, alone: bool):
+        """alone: common/ is changed, so the others' numbers mean nothing."""
+        self.base, self.alone = base, alone
+        self.oracle = {} if alone else base.oracle
+        super().__init__(framework, "cpu")
+
+    def put(self, name: str, value) -> None:
+        """Keep a value. Raises Killed if a check of it is red."""
+        super().put(name, value)
+        for place in self.base.single.get(name, ()):
+            self.judge(CHECKS[place], {name: self.arrays[name]})
+
+    def judge(self, check: Check, mine: Arrays) -> None:
+        """Raise Killed if a check of these tensors is red."""
+        everyone = {self.framework: mine}
+        for who, arrays in self.base.arrays.items():
+            if who != self.framework and not self.alone:
+                everyone[who] = {n: arrays[n] for n in mine if n in arrays}
+        oracle = {n: self.oracle[n] for n in mine if n in self.oracle}
+        traces = Traces(everyone, oracle)
+        row = run_check(check, traces)
+        if self.alone and row.comparisons == 0:
+            return  # nobody to compare with
+        if why := red(row):
+            raise Killed(why)
+
+    def climb(self, rung: str) -> None:
+        """One rung. Raises Killed, or whatever a broken program raises."""
+        module = import_module(f"parity_tests.{rung}")
+        if self.alone and hasattr(module, "judge"):
+            self.oracle |= module.judge()
+        known = set(self.arrays)
+        module.trace(self)
+        mine = {n: a for n, a in self.arrays.items() if n not in known}
+        for name, array in mine.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise Killed(f"rung {number(rung)}: {name} is not finite")
+        if not self.alone and mine.keys() ^ set(self.base.names[rung]):
+            name = min(mine.keys() ^ set(self.base.names[rung]))
+            raise Killed(f"rung {number(rung)}: {name} missing or unknown")
+        for place in self.base.whole[rung]:
+            self.judge(CHECKS[place], mine)
+        if rung == "rung7_trajectory":
+            self.compare_checkpoint()
+
+    def compare_checkpoint(self) -> None:
+        """The saved file: what the others would go on from."""
+        from safetensors.numpy import load_file
+
+        mine = load_file(self.folder / f"{self.framework}.safetensors")
+        if self.alone:
+            return
+        clean = load_file(self.folder / "clean.safetensors")
+        if mine.keys() != clean.keys():
+            raise Killed("rung 7: hand-over | names in the checkpoint")
+        for name, array in mine.items():
+            near = np.allclose(array, clean[name], rtol=1e-9, atol=1e-12)
+            if array.dtype != clean[name].dtype or not near:
+                raise Killed(f"rung 7: hand-over | {name} in the checkpoint")
+
+
+def climb(job: dict, base: Baseline) -> dict:
+    """Which rung notices the mutant, and how long each rung took.
+
+    job: framework, rungs, alone, folder (with the checkpoints).
+    """
+    seconds: dict[str, float] = {}
+    found = {"killed": "", "rung": None, "seconds": seconds}
+    begun, rung = time.perf_counter(), "import"
+    try:
+        driver = Climber(job["framework"], base, job["alone"])
+        driver.folder = Path(job["folder"])
+        for rung in job["rungs"]:
+            begun = time.perf_counter()
+            if rung == "rung7_handover" and job["alone"]:
+                own = driver.folder / f"{driver.framework}.safetensors"
+                for name in FRAMEWORKS:
+                    other = driver.folder / f"{name}.safetensors"
+                    other.write_bytes(own.read_bytes())
+            driver.climb(rung)
+            seconds[rung] = round(time.perf_counter() - begun, 2)
+    except Killed as killed:
+        found["killed"] = str(killed)
+    except BaseException as error:  # what ends a trace makes parity red
+        words = " ".join(str(error).split())[:120]
+        found["killed"] = f"{rung}: crash: {type(error).__name__}: {words}"
+    if found["killed"]:
+        found["rung"] = number(rung) if rung != "import" else 0
+        seconds[rung] = round(time.perf_counter() - begun, 2)
+    return found

@@ -1,0 +1,162 @@
+"""What came out: the matrix, the share by file, and the published file."""
+
+import json
+import time
+from collections import Counter
+
+from rich.console import Console
+from rich.table import Table
+
+from common.files import write_atomic
+from common.machine import describe_machine, git_commit
+from parity_tests.mutants import generate
+from parity_tests.mutants.judged import Judgement, judge
+from parity_tests.mutants.killers import killer
+from parity_tests.mutants.session import Log
+from parity_tests.mutants.source import FRAMEWORKS, Mutant
+
+FORMAT = "davidnet-mutants-1"
+ENOUGH = 0.95  # of the generated ones
+PLACES = (*FRAMEWORKS, "common")
+
+
+def conclude(
+    mutants: list[Mutant], log: Log, known: list[Judgement], flags
+) -> int:
+    """Print, write, and the exit code."""
+    console = Console(width=None if Console().is_terminal else 120)
+    tried = [m for m in mutants if m.key in log.known]
+    if flags.generated:
+        rows = by_file(tried, log, known)
+        console.print(file_table(rows))
+        alive = sum(len(r["survivors"]) for r in rows)
+        share = share_killed(rows)
+        console.print(f"{share:.1%} killed, {alive} survivors")
+        part = {"seed": flags.seed, "share": flags.share, "by_file": rows}
+        good, name = share >= ENOUGH, "generated"
+    else:
+        part = named_rows(tried, log, known)
+        console.print(matrix(part))
+        good, name = not living(part), "named"
+        for row in living(part):
+            console.print(f"ALIVE {row['mutant']} in {row['framework']}")
+    if flags.json:
+        publish(flags.json, name, part, [log.known[m.key] for m in tried])
+    return 0 if good and tried else 1
+
+
+def named_rows(
+    mutants: list[Mutant], log: Log, known: list[Judgement]
+) -> list[dict]:
+    """A row for each named mutant in each framework."""
+    rows = []
+    for mutant in mutants:
+        outcome, said = log.known[mutant.key], judge(mutant, known)
+        alive = not outcome.killed_by
+        rows.append(
+            {
+                "mutant": mutant.name,
+                "framework": mutant.framework,
+                "rung": outcome.rung,
+                "killed_by": outcome.killed_by,
+                "seconds": outcome.seconds,
+                "equivalent": said.reason if alive and said else "",
+            }
+        )
+    return rows
+
+
+def living(rows: list[dict]) -> list[dict]:
+    """Named mutants that nothing noticed, and nobody has explained."""
+    return [r for r in rows if not r["killed_by"] and not r["equivalent"]]
+
+
+def matrix(rows: list[dict]) -> Table:
+    """Mutants by framework; in the cells what noticed them."""
+    table = Table("mutant", *PLACES, title="Named mutants")
+    cells: dict[str, dict[str, str]] = {}
+    for row in rows:
+        text = killer(row["killed_by"]) or "[red]ALIVE[/red]"
+        text = "equivalent" if row["equivalent"] else text
+        cells.setdefault(row["mutant"], {})[row["framework"]] = text
+    for name, found in cells.items():
+        table.add_row(name, *(found.get(place, "") for place in PLACES))
+    return table
+
+
+def by_file(
+    mutants: list[Mutant], log: Log, known: list[Judgement]
+) -> list[dict]:
+    """Counts and survivors of each file."""
+    rows = []
+    for file in dict.fromkeys(m.file for m in mutants):
+        mine = [m for m in mutants if m.file == file]
+        killed = Counter(
+            killer(log.known[m.key].killed_by)
+            for m in mine
+            if log.known[m.key].killed_by
+        )
+        survivors = []
+        for mutant in mine:
+            if log.known[mutant.key].killed_by:
+                continue
+            said = judge(mutant, known)
+            survivors.append(
+                {
+                    "line": mutant.line,
+                    "change": mutant.change,
+                    "judged": f"{said.verdict}: {said.reason}" if said else "",
+                }
+            )
+        rows.append(
+            {
+                "file": file,
+                "possible": len(generate.possible(file)),
+                "tried": len(mine),
+                "killed": killed.total(),
+                "killed_by": dict(sorted(killed.items())),
+                "survivors": survivors,
+            }
+        )
+    return rows
+
+
+def equivalents(row: dict) -> int:
+    """Of a file's survivors, those that change nothing."""
+    return sum(s["judged"].startswith("equivalent") for s in row["survivors"])
+
+
+def share_killed(rows: list[dict]) -> float:
+    """Of all that could be noticed; of nothing it is 0."""
+    could = sum(row["tried"] - equivalents(row) for row in rows)
+    return sum(row["killed"] for row in rows) / could if could else 0.0
+
+
+def file_table(rows: list[dict]) -> Table:
+    """What was tried in each file, and what noticed it."""
+    heads = ("file", "possible", "tried", "killed", "equivalent", "by")
+    table = Table(*heads, title="Generated mutants")
+    for row in rows:
+        by = ", ".join(f"{k} {n}" for k, n in row["killed_by"].items())
+        numbers = (row["possible"], row["tried"], row["killed"])
+        table.add_row(
+            *(row["file"], *map(str, numbers), str(equivalents(row)), by)
+        )
+    return table
+
+
+def publish(path, name: str, part, outcomes: list) -> None:
+    """Put one half of the measurement into the file, keep the other."""
+    machine = describe_machine()
+    whole = json.loads(path.read_text()) if path.exists() else {}
+    whole |= {
+        "format": FORMAT,
+        "date": time.strftime("%Y-%m-%d"),
+        "git_commit": git_commit(),
+        "machine": f"{machine['cores']} cores of {machine['processor']}",
+        name: part,
+    }
+    seconds = whole.get("seconds_of", {})
+    seconds[name] = round(sum(outcome.seconds for outcome in outcomes))
+    whole |= {"seconds_of": seconds, "seconds": sum(seconds.values())}
+    write_atomic(path, (json.dumps(whole, indent=1) + "\n").encode())

@@ -1,0 +1,243 @@
+"""Try mutants, two at a time, and keep what came out as it comes."""
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
+
+from parity_tests.mutants.baseline import environment, python
+from parity_tests.mutants.climb import SLOW, order
+from parity_tests.mutants.source import ROOT, Mutant, copied, tree_hash
+from parity_tests.mutants.suite import Suite
+
+RUNG_LIMIT = 900  # seconds for the whole ladder of one mutant
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a mutant; of a survivor `killed_by` is empty."""
+
+    key: str
+    framework: str
+    killed_by: str
+    rung: int | None
+    seconds: float
+    deep: bool = True  # tried on everything
+
+
+class Worker:
+    """A framework's process that forks a child for each mutant."""
+
+    def __init__(self, framework: str, home: Path, environments: Path):
+        self.framework, self.home = framework, home
+        self.child = subprocess.Popen(
+            [
+                *(python(environments, framework), "-m"),
+                *("parity_tests.mutants.worker", framework, str(home)),
+            ],
+            cwd=ROOT,
+            env=environment(home),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def climb(self, tree: Path, rungs: list[str], alone: bool) -> dict:
+        """Let one mutant climb."""
+        folder = tree / "traces"
+        folder.mkdir(exist_ok=True)
+        for path in self.home.glob("*.safetensors"):
+            if path.stem == self.framework:
+                (folder / "clean.safetensors").write_bytes(path.read_bytes())
+            else:
+                (folder / path.name).write_bytes(path.read_bytes())
+        job = {
+            "framework": self.framework,
+            "rungs": rungs,
+            "alone": alone,
+            "folder": str(folder),
+            "tree": str(tree),
+            "log": str(tree / "log.txt"),
+            "out": str(tree / "out.json"),
+            "limit": RUNG_LIMIT,
+        }
+        self.child.stdin.write(json.dumps(job) + "\n")
+        self.child.stdin.flush()
+        for line in self.child.stdout:
+            if line.startswith("RESULT "):
+                return json.loads(line.removeprefix("RESULT "))
+        raise RuntimeError(f"the worker of {self.framework} has ended")
+
+    def close(self) -> None:
+        """Let it end."""
+        self.child.stdin.close()
+        self.child.wait()
+
+
+class Bench:
+    """One of the places where mutants are tried, one after the other."""
+
+    def __init__(self, home: Path, environments: Path):
+        self.home, self.environments = home, environments
+        self.suite = Suite(sys.executable, home, environments)
+        self.worker: Worker | None = None
+
+    def worker_of(self, framework: str) -> Worker:
+        """The running one, if it is this framework's; else a new one."""
+        if self.worker is None or self.worker.framework != framework:
+            self.close()
+            self.worker = Worker(framework, self.home, self.environments)
+        return self.worker
+
+    def close(self) -> None:
+        """Let the worker end."""
+        if self.worker is not None:
+            self.worker.close()
+            self.worker = None
+
+    def climb(
+        self,
+        mutant: Mutant | None,
+        tree: Path,
+        framework: str,
+        deep: bool = True,
+    ) -> dict:
+        """The ladder of one framework; the others' traces are clean."""
+        alone = mutant is not None and mutant.framework == "common"
+        rungs = order(mutant.file if mutant else "")
+        rungs = [rung for rung in rungs if deep or rung not in SLOW]
+        return self.worker_of(framework).climb(tree, rungs, alone)
+
+    def outcome(self, mutant: Mutant, deep: bool) -> Outcome:
+        """Try a mutant; deep: on the slow rungs and contract tests, too."""
+        begun = time.perf_counter()
+        common = mutant.framework == "common"
+        # A mistake that all share is seen in any; PyTorch is the quickest.
+        framework = "pytorch" if common else mutant.framework
+        killed, rung = "", None
+        with copied(mutant) as tree:
+            if common:
+                found = self.suite.unit(tree, mutant.file)
+                killed = found and f"unit tests: {found}"
+            if not killed:
+                climbed = self.climb(mutant, tree, framework, deep)
+                killed, rung = climbed["killed"], climbed["rung"]
+            if not killed and not common:
+                found = self.suite.mirror(tree)
+                killed = found and f"unit tests: {found}"
+            if not killed and deep:
+                found = self.suite.contract(tree, framework)
+                killed = found and f"contract tests: {found}"
+        seconds = round(time.perf_counter() - begun, 1)
+        return Outcome(
+            mutant.key, mutant.framework, killed, rung, seconds, deep
+        )
+
+
+class Log:
+    """Outcomes as lines of a file, so that an interrupted run goes on."""
+
+    def __init__(self, path: Path, again: bool, deep: bool):
+        """again: what survived on this state of the source is tried anew.
+
+        deep: so is what survived only the quick part.
+        """
+        self.path, self.tree = path, tree_hash()
+        self.known: dict[str, Outcome] = {}
+        if path.exists():
+            for line in path.read_text().splitlines():
+                row = json.loads(line)
+                if row.pop("tree") == self.tree:
+                    outcome = Outcome(**row)
+                    self.known[outcome.key] = outcome
+        self.known = {
+            key: outcome
+            for key, outcome in self.known.items()
+            if outcome.killed_by or not (again or deep > outcome.deep)
+        }
+
+    def add(self, outcome: Outcome) -> None:
+        """Keep one, at once."""
+        self.known[outcome.key] = outcome
+        row = {"tree": self.tree, **outcome.__dict__}
+        with self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def control(
+    log: Log, home: Path, environments: Path, frameworks: Iterable[str]
+) -> None:
+    """No mutant must survive. Raises SystemExit where it does not."""
+    bench = Bench(home, environments)
+    with copied(None) as tree:
+        if found := bench.suite.unit(tree, ""):
+            raise SystemExit(f"unchanged: {found}")
+    for framework in frameworks:
+        key = f"unchanged {framework}"
+        if key in log.known:
+            continue
+        with copied(None) as tree:
+            found = bench.climb(None, tree, framework)
+        if found["killed"]:
+            raise SystemExit(f"{framework}, unchanged: {found['killed']}")
+        seconds = sum(found["seconds"].values())
+        log.add(Outcome(key, framework, "unchanged", None, seconds))
+    bench.close()
+
+
+def try_all(
+    mutants: list[Mutant],
+    log: Log,
+    home: Path,
+    environments: Path,
+    jobs: int,
+    deep: bool,
+) -> None:
+    """Try those that the log does not know, sorted by framework."""
+    todo: queue.SimpleQueue = queue.SimpleQueue()
+    new = [m for m in mutants if m.key not in log.known]
+    for mutant in sorted(new, key=lambda m: m.framework):
+        todo.put(mutant)
+    lock, failures = threading.Lock(), []
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn()) as progress:
+        task = progress.add_task("mutants", total=len(new))
+
+        def serve() -> None:
+            bench = Bench(home, environments)
+            try:
+                while not failures:
+                    mutant = todo.get_nowait()
+                    outcome = bench.outcome(mutant, deep)
+                    with lock:
+                        log.add(outcome)
+                        if not outcome.killed_by:
+                            progress.print(f"ALIVE {mutant.line}: {mutant.key}")
+                        progress.advance(task)
+            except queue.Empty:
+                pass
+            except BaseException as error:
+                failures.append(error)
+            finally:
+                bench.close()
+
+        threads = [threading.Thread(target=serve) for _ in range(jobs)]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt as stop:  # each ends the one it is at
+            failures.append(stop)
+            for thread in threads:
+                thread.join()
+    if failures:
+        raise failures[0]

