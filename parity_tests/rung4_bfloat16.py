@@ -26,12 +26,39 @@ def trace(driver: Driver) -> None:
     sums = driver.numbers(metrics)
     driver.put(f"{prefix}/train-step/loss", sums["loss"])
     put_stats(driver, f"{prefix}/stats1", state, recipe)
+    between(driver)
+
+
+def between(driver: Driver) -> None:
+    """A mean that bfloat16 does not have: of 1 and of the number above it.
+
+    Op by op: a compiler may keep more digits than a type has, and so hide
+    that a statistic is computed in bfloat16.
+    """
+    recipe, params = (
+        in_precision(NET, "bfloat16"),
+        dict(cases()["plain"].params),
+    )
+    kernel = np.zeros_like(params["prep.conv.kernel"])
+    kernel[1, 1, 0] = 1  # what the convolution gives is the red plane
+    params["prep.conv.kernel"] = kernel
+    params["prep.bn.mean"] = np.zeros_like(params["prep.bn.mean"])
+    pixels = np.ones((8, 32, 32, 3), np.float32)
+    pixels[:, ::2] += 2.0**-7
+    state = driver.state(recipe, params)
+    images = driver.images(pixels, recipe)
+    labels = driver.labels(cases()["plain"].labels)
+    state, _ = driver.train_step(state, images, labels, 0.0, "eager")
+    mean = driver.export(state, recipe)["prep.bn.mean"]
+    driver.put("4/bfloat16/between/stats1/prep.bn.mean", mean)
 
 
 def judge() -> Arrays:
     """The types as specified, and the oracle's float64 numbers."""
     prefix = "4/bfloat16/plain"
     found = judge_case(prefix, cases()["plain"])
+    mean = np.full(NET.width, 0.1 * (1 + 2.0**-8))
+    found["4/bfloat16/between/stats1/prep.bn.mean"] = mean
     for name in conv_bn_channels(NET):
         found[f"{prefix}/types/{name}"] = np.array("bfloat16")
     for name in ("logits", "loss"):
