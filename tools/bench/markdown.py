@@ -35,9 +35,10 @@ def where(report: dict) -> str:
         for name in SHOWN
         if name in libraries
     )
+    commit = (report["git_commit"] or "unknown")[:12]
     return (
         f"Measured on {place}, with {named}, on "
-        f"{report['date']} at commit `{report['git_commit'][:12]}`, by "
+        f"{report['date']} at commit `{commit}`, by "
         f"`{report['command']}`, each row {report['repeats']} times. "
     ) + noise_line(report)
 
