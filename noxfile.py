@@ -181,6 +181,7 @@ def make_trace(session: nox.Session, short: str, *words, suffix="") -> Path:
     """Let a framework write its trace, in its own environment."""
     folder, _ = FRAMEWORKS[short]
     file = TRACES / f"{folder}{suffix}.npz"
+    TRACES.mkdir(exist_ok=True)
     file.unlink(missing_ok=True)
     given = ("--framework", folder, "--out", file, *words)
     run_in(session, short, "parity_tests.trace", *given)

@@ -18,15 +18,16 @@ from parity_tests.driver import FRAMEWORKS, Driver
 from parity_tests.guard import NARROW
 from parity_tests.ladder import CHECKS
 
-# By rung: what its tensors are called; of two that fit, the first one. The
-# quick and sharp rungs first.
+# By rung: what its tensors are called. The quick and sharp rungs first.
 NAMES = {
-    "rung4_tf32": ("4/float32/tf32/*",),
-    "rung4_forward": ("4/float64/[!de]*", "4/float32/*"),
+    "rung4_forward": (
+        *("4/float64/[!de]*", "4/float32/[!t]*", "4/float32/tiny/*"),
+    ),
     "rung5_gradients": ("5/*",),
     "rung6_optimizer": ("6/*",),
     "rung2_data": ("2/*",),
     "rung4_dropout": ("4/float64/dropout-*", "4/float64/evaluation/*"),
+    "rung4_tf32": ("4/float32/tf32/*",),
     "rung7_calm": ("7/float32/*",),
     "rung4_bfloat16": ("4/bfloat16/*",),
     "rung0_structure": ("0/*",),
