@@ -74,6 +74,7 @@ def main(argv: list[str] | None = None) -> int:
     driver.folder = flags.checkpoints or flags.out.parent
     if flags.handover:
         driver.folder = flags.handover
+    driver.folder.mkdir(parents=True, exist_ok=True)
     names = ("rung7_handover",) if flags.handover else RUNGS
     for name in names:
         if flags.only not in name:
