@@ -169,7 +169,8 @@ def train_batches(
     options.autotune.enabled = False
     slices = slices.batch(recipe.batch_size).with_options(options)
     prefetch = tf.data.experimental.prefetch_to_device(images.device, 2)
-    for batch in slices.apply(prefetch):
+    # Once more: what is before a device does not tell its options behind it.
+    for batch in slices.apply(prefetch).with_options(options):
         yield take_batch(data, batch, recipe)
 
 
