@@ -169,7 +169,7 @@ def train_batches(
     options.autotune.enabled = False
     slices = slices.batch(recipe.batch_size).with_options(options)
     prefetch = tf.data.experimental.prefetch_to_device(images.device, 2)
-    # Once more: what is before a device does not tell its options behind it.
+    # Set twice: a prefetch to a device does not pass the options on.
     for batch in slices.apply(prefetch).with_options(options):
         yield take_batch(data, batch, recipe)
 
