@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,7 @@ ONE_THREAD = {
     "NPROC": "1",  # XLA's
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
+TWO = 2  # so many processes of one thread at a time
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -57,6 +60,32 @@ def fresh(path: Path, tree: str) -> bool:
         return False
 
 
+def trace(
+    home: Path,
+    environments: Path,
+    tree: str,
+    say: Callable[[str], None],
+    out: Path,
+) -> None:
+    """One framework's trace, or what it makes of the others' checkpoints."""
+    say(f"baseline: {out.stem}")
+    framework, _, handover = out.stem.partition(".")
+    words = ["--handover", str(home)] if handover else []
+    subprocess.run(
+        [
+            *(python(environments, framework), "-m"),
+            *("parity_tests.trace", "--framework", framework),
+            *("--out", str(out), "--run-id", tree),
+            *words,
+        ],
+        cwd=ROOT,
+        env=environment(home),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+
+
 def make(home: Path, environments: Path, say: Callable[[str], None]) -> None:
     """Make what is missing or stale. Raises SystemExit if it is not green."""
     tree = tree_hash()
@@ -64,27 +93,12 @@ def make(home: Path, environments: Path, say: Callable[[str], None]) -> None:
     if plan.exists() and json.loads(plan.read_text())["tree"] == tree:
         return
     files = []
-    for handover in (False, True):
-        for framework in FRAMEWORKS:
-            name = f"{framework}.handover" if handover else framework
-            files.append(home / f"{name}.npz")
-            if fresh(files[-1], tree):
-                continue
-            say(f"baseline: {name}")
-            words = ["--handover", home] if handover else []
-            subprocess.run(
-                [
-                    *(python(environments, framework), "-m"),
-                    *("parity_tests.trace", "--framework", framework),
-                    *("--out", str(files[-1]), "--run-id", tree),
-                    *map(str, words),
-                ],
-                cwd=ROOT,
-                env=environment(home),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                check=True,
-            )
+    for handover in (False, True):  # which reads what the first ones wrote
+        names = [f"{f}.handover" if handover else f for f in FRAMEWORKS]
+        files += [home / f"{name}.npz" for name in names]
+        todo = [f for f in files[-len(names) :] if not fresh(f, tree)]
+        with ThreadPoolExecutor(TWO) as pool:
+            list(pool.map(partial(trace, home, environments, tree, say), todo))
     say("baseline: oracle")
     traces = collect.collect(files, None, tree)
     problems = diagnose(climb(traces))

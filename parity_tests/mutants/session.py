@@ -7,12 +7,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
-from parity_tests.mutants.baseline import environment, python
+from parity_tests.mutants.baseline import TWO, environment, python
 from parity_tests.mutants.climb import SLOW, order
 from parity_tests.mutants.source import ROOT, Mutant, copied, tree_hash
 from parity_tests.mutants.suite import Suite
@@ -176,21 +177,27 @@ def control(
     log: Log, home: Path, environments: Path, frameworks: Iterable[str]
 ) -> None:
     """No mutant must survive. Raises SystemExit where it does not."""
-    bench = Bench(home, environments)
     with copied(None) as tree:
-        if found := bench.suite.unit(tree, ""):
+        suite = Suite(sys.executable, home, environments)
+        if found := suite.unit(tree, ""):
             raise SystemExit(f"unchanged: {found}")
-    for framework in frameworks:
-        key = f"unchanged {framework}"
-        if key in log.known:
-            continue
-        with copied(None) as tree:
-            found = bench.climb(None, tree, framework)
-        if found["killed"]:
-            raise SystemExit(f"{framework}, unchanged: {found['killed']}")
-        seconds = sum(found["seconds"].values())
-        log.add(Outcome(key, framework, "unchanged", None, seconds))
-    bench.close()
+
+    def climb(framework: str) -> dict:
+        bench = Bench(home, environments)
+        try:
+            with copied(None) as tree:
+                return bench.climb(None, tree, framework)
+        finally:
+            bench.close()
+
+    new = [f for f in frameworks if f"unchanged {f}" not in log.known]
+    with ThreadPoolExecutor(TWO) as pool:
+        for framework, found in zip(new, pool.map(climb, new), strict=True):
+            if found["killed"]:
+                raise SystemExit(f"{framework}, unchanged: {found['killed']}")
+            seconds = sum(found["seconds"].values())
+            key = f"unchanged {framework}"
+            log.add(Outcome(key, framework, "unchanged", None, seconds))
 
 
 def try_all(
