@@ -173,11 +173,14 @@ def mutants_table() -> str:
     """What was broken, and what noticed it, from the published file."""
     found = json.loads(MUTANTS.read_text())
     heads = ("mutants", "tried", "noticed", "equivalent", "alive", "by")
+    heads += ("commit",)
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    commits = {part: name[:7] for part, name in found["commit_of"].items()}
     named = found["named"]
     by = Counter(killer(row["killed_by"]) for row in named)
     equal = sum(bool(row["equivalent"]) for row in named)
-    lines.append(mutants_row("named", len(named), equal, by))
+    row = mutants_row("named", len(named), equal, by)
+    lines.append(f"{row} {commits['named']} |")
     groups = defaultdict(list)
     for row in found["generated"]["by_file"]:
         groups[row["file"].rpartition("/")[0]].append(row)
@@ -188,7 +191,8 @@ def mutants_table() -> str:
         judged = [s["judged"] for row in rows for s in row["survivors"]]
         equal = sum(text.startswith("equivalent") for text in judged)
         tried = sum(row["tried"] for row in rows)
-        lines.append(mutants_row(f"by rule: {folder}/", tried, equal, by))
+        row = mutants_row(f"by rule: {folder}/", tried, equal, by)
+        lines.append(f"{row} {commits['generated']} |")
     return "\n".join(lines)
 
 

@@ -159,4 +159,5 @@ def publish(path, name: str, part, outcomes: list) -> None:
     seconds = whole.get("seconds_of", {})
     seconds[name] = round(sum(outcome.seconds for outcome in outcomes))
     whole |= {"seconds_of": seconds, "seconds": sum(seconds.values())}
+    whole["commit_of"] = whole.get("commit_of", {}) | {name: git_commit()}
     write_atomic(path, (json.dumps(whole, indent=1) + "\n").encode())

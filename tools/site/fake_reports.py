@@ -65,6 +65,7 @@ def mutants() -> dict:
         "format": MUTANTS_FORMAT,
         "date": "2026-01-01",
         "git_commit": "0" * 40,
+        "commit_of": {"named": "1" * 40, "generated": "2" * 40},
         "machine": "made-up",
         "seconds": 100,
         "named": named(),

@@ -115,10 +115,13 @@ def read_mutants(path: Path | None) -> Mutants:
     made = Mutants(
         facts={
             name: str(data[name])
-            for name in ("date", "git_commit", "machine", "seconds")
+            for name in ("date", "machine", "seconds")
             if name in data
         }
     )
+    commits = data.get("commit_of")
+    if isinstance(commits, dict):
+        made.facts |= {f"commit, {n}": str(c) for n, c in commits.items()}
     for place, row in enumerate(_list(data, "named", made), 1):
         _take_named(made, place, row)
     generated = data.get("generated")
