@@ -227,6 +227,7 @@ TABLES = {
     },
     "docs/performance.md": {
         "speeds": bench_tables(markdown.speeds),
+        "kinds": bench_tables(markdown.kinds),
         "scale": bench_tables(markdown.scale),
         "parts": bench_tables(markdown.parts),
     },

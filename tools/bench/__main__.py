@@ -22,7 +22,7 @@ from common.errors import UserError
 from common.files import write_atomic
 from tools.bench import plan
 from tools.bench.flags import Flags, check, command
-from tools.bench.parts_sheet import kernels_sheet, parts_sheets
+from tools.bench.parts_sheet import kernels_sheet, kinds_sheet, parts_sheets
 from tools.bench.plan import Choice
 from tools.bench.report import Report
 from tools.bench.run import ChildError, Runner, run_all, runner
@@ -77,7 +77,8 @@ def measure(flags: Flags, bench: Runner, console: Console) -> dict:
 
 def show(report: dict) -> None:
     """Print all tables, each line whole: a pipe has no width."""
-    made = [*sheets(report), *parts_sheets(report), kernels_sheet(report)]
+    made = [*sheets(report), *parts_sheets(report)]
+    made += [kinds_sheet(report), kernels_sheet(report)]
     console = Console()
     if not console.is_terminal:
         console.width = 200

@@ -1,6 +1,6 @@
 """A published bench as Markdown, for README.md and docs/performance.md."""
 
-from tools.bench.parts_sheet import kernels_sheet, parts_sheets
+from tools.bench.parts_sheet import kernels_sheet, kinds_sheet, parts_sheets
 from tools.bench.sheet import Sheet
 from tools.bench.tables import (
     limits_sheet,
@@ -57,6 +57,11 @@ def speeds(report: dict) -> str:
 def scale(report: dict) -> str:
     """Images/s against width, batch and threads."""
     return titled(scale_sheet(report))
+
+
+def kinds(report: dict) -> str:
+    """Where the time goes, in short."""
+    return titled(kinds_sheet(report))
 
 
 def parts(report: dict) -> str:

@@ -2,13 +2,18 @@
 
 import statistics
 
+from common.recipe import Recipe
+from tools.bench.count import gflop_per_image
 from tools.bench.plan import FRAMEWORKS
+from tools.bench.report import best_limit
 from tools.bench.sheet import NOTHING, Sheet
 
 PASSES = ("forward", "backward")
 WHOLE = "whole step"
 # Measured beside the step, which runs without dropout on a ready batch.
 BESIDE = ("dropout", "augmentation")
+BATCH = Recipe().batch_size
+KINDS = ("conv", "batch norm", "ReLU", "max pool", "optimizer")
 
 
 def times(rows: list[dict]) -> dict[tuple[str, str], dict]:
@@ -23,6 +28,47 @@ def total(rows: list[dict]) -> float:
         for row in rows
         if row["part"] != WHOLE and not row["part"].startswith(BESIDE)
     )
+
+
+def by_kind(rows: list[dict]) -> dict[str, float]:
+    """Milliseconds of a step by kind of part, and of all that is left."""
+    found = {
+        kind: total([row for row in rows if row["part"].startswith(kind)])
+        for kind in KINDS
+    }
+    return found | {"the rest": total(rows) - sum(found.values())}
+
+
+def kinds_sheet(report: dict) -> Sheet:
+    """Where a step's milliseconds go; what its convolutions alone allow.
+
+    Were all else free, a step would take as long as its convolutions: that
+    is the share of the limit in the last column.
+    """
+    heads = ["framework", "width", "precision", *KINDS, "the rest"]
+    heads += ["whole step", "of limit", "convolutions alone, of limit"]
+    sheet = Sheet("Milliseconds of a step, by kind of part", heads)
+    cases = dict.fromkeys(
+        (r["framework"], r["width"], r["precision"]) for r in report["parts"]
+    )
+    for framework, width, precision in cases:
+        rows = [
+            row
+            for row in report["parts"]
+            if (row["framework"], row["width"]) == (framework, width)
+            and row["precision"] == precision
+        ]
+        kinds = by_kind(rows)
+        # What is left once the queue is full; the first still get memory.
+        step = min(times(rows)[WHOLE, "forward"]["milliseconds"])
+        gflop = gflop_per_image(Recipe(width=width)) * BATCH
+        best = best_limit(report["limits"], precision, "convolution")
+        least = 1000 * gflop / statistics.median(best["gflops"])
+        cells = [FRAMEWORKS[framework][0], f"{width}", precision]
+        cells += [f"{value:,.0f}" for value in (*kinds.values(), step)]
+        cells += [f"{least / value:.0%}" for value in (step, kinds["conv"])]
+        sheet.rows.append(cells)
+    return sheet
 
 
 def cell(row: dict | None) -> str:

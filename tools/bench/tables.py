@@ -12,7 +12,7 @@ from tools.bench.report import (
     share_of_limit,
 )
 from tools.bench.sheet import NOTHING, Sheet
-from tools.bench.stats import MARK, NOISE_LIMIT, shown
+from tools.bench.stats import MARK, NOISE_LIMIT, noise, shown
 
 
 def limits_sheet(report: dict) -> Sheet:
@@ -166,16 +166,19 @@ def scale_sheet(report: dict) -> Sheet:
 def noise_line(report: dict) -> str:
     """Whether the figures can be trusted, in one sentence."""
     found = report["machine"]["noise"]
+    shown_ones = limits_shown(report["limits"])
+    worst = max(shown_ones, key=lambda row: noise(row["gflops"]))
+    name = f"{worst['what']}, {worst['precision']}"
+    moved = f"limit ({name}) moved by {found:.0%}"
     marks = f"{MARK} marks rows whose repeats lie further apart"
     if found > NOISE_LIMIT:
         return (
-            f"The machine was too noisy to trust: its limit moved by "
-            f"{found:.0%} during the run (more than {NOISE_LIMIT:.0%}). "
-            f"{marks}."
+            f"The machine was too noisy to trust: its {moved} during the run "
+            f"(more than {NOISE_LIMIT:.0%}). {marks}."
         )
     return (
-        f"The machine's limit moved by {found:.0%} during the run (at most "
-        f"{NOISE_LIMIT:.0%} is trusted); {marks}."
+        f"The machine's {moved} during the run (at most {NOISE_LIMIT:.0%} is "
+        f"trusted); {marks}."
     )
 
 

@@ -117,17 +117,15 @@ def measure(job: Job, folder: Path) -> dict:
     steps = training.steps(1)
     whole = data.IMAGES // job.batch_size  # batches in an epoch
     number = min(whole, int(job.seconds / 2 / steps))
-    if number:
-        # Memory grows until as many steps as a framework queues have run.
-        training.steps(min(number, QUEUED))
-        training.epoch(min(number, QUEUED))
-        steps = epochs = 0.0
-        for _ in range(TURNS):
-            steps += training.steps(number)
-            epochs += training.epoch(number)
-    else:
-        epochs = training.epoch(1)
-    batches = TURNS * number or 1
+    turns, number = (TURNS, number) if number else (1, 1)
+    # Memory grows until as many steps as a framework queues have run.
+    training.steps(min(number, QUEUED))
+    training.epoch(min(number, QUEUED))
+    steps = epochs = 0.0
+    for _ in range(turns):
+        steps += training.steps(number)
+        epochs += training.epoch(number)
+    batches = turns * number
     return {
         "step": batches * job.batch_size / steps,
         "epoch": batches * job.batch_size / epochs,
