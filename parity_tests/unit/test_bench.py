@@ -148,6 +148,13 @@ def test_the_limit_is_measured_at_the_start_and_half_way():
     assert [job for job in found if job.kind != "limits"] == jobs
 
 
+def test_a_quick_bench_times_the_large_network_once():
+    small, large = program.sections(flags.Flags(quick=True))
+    assert {j.width for j in small[1] if j.kind == "training"} == {16}
+    assert {job.width for job in large[1]} == {64}
+    assert (small[2], large[2]) == (2, 1)
+
+
 def test_repeats_are_interleaved():
     jobs = [Job("training", "pytorch", width=w) for w in (8, 16)]
     order = [

@@ -43,7 +43,11 @@ def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
     )
     repeats = 2 if flags.quick else flags.repeats
     jobs = plan.rows(choice) + (plan.peers(choice) if flags.peer else [])
+    slow = [job for job in jobs if flags.quick and job.width > plan.SMALL]
+    jobs = [job for job in jobs if job not in slow]
     found = [("rows", plan.with_limits(choice, jobs), repeats)]
+    if slow:  # their steps take seconds
+        found.append(("rows", slow, 1))
     if flags.scale:
         found.append(("scale", plan.scale(choice), min(2, repeats)))
     if flags.parts:  # each piece is repeated within the process

@@ -24,7 +24,7 @@ class Flags:
     repeats: int = 3
     # how long the steps of a process are timed, and its batches
     seconds: float = 8.0
-    # own modes, no dropout, width 64 in float32 only, 2 short repeats
+    # own modes, no dropout, 2 short repeats; width 64 once, in float32
     quick: bool = False
     # also the same network in Keras 3's `fit`, on each back end
     peer: bool = False

@@ -120,7 +120,6 @@ def measure(job: Job, folder: Path) -> dict:
     turns, number = (TURNS, number) if number else (1, 1)
     # Memory grows until as many steps as a framework queues have run.
     training.steps(min(number, QUEUED))
-    training.epoch(min(number, QUEUED))
     steps = epochs = 0.0
     for _ in range(turns):
         steps += training.steps(number)
