@@ -64,11 +64,9 @@ def trace(
     home: Path,
     environments: Path,
     tree: str,
-    say: Callable[[str], None],
     out: Path,
 ) -> None:
     """One framework's trace, or what it makes of the others' checkpoints."""
-    say(f"baseline: {out.stem}")
     framework, _, handover = out.stem.partition(".")
     words = ["--handover", str(home)] if handover else []
     subprocess.run(
@@ -97,8 +95,10 @@ def make(home: Path, environments: Path, say: Callable[[str], None]) -> None:
         names = [f"{f}.handover" if handover else f for f in FRAMEWORKS]
         files += [home / f"{name}.npz" for name in names]
         todo = [f for f in files[-len(names) :] if not fresh(f, tree)]
+        for file in todo:
+            say(f"baseline: {file.stem}")
         with ThreadPoolExecutor(TWO) as pool:
-            list(pool.map(partial(trace, home, environments, tree, say), todo))
+            list(pool.map(partial(trace, home, environments, tree), todo))
     say("baseline: oracle")
     traces = collect.collect(files, None, tree)
     problems = diagnose(climb(traces))
