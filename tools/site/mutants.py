@@ -121,7 +121,7 @@ def read_mutants(path: Path | None) -> Mutants:
     )
     commits = data.get("commit_of")
     if isinstance(commits, dict):
-        made.facts |= {f"commit, {n}": str(c) for n, c in commits.items()}
+        made.facts |= {f"commit, {n}": str(c)[:12] for n, c in commits.items()}
     for place, row in enumerate(_list(data, "named", made), 1):
         _take_named(made, place, row)
     generated = data.get("generated")
