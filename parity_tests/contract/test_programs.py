@@ -277,6 +277,38 @@ def test_the_warm_up_compiles_all_that_an_epoch_needs_and_no_more(
     assert after == later
 
 
+def test_the_gpus_loop_of_jax_flax_is_the_same_training(programs, tmp_path):
+    """`--mode compiled` on a GPU is one program; here it runs on the CPU."""
+    program = programs["jax_flax"]
+    steps, scan = tmp_path / "steps", tmp_path / "scan"
+    flags = (*TINY, "--epochs", 2, "--precision", "float64")
+    result = program.run(*flags, "--out", steps)
+    assert result.returncode == 0, result.stderr
+    result = subprocess.run(
+        [
+            *(program.python, "-m", "parity_tests.contract.scanned"),
+            *map(str, (*flags, "--out", scan)),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert about(scan)["machine"]["device"] == "a CPU, as if a GPU"
+    # The warm-up compiled what both epochs need.
+    assert result.stdout.split()[-1] == "1"
+    # float64 rounds to 1e-16, and twelve steps amplified that to 1e-13 in the
+    # velocities. The limit leaves room for sums in another order elsewhere.
+    for one, two in zip(rows(steps), rows(scan), strict=True):
+        for name in ("lr", "train_loss", "test_loss"):
+            assert one[name] == pytest.approx(two[name], rel=1e-10), name
+    one, two = arrays(steps), arrays(scan)
+    for name in one:
+        np.testing.assert_allclose(
+            two[name], one[name], rtol=0, atol=1e-10, err_msg=name
+        )
+
+
 def test_pytorchs_tensors_are_made_where_the_images_are(programs):
     result = subprocess.run(
         [programs["pytorch"].python, "-m", "parity_tests.contract.elsewhere"],
