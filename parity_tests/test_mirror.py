@@ -14,7 +14,8 @@ import pytest
 from common.recipe import Recipe
 from common.run_folder import read_about, read_metrics
 from tools.draw_network import draw
-from tools.results import LADDER, RESULTS, TABLES, filled
+from tools.results.publish import LADDER, RESULTS
+from tools.results.tables import TABLES, filled
 
 ROOT = Path(__file__).parent.parent
 FRAMEWORKS = ("tensorflow_eager", "pytorch", "jax_flax")

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from common.errors import UsageError
 from common.recipe import Recipe
-from tools import results
 from tools.bench import __main__ as program
 from tools.bench import (
     flags,
@@ -25,6 +24,7 @@ from tools.bench import (
 from tools.bench.count import convolutions, gflop_per_image
 from tools.bench.parts import network_parts
 from tools.bench.plan import Choice, Job
+from tools.results import publish
 
 CHOICE = Choice(
     frameworks=tuple(plan.FRAMEWORKS),
@@ -331,10 +331,10 @@ def test_a_quick_bench_or_one_of_changed_source_is_not_published(
 ):
     file = tmp_path / "bench.json"
     file.write_text(json.dumps(whole(monkeypatch) | field))
-    monkeypatch.setattr(results, "BENCH", tmp_path / "published.json")
+    monkeypatch.setattr(publish, "BENCH", tmp_path / "published.json")
     with pytest.raises(SystemExit, match="quick, or of changed source"):
-        results.publish_bench(file)
-    assert not results.BENCH.exists()
+        publish.publish_bench(file)
+    assert not publish.BENCH.exists()
 
 
 class FakeRunner:

@@ -1,0 +1,1 @@
+"""The published records, and the tables made from them."""

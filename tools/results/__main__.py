@@ -1,0 +1,52 @@
+"""The tables of README.md and docs/, made from the records in results/.
+
+    python -m tools.results            print them
+    python -m tools.results --write    put them into the files
+    python -m tools.results --take runs/pytorch/small-...   publish a run
+    python -m tools.results --ladder traces/parity.json     publish a ladder
+    python -m tools.results --bench traces/bench.json       publish a bench
+
+A published run is a record without its checkpoint. Runs of one framework,
+preset and precision make one row.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from tools.results.publish import ROOT, publish_bench, publish_ladder, take
+from tools.results.tables import TABLES, filled
+
+
+@dataclass
+class Options:
+    """What to do with the tables."""
+
+    write: bool = False  # put the tables into README.md and docs/
+    take: tuple[Path, ...] = ()  # folders of runs to publish in results/
+    ladder: Path | None = None  # a parity report to publish in results/
+    bench: Path | None = None  # a bench to publish in results/
+
+
+def main() -> None:
+    """Print the tables, or do what the flags say."""
+    options = tyro.cli(
+        Options, prog="python -m tools.results", description=__doc__
+    )
+    for folder in options.take:
+        print(take(folder))
+    if options.ladder:
+        publish_ladder(options.ladder)
+    if options.bench:
+        publish_bench(options.bench)
+    for file, tables in TABLES.items():
+        if options.write:
+            path = ROOT / file
+            path.write_text(filled(path.read_text(), file))
+        else:
+            print(*(make() for make in tables.values()), sep="\n\n")
+
+
+if __name__ == "__main__":
+    main()

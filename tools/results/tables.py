@@ -1,0 +1,49 @@
+"""The tables of README.md and docs/, by the marks that they stand between."""
+
+import json
+from collections.abc import Callable
+
+from tools.bench import markdown
+from tools.results.proofs import ladder_table, mutants_table
+from tools.results.publish import BENCH
+from tools.results.trainings import runs_table
+
+
+def bench_tables(make: Callable[[dict], str]) -> Callable[[], str]:
+    """Tables of the published bench, by one of tools/bench/markdown.py."""
+
+    def read() -> str:
+        if not BENCH.exists():
+            return "No bench is published yet."
+        return make(json.loads(BENCH.read_text()))
+
+    return read
+
+
+# By file: the name of the marks, and what stands between them.
+TABLES = {
+    "README.md": {
+        "results": runs_table,
+        "ladder": ladder_table,
+        "mutants": mutants_table,
+        "bench": bench_tables(markdown.summary),
+    },
+    "docs/performance.md": {
+        "speeds": bench_tables(markdown.speeds),
+        "kinds": bench_tables(markdown.kinds),
+        "scale": bench_tables(markdown.scale),
+        "parts": bench_tables(markdown.parts),
+    },
+}
+
+
+def filled(text: str, file: str) -> str:
+    """The file's text with each table between its marks made anew."""
+    for name, make in TABLES[file].items():
+        start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
+        head, found, rest = text.partition(start)
+        _, closed, tail = rest.partition(end)
+        if not (found and closed):
+            raise SystemExit(f"{file}: the marks of {name} are missing")
+        text = f"{head}{start}\n{make()}\n{end}{tail}"
+    return text
