@@ -1,5 +1,6 @@
 """The pages of the site, built from the sources and from made-up runs."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -7,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from common.recipe import PRESETS
 from tools.site import fake_reports, fakes, still
 from tools.site.contract import (
     FRAMEWORKS,
@@ -300,6 +302,20 @@ def test_a_picture_follows_its_records(tmp_path):
         "accuracy.svg",
         "loss.svg",
     }
+
+
+def test_the_full_training_has_a_picture_once_it_is_recorded(tmp_path):
+    fakes.three(tmp_path / "runs")
+    without = still.draw_all(tmp_path / "runs", tmp_path / "out")
+    assert "dawnbench.svg" not in {path.name for path in without}
+    about = {
+        "preset": "dawnbench",
+        "recipe": dataclasses.asdict(PRESETS["dawnbench"]),
+    }
+    fakes.record(tmp_path / "runs", "pytorch", 3, **about)
+    drawn = still.draw_all(tmp_path / "runs", tmp_path / "out")
+    assert {*drawn} - {*without} == {tmp_path / "out" / "dawnbench.svg"}
+    assert "94 %" in (tmp_path / "out" / "dawnbench.svg").read_text()
 
 
 @pytest.fixture
