@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
             print(mutant.line, mutant.key)
         return 0
     flags.home.mkdir(parents=True, exist_ok=True)
-    baseline.make(flags.home, flags.environments, print)
+    baseline.make(flags.home, flags.environments, flags.jobs, print)
     log = session.Log(
         flags.home / "outcomes.jsonl", flags.again, not flags.shallow
     )
@@ -81,6 +81,7 @@ def main(argv: list[str] | None = None) -> int:
         session.control(
             *(log, flags.home, flags.environments),
             [name for name in FRAMEWORKS if name in needed],
+            flags.jobs,
         )
     session.try_all(
         *(mutants, log, flags.home, flags.environments),

@@ -33,7 +33,6 @@ ONE_THREAD = {
     "NPROC": "1",  # XLA's
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
-TWO = 2  # so many processes of one thread at a time
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -84,8 +83,13 @@ def trace(
     )
 
 
-def make(home: Path, environments: Path, say: Callable[[str], None]) -> None:
-    """Make what is missing or stale. Raises SystemExit if it is not green."""
+def make(
+    home: Path, environments: Path, jobs: int, say: Callable[[str], None]
+) -> None:
+    """Make what is missing or stale, `jobs` traces at a time.
+
+    Raises SystemExit if the ladder is not green.
+    """
     tree = tree_hash()
     plan = home / "plan.json"
     if plan.exists() and json.loads(plan.read_text())["tree"] == tree:
@@ -97,7 +101,7 @@ def make(home: Path, environments: Path, say: Callable[[str], None]) -> None:
         todo = [f for f in files[-len(names) :] if not fresh(f, tree)]
         for file in todo:
             say(f"baseline: {file.stem}")
-        with ThreadPoolExecutor(TWO) as pool:
+        with ThreadPoolExecutor(jobs) as pool:
             list(pool.map(partial(trace, home, environments, tree), todo))
     say("baseline: oracle")
     traces = collect.collect(files, None, tree)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
-from parity_tests.mutants.baseline import TWO, environment, python
+from parity_tests.mutants.baseline import environment, python
 from parity_tests.mutants.climb import SLOW, order
 from parity_tests.mutants.source import ROOT, Mutant, copied, tree_hash
 from parity_tests.mutants.suite import Suite
@@ -174,7 +174,11 @@ class Log:
 
 
 def control(
-    log: Log, home: Path, environments: Path, frameworks: Iterable[str]
+    log: Log,
+    home: Path,
+    environments: Path,
+    frameworks: Iterable[str],
+    jobs: int,
 ) -> None:
     """No mutant must survive. Raises SystemExit where it does not."""
     with copied(None) as tree:
@@ -191,7 +195,7 @@ def control(
             bench.close()
 
     new = [f for f in frameworks if f"unchanged {f}" not in log.known]
-    with ThreadPoolExecutor(TWO) as pool:
+    with ThreadPoolExecutor(jobs) as pool:
         for framework, found in zip(new, pool.map(climb, new), strict=True):
             if found["killed"]:
                 raise SystemExit(f"{framework}, unchanged: {found['killed']}")
