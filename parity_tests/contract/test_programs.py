@@ -224,6 +224,29 @@ def test_without_a_gpu_the_small_preset_is_taken(program):
     assert "those of --preset small" in text
 
 
+def test_where_there_is_a_gpu_it_is_taken_with_its_own_defaults(program):
+    """As README says; the GPU is a stand-in, nothing is trained."""
+    result = subprocess.run(
+        [
+            *(program.python, "-m", "parity_tests.contract.with_gpu"),
+            program.framework,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    said = json.loads(result.stdout.splitlines()[-1])
+    text = re.sub("[│\\s]+", " ", said.pop("help"))
+    name = "a stand-in for a GPU"
+    assert said == {"auto": name, "gpu": name, "cpu": "cpu", "exit code": 0}
+    assert "those of --preset dawnbench on a GPU" in text
+    modes = {"tensorflow_eager": "eager"}
+    mode = modes.get(program.framework, "compiled")
+    assert f"own way (default: {mode})" in text
+    assert "meant for tests (default: bfloat16)" in text
+
+
 def test_each_loads_what_the_others_wrote(programs, tmp_path):
     """Nine pairs: the same weights give the same test accuracy."""
     for name, program in programs.items():
