@@ -37,7 +37,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--run-id", help="all traces must have it")
     add("--json", type=Path, help="write everything here, for machines")
     add("--html", type=Path, help="write a page here, for people")
-    add("--runs", type=Path, default=Path("runs"), help="recorded trainings")
+    places = [Path("runs"), Path("results")]
+    words = "folders of recorded trainings"
+    add("--runs", type=Path, nargs="+", default=places, help=words)
     return parser.parse_args(argv)
 
 

@@ -7,10 +7,13 @@ of anything, so too few runs are called too few.
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
 from statistics import mean, median, stdev
+
+from common.recipe import PRESETS
 
 MARGIN = 0.20  # points of test accuracy
 LEVELS = (0.90, 0.93, 0.94)
@@ -38,7 +41,7 @@ class Recorded:
     """One finished run."""
 
     framework: str
-    preset: str
+    recipe: str  # the preset, what was changed of it, and the precision
     seed: int
     rows: list[dict]
 
@@ -55,48 +58,65 @@ class Recorded:
         return None
 
 
-def read_runs(root: Path) -> list[Recorded]:
-    """All finished runs on CIFAR-10 below a folder."""
-    found = []
-    for path in sorted(root.glob("*/*/run.json")):
+def recipe_name(about: dict) -> str:
+    """Runs of one name may be laid together: "small, epochs 2, bfloat16"."""
+    usual = json.loads(json.dumps(asdict(PRESETS[about["preset"]])))
+    changed = [
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in about["recipe"].items()
+        if name != "precision" and value != usual.get(name)
+    ]
+    return ", ".join([about["preset"], *changed, about["precision"]])
+
+
+def read_runs(roots: Iterable[Path]) -> list[Recorded]:
+    """All finished runs on CIFAR-10 below some folders.
+
+    A run that was published lies in two of them: it counts once.
+    """
+    found = {}
+    files = [p for root in roots for p in sorted(root.glob("*/*/run.json"))]
+    for path in files:
         try:
             about = json.loads(path.read_text())
             text = (path.parent / "metrics.jsonl").read_text()
             rows = [json.loads(line) for line in text.splitlines()]
             whole = about["status"] == "done" and rows
             if whole and about["run"]["dataset"] == "cifar10":
-                found.append(
-                    Recorded(
-                        about["framework"], about["preset"], about["seed"], rows
-                    )
+                name = about["framework"], path.parent.name
+                found[name] = Recorded(
+                    *(about["framework"], recipe_name(about)),
+                    *(about["seed"], rows),
                 )
         except (OSError, ValueError, KeyError):
             continue  # not a whole record; it proves nothing either way
-    return found
+    return list(found.values())
 
 
 def analyse(runs: list[Recorded]) -> list[str]:
-    """Lines for the report, preset by preset."""
+    """Lines for the report, recipe by recipe."""
     lines = []
-    for preset in sorted({run.preset for run in runs} - {"smoke"}):
+    names = {run.recipe for run in runs if not run.recipe.startswith("smoke")}
+    for recipe in sorted(names):
         groups: dict[str, list[Recorded]] = {}
         for run in runs:
-            if run.preset == preset:
+            if run.recipe == recipe:
                 groups.setdefault(run.framework, []).append(run)
         for name, group in sorted(groups.items()):
-            lines.append(describe(preset, name, group))
+            lines.append(describe(recipe, name, group))
         for one, other in combinations(sorted(groups), 2):
             verdict = equivalence(
                 [run.accuracy for run in groups[one]],
                 [run.accuracy for run in groups[other]],
             )
-            lines.append(f"{preset}: {one} and {other}: {verdict}")
+            lines.append(f"{recipe}: {one} and {other}: {verdict}")
     return lines or ["not enough runs: no finished run on CIFAR-10 is recorded"]
 
 
-def describe(preset: str, name: str, group: list[Recorded]) -> str:
+def describe(recipe: str, name: str, group: list[Recorded]) -> str:
     """Mean accuracy, and median epochs and seconds to each level."""
-    text = f"{preset}: {name}: {len(group)} runs, mean accuracy "
+    runs = "1 run" if len(group) == 1 else f"{len(group)} runs"
+    text = f"{recipe}: {name}: {runs}, mean accuracy "
     text += f"{mean(run.accuracy for run in group):.2f} %"
     for level in LEVELS:
         times = [t for run in group if (t := run.to_level(level))]

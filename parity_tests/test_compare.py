@@ -3,12 +3,14 @@
 The traces are small and made here; no framework is needed.
 """
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from common.recipe import Recipe
+from common.recipe import PRESETS, Recipe
 from parity_tests import (
     check_repeat,
     collect,
@@ -28,7 +30,7 @@ from parity_tests.checks import (
 from parity_tests.diagnosis import diagnose
 from parity_tests.guard import guard
 from parity_tests.ladder import CHECKS, RUNGS
-from parity_tests.runs import equivalence
+from parity_tests.runs import analyse, equivalence, read_runs
 from parity_tests.traps import TRAPS, looks_like
 
 NAMES = ("0/float32/full/counts", "4/float64/plain/logits")
@@ -305,6 +307,27 @@ def test_every_rung_has_checks_and_every_trap_a_pattern():
     assert all(line and patterns for line, patterns in TRAPS.values())
     slugs = [slug for slug, _ in looks_like("4/float64/lowvar-6/train/prep")]
     assert slugs[0] == "bn-eps"
+
+
+def test_recorded_runs_are_laid_together_by_recipe_and_counted_once(tmp_path):
+    for place in ("runs", "results"):  # the second is the published copy
+        for name, changed in (("a", {}), ("b", {}), ("c", {"epochs": 2})):
+            folder = tmp_path / place / "pytorch" / name
+            folder.mkdir(parents=True)
+            recipe = asdict(PRESETS["small"]) | changed
+            about = {"framework": "pytorch", "preset": "small", "seed": 0}
+            about |= {"precision": "float32", "status": "done"}
+            about |= {"recipe": recipe, "run": {"dataset": "cifar10"}}
+            (folder / "run.json").write_text(json.dumps(about))
+            row = {"epoch": 1, "test_accuracy": 0.9, "train_seconds": 5.0}
+            (folder / "metrics.jsonl").write_text(json.dumps(row) + "\n")
+    roots = [tmp_path / "runs", tmp_path / "results", tmp_path / "missing"]
+    lines = analyse(read_runs(roots))
+    assert [line.partition(", mean")[0] for line in lines] == [
+        "small, epochs 2, float32: pytorch: 1 run",
+        "small, float32: pytorch: 2 runs",
+    ]
+    assert lines[1].endswith("90% in 2 of 2, median epoch 1, 5.0 s")
 
 
 def test_equivalence_says_what_it_knows():
