@@ -34,6 +34,12 @@ PATIENT = {"interrupt_timeout": 60, "terminate_timeout": 60}
 TRACES = Path("traces")
 # The oracle's products are small: OpenBLAS's threads only get in each
 # other's way.
+# Tests of the tools that need nothing beyond requirements/tools.txt.
+TOOL_TESTS = [
+    *(f"tools/{n}/tests" for n in ("bench", "gpu_check", "results")),
+    "tools/site/tests/test_site_parts.py",
+    "tools/site/tests/test_site_reports.py",
+]
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 # For tests and traces, which compile the same programs again and again: a
 # test's run of JAX took 38 s without this and 7 s with it. Trainings compile
@@ -160,7 +166,7 @@ def run_tests(session: nox.Session, *words: str) -> None:
     # The tests mostly wait for programs; each uses one core to start up.
     workers = min(4, os.cpu_count() or 1)
     session.run(
-        *("pytest", "parity_tests", f"--environments={home}"),
+        *("pytest", "parity_tests", *TOOL_TESTS, f"--environments={home}"),
         *(f"--numprocesses={workers}", *words),
         env=ONE_THREAD | JAX_CACHE | PASSIVE,
     )
@@ -278,8 +284,7 @@ def site_test(session):
     install(session, "site")
     session.run(
         *("pytest", "tools/site/tests", "tools/site/browser_tests"),
-        *("parity_tests/unit/test_site_parts.py",),
-        *("parity_tests/unit/test_site_reports.py", *session.posargs),
+        *session.posargs,
     )
 
 

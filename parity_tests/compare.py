@@ -14,14 +14,14 @@ from rich.console import Console
 from rich.table import Table
 
 from common.files import write_atomic
-from parity_tests.checks import Row, Traces, run_check
-from parity_tests.collect import collect
-from parity_tests.diagnosis import diagnose
-from parity_tests.guard import guard
-from parity_tests.ladder import CHECKS
-from parity_tests.report import HEAD, as_html, as_json, cells, the_four
-from parity_tests.runs import analyse, read_runs
-from parity_tests.tracefile import TraceError
+from parity_tests.harness.tracefile import TraceError
+from parity_tests.judge.checks import Row, Traces, run_check
+from parity_tests.judge.collect import collect
+from parity_tests.judge.diagnosis import diagnose
+from parity_tests.judge.guard import guard
+from parity_tests.judge.recorded_runs import analyse, read_runs
+from parity_tests.judge.report import HEAD, as_html, as_json, cells, the_four
+from parity_tests.judge.tolerances import CHECKS
 
 BAD_TRACE = 65
 

@@ -17,29 +17,11 @@ from typing import Literal
 import tyro
 
 from common.errors import UserError
-from common.machine import git_commit
-from parity_tests import tracefile
-from parity_tests.cases import recipe_hash, source_hash
-from parity_tests.driver import Driver
-
-RUNGS = (
-    "rung0_structure",
-    "rung1_schedule",
-    "rung2_data",
-    "rung3_init",
-    "rung4_forward",
-    "rung4_dropout",
-    "rung4_bfloat16",
-    "rung4_tf32",
-    "rung5_gradients",
-    "rung6_optimizer",
-    "rung7_trajectory",
-    "rung7_program",
-    "rung7_mode",
-    "rung7_calm",
-    "rung7_wide",
-    "rung8_race",
-)
+from common.run.machine import git_commit
+from parity_tests.harness import tracefile
+from parity_tests.harness.cases import recipe_hash, source_hash
+from parity_tests.harness.driver import Driver
+from parity_tests.rungs import RUNGS
 
 
 @dataclass(frozen=True)
@@ -80,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
         if flags.only not in name:
             continue
         begun = time.perf_counter()
-        import_module(f"parity_tests.{name}").trace(driver)
+        import_module(f"parity_tests.rungs.{name}").trace(driver)
         took = time.perf_counter() - begun
         print(f"{flags.framework}: {name} {took:.1f} s", flush=True)
     facts = {

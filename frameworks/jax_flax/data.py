@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from common.cifar10 import Split
+from common.cifar10.load import Split
 from common.draws import IMAGE_SIDE, Draws
 from common.errors import DeviceError
 from common.recipe import Recipe

@@ -17,12 +17,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from common import cifar10
 from common.checkpoint import shared_start
-from common.cli import run_command
+from common.cifar10.load import load_data
 from common.draws import Draws, epoch_draws
 from common.recipe import Recipe, Run
-from common.record import Record
+from common.run.cli import run_command
+from common.run.record import Record
 from common.schedule import step_lr
 from frameworks.jax_flax.checkpoint import (
     export_arrays,
@@ -168,7 +168,7 @@ def train(recipe: Recipe, run: Run) -> None:
         "tf32": jax.config.jax_default_matmul_precision != "highest",
     }
     with Record("jax_flax", recipe, run, facts) as record:
-        data = cifar10.load(recipe, run, record.display.say)
+        data = load_data(recipe, run, record.display.say)
         record.data_loaded(data.source, data.sums)
         images, labels = to_device(data.train, device)
         train_data = pad(images, recipe), labels

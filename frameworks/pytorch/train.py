@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from common import cifar10
 from common.checkpoint import shared_start
-from common.cli import run_command
+from common.cifar10.load import load_data
 from common.draws import epoch_draws
 from common.recipe import Recipe, Run
-from common.record import Record
+from common.run.cli import run_command
+from common.run.record import Record
 from common.schedule import step_lr
 from frameworks.pytorch.checkpoint import (
     export_arrays,
@@ -105,7 +105,7 @@ def train(recipe: Recipe, run: Run) -> None:
         "tf32": torch.backends.cudnn.allow_tf32,
     }
     with Record("pytorch", recipe, run, facts) as record:
-        data = cifar10.load(recipe, run, record.display.say)
+        data = load_data(recipe, run, record.display.say)
         record.data_loaded(data.source, data.sums)
         images, labels = to_device(data.train, device)
         train_data = pad(images, recipe), labels

@@ -14,7 +14,7 @@ from dataclasses import asdict
 import numpy as np
 import tensorflow as tf
 
-from common.cifar10 import Split
+from common.cifar10.load import Split
 from common.draws import IMAGE_SIDE, Draws
 from common.errors import DeviceError
 from common.recipe import Recipe

@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from common import cifar10
 from common.checkpoint import shared_start
-from common.cli import run_command
+from common.cifar10.load import load_data
 from common.draws import epoch_draws
 from common.recipe import Recipe, Run
-from common.record import Record
+from common.run.cli import run_command
+from common.run.record import Record
 from common.schedule import step_lr
 from frameworks.tensorflow_eager.checkpoint import (
     export_arrays,
@@ -118,7 +118,7 @@ def train(recipe: Recipe, run: Run) -> None:
         "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
     }
     with Record("tensorflow_eager", recipe, run, facts) as record:
-        data = cifar10.load(recipe, run, record.display.say)
+        data = load_data(recipe, run, record.display.say)
         record.data_loaded(data.source, data.sums)
         images, labels = to_device(data.train, device)
         train_data = pad(images, recipe), labels

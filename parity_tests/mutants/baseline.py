@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from parity_tests import collect, tracefile
-from parity_tests.checks import Arrays, Traces, equal_tensors, run_check
 from parity_tests.compare import climb
-from parity_tests.diagnosis import diagnose
-from parity_tests.ladder import CHECKS
+from parity_tests.harness import tracefile
+from parity_tests.judge import collect
+from parity_tests.judge.checks import Arrays, Traces, equal_tensors, run_check
+from parity_tests.judge.diagnosis import diagnose
+from parity_tests.judge.tolerances import CHECKS
 from parity_tests.mutants.climb import NAMES, number, red, rung_of
 from parity_tests.mutants.source import FRAMEWORKS, ROOT, tree_hash
 

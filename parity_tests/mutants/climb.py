@@ -13,10 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from parity_tests.checks import Arrays, Check, Row, Traces, run_check, share
-from parity_tests.driver import FRAMEWORKS, Driver
-from parity_tests.guard import NARROW
-from parity_tests.ladder import CHECKS
+from parity_tests.harness.driver import FRAMEWORKS, Driver
+from parity_tests.judge.checks import (
+    Arrays,
+    Check,
+    Row,
+    Traces,
+    run_check,
+    share,
+)
+from parity_tests.judge.guard import NARROW
+from parity_tests.judge.tolerances import CHECKS
 
 # By rung: what its tensors are called. The quick and sharp rungs first.
 NAMES = {
@@ -134,9 +141,9 @@ class Climber(Driver):
 
     def climb(self, rung: str) -> None:
         """One rung. Raises Killed, or whatever a broken program raises."""
-        module = import_module(f"parity_tests.{rung}")
-        if self.alone and hasattr(module, "judge"):
-            self.oracle |= module.judge()
+        module = import_module(f"parity_tests.rungs.{rung}")
+        if self.alone and hasattr(module, "expected"):
+            self.oracle |= module.expected()
         known = set(self.arrays)
         module.trace(self)
         mine = {n: a for n, a in self.arrays.items() if n not in known}

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from common.files import write_atomic
-from common.machine import describe_machine, git_commit
+from common.run.machine import describe_machine, git_commit
 from parity_tests.mutants import generate
 from parity_tests.mutants.judged import Judgement, judge
 from parity_tests.mutants.killers import killer

@@ -16,7 +16,7 @@ PARTS = (
     *("common", "frameworks", "parity_tests", "tools", "docs", "results"),
     *("README.md", "pyproject.toml"),
 )
-APART = tuple(f"parity_tests/{n}" for n in ("mutants", "unit", "contract"))
+APART = tuple(f"parity_tests/{n}" for n in ("mutants", "unit", "programs"))
 LONGEST = 60  # characters of a change as it is shown
 
 
@@ -119,17 +119,19 @@ def copied(mutant: Mutant | None) -> Iterator[Path]:
 def subjects() -> list[str]:
     """The files that are mutated."""
     files = [f"frameworks/{f}/{m}" for f in FRAMEWORKS for m in MIRROR]
-    common = sorted((ROOT / "common").glob("*.py"))
+    common = sorted((ROOT / "common").rglob("*.py"))
     return files + [
-        f"common/{path.name}" for path in common if path.name != "__init__.py"
+        path.relative_to(ROOT).as_posix()
+        for path in common
+        if path.name != "__init__.py"
     ]
 
 
 def tree_hash() -> str:
     """One sum over the source and the ladder.
 
-    Not over unit and contract tests: one more of these changes nothing for
-    what is noticed already.
+    Not over unit tests and those of programs: one more of these changes
+    nothing for what is noticed already.
     """
     total = hashlib.sha256()
     for folder in ("common", "frameworks", "parity_tests"):

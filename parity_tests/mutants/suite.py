@@ -13,7 +13,7 @@ LIMIT = 1800  # seconds; all contract tests of a framework take a quarter
 NOT_THE_TEXT = (
     "not quoted and not the_docs and not longer_than and not published_records"
 )
-CONTRACT = "parity_tests/contract/test_programs.py"
+CONTRACT = "parity_tests/programs/test_programs.py"
 
 
 class Suite:
@@ -59,14 +59,15 @@ class Suite:
         # Its patches do not fit a tree that is patched already.
         but = {*own, folder / "test_mutants.py"}
         rest = sorted(set(folder.glob("test_*.py")) - but)
-        others = [f"parity_tests/test_{n}.py" for n in ("compare", "mirror")]
         paths = [str(path.relative_to(tree)) for path in (*own, *rest)]
-        return self.run(tree, *paths, *others, "-k", NOT_THE_TEXT)
+        return self.run(tree, *paths, "-k", NOT_THE_TEXT)
 
     def mirror(self, tree: Path) -> str:
         """What reads the frameworks' folders as text."""
-        paths = ("test_mirror.py", "unit/test_site_parts.py")
-        paths = [f"parity_tests/{path}" for path in paths]
+        paths = (
+            "parity_tests/unit/test_mirror.py",
+            "tools/site/tests/test_site_parts.py",
+        )
         return self.run(tree, *paths, "-k", NOT_THE_TEXT)
 
     def contract(self, tree: Path, framework: str) -> str:

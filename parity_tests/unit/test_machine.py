@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from common import machine
-from common.allocator import tune_allocator
 from common.errors import DiskError
+from common.run import machine
+from common.run.process import tune_allocator
 
 
 def test_the_machine_is_described():
@@ -69,10 +69,12 @@ def checkout(tmp_path, monkeypatch) -> Path:
         )
 
     git("init")
-    (tmp_path / "machine.py").write_text("1\n")
-    git("add", "machine.py")
+    file = tmp_path / "common" / "run" / "machine.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("1\n")
+    git("add", ".")
     git("commit", "-m", "one")
-    monkeypatch.setattr(machine, "__file__", str(tmp_path / "machine.py"))
+    monkeypatch.setattr(machine, "__file__", str(file))
     return tmp_path
 
 
@@ -82,12 +84,13 @@ def test_the_commit_has_a_plus_where_the_source_was_changed(checkout):
     assert set(clean) <= set("0123456789abcdef")
     (checkout / "new.txt").write_text("no part of the source")
     assert machine.git_commit() == clean
-    (checkout / "machine.py").write_text("2\n")
+    (checkout / "common" / "run" / "machine.py").write_text("2\n")
     assert machine.git_commit() == clean + "+"
 
 
 def test_without_a_checkout_there_is_no_commit(tmp_path, monkeypatch):
-    monkeypatch.setattr(machine, "__file__", str(tmp_path / "machine.py"))
+    file = tmp_path / "common" / "run" / "machine.py"
+    monkeypatch.setattr(machine, "__file__", str(file))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert machine.git_commit() is None
     monkeypatch.setenv("PATH", "")

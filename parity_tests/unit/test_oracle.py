@@ -7,8 +7,8 @@ import pytest
 
 from common.init import parameter_table, shared_params
 from common.recipe import Recipe
-from parity_tests import oracle
-from parity_tests import oracle_layers as ol
+from parity_tests.oracle import layers as ol
+from parity_tests.oracle import network as oracle
 
 RECIPE = Recipe(
     width=2, batch_size=4, train_images=40, dropout_rate=0.3, bn_eps=1e-3

@@ -7,7 +7,7 @@ import pytest
 
 from common.draws import epoch_draws
 from common.recipe import Recipe
-from parity_tests import oracle_data as od
+from parity_tests.oracle import data as od
 
 RECIPE = Recipe(train_images=40, batch_size=8, cutout_size=8)
 

@@ -6,7 +6,7 @@ import pytest
 import scipy.signal
 import scipy.special
 
-from parity_tests import oracle_layers as ol
+from parity_tests.oracle import layers as ol
 
 # Central differences with step h are off by h^2/6 f''' = 2e-11 f''' and by
 # rounding of the sum, 2e-16 |f| / h = 2e-10 for |f| = 10. Every layer here

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from common.progress import Display
+from common.run.progress import Display
 
 ROW = {
     "epoch": 3,

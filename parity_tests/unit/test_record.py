@@ -13,8 +13,8 @@ from common.errors import (
     UsageError,
 )
 from common.recipe import PRESETS, Run
-from common.record import Record
-from common.run_folder import read_about, read_metrics
+from common.run.folder import read_about, read_metrics
+from common.run.record import Record
 from common.schedule import step_lr
 
 RECIPE = replace(PRESETS["smoke"], epochs=3)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from common import synthetic
-from common.cifar10 import Split
-from common.cifar10_arrays import array_sums
+from common.cifar10 import synthetic
+from common.cifar10.checksums import array_sums
+from common.cifar10.load import Split
 
 IMAGES = 50_000
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from common.allocator import tune_allocator
+from common.run.process import tune_allocator
 from frameworks.pytorch.data import device_name, find_device
 from tools.bench.count import convolutions
 from tools.bench.plan import PRECISIONS, Job

@@ -10,8 +10,8 @@ Every figure is a list: one number for each repeat, of limits two.
 import statistics
 from datetime import UTC, datetime
 
-from common.machine import describe_machine, git_commit
 from common.recipe import Recipe
+from common.run.machine import describe_machine, git_commit
 from tools.bench.count import gflop_per_image
 from tools.bench.plan import Job, row_key
 from tools.bench.stats import noise

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
-from common.allocator import tune_allocator
 from common.draws import epoch_draws
+from common.run.process import tune_allocator
 from tools.bench import data
 from tools.bench.plan import Job
 
@@ -25,7 +25,7 @@ class Training:
 
     def __init__(self, job: Job, folder: Path):
         self.train = import_module(f"frameworks.{job.framework}.train")
-        tune_allocator()  # the moment at which common/cli.py does it
+        tune_allocator()  # the moment at which common/run/cli.py does it
         self.recipe = job.recipe()
         self.device = self.train.find_device(job.device)
         self.wait = waiter(job.framework)

@@ -16,7 +16,7 @@ import json, sys
 from importlib import import_module
 data = import_module(f"frameworks.{sys.argv[1]}.data")
 import_module(f"frameworks.{sys.argv[1]}.train")
-adapter = import_module(f"parity_tests.adapters.{sys.argv[1]}")
+adapter = import_module(f"parity_tests.harness.adapters.{sys.argv[1]}")
 from importlib.metadata import version, PackageNotFoundError
 found = {}
 for name in adapter.LIBRARIES:

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from common.run_folder import read_about
+from common.run.folder import read_about
 from tools.bench.report import FORMAT
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from common.recipe import PRESETS, Recipe
-from common.run_folder import read_about, read_metrics
+from common.run.folder import read_about, read_metrics
 from tools.results.publish import RESULTS
 
 NAMES = {

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 import tyro
 
-from common import cifar10
+from common.cifar10.load import load_data
 from common.draws import Draws, epoch_draws
 from common.errors import UserError
 from common.recipe import PRESETS, Recipe, Run
@@ -45,7 +45,7 @@ def chosen(data_dir: str | None = None) -> tuple[np.ndarray, np.ndarray, Draws]:
     Touches no network. Raises a UserError if CIFAR-10 is not on this disk.
     """
     run = Run(offline=True, data_dir=data_dir)
-    data = cifar10.load(RECIPE, run, lambda _: None).train
+    data = load_data(RECIPE, run, lambda _: None).train
     draws = epoch_draws(SEED, 0, RECIPE).part(FIRST, FIRST + COUNT)
     images = np.array(data.images[np.sort(draws.order)])
     images = images[np.argsort(np.argsort(draws.order))]

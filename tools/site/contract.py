@@ -1,7 +1,7 @@
 """The three sources, cut by section and public name.
 
 The contract (which sections and names there must be) stands in
-parity_tests/test_mirror.py. It is read from there as text, so that neither
+parity_tests/unit/test_mirror.py. It is read from there as text, so that neither
 pytest nor a framework is needed.
 """
 
@@ -12,7 +12,7 @@ from itertools import takewhile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-CONTRACT_FILE = "parity_tests/test_mirror.py"
+CONTRACT_FILE = "parity_tests/unit/test_mirror.py"
 # The order of the columns.
 FRAMEWORKS = {
     "tensorflow_eager": "TensorFlow",

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from common.errors import UserError
-from parity_tests import oracle_data
+from parity_tests.oracle import data as oracle_data
 from tools.site.augmented import (
     COUNT,
     RECIPE,
@@ -114,7 +114,7 @@ def lesson(folder: Path | None, data_dir: str | None = None) -> Lesson:
 
 
 def oracle(images: np.ndarray, draws) -> dict[str, np.ndarray]:
-    """The same stages by parity_tests/oracle_data.py."""
+    """The same stages by parity_tests/oracle/data.py."""
     padded = oracle_data.pad(images, RECIPE)
     crop = oracle_data.crop(padded, draws.crop_top, draws.crop_left)
     flip = oracle_data.flip_lr(crop, draws.flip)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from common.errors import UserError
-from common.run_folder import read_about, read_metrics
+from common.run.folder import read_about, read_metrics
 from tools.site.contract import FRAMEWORKS
 
 # What a row of metrics.jsonl must have, as finite numbers.

@@ -19,7 +19,7 @@ SHARED = (
     "common/init.py",
     "common/schedule.py",
     "common/draws.py",
-    "common/record.py",
+    "common/run/record.py",
     "common/checkpoint.py",
 )
 

@@ -7,12 +7,12 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from tools.site import fakes
 from tools.site.contract import ROOT
-from tools.site.fake_reports import bench, mutants, write
 from tools.site.pages import build
 from tools.site.plan import Site
 from tools.site.records import find
+from tools.site.tests import fakes
+from tools.site.tests.fake_reports import bench, mutants, write
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = (

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from common.recipe import PRESETS
-from tools.site import fake_reports, fakes, still
+from tools.site import still
 from tools.site.contract import (
     FRAMEWORKS,
     ROOT,
@@ -18,6 +18,7 @@ from tools.site.contract import (
 )
 from tools.site.pages import LIMIT, build
 from tools.site.plan import Site
+from tools.site.tests import fake_reports, fakes
 
 RESULTS = ROOT / "results"
 VOID = {"meta", "link", "input", "br", "img", "hr", "rect", "path", "line"}
@@ -323,8 +324,8 @@ def copy(tmp_path):
     """A copy of the sources, to be damaged."""
     for folder in ("frameworks", "docs", "common"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    (tmp_path / "parity_tests").mkdir()
-    test = "parity_tests/test_mirror.py"
+    (tmp_path / "parity_tests" / "unit").mkdir(parents=True)
+    test = "parity_tests/unit/test_mirror.py"
     shutil.copy(ROOT / test, tmp_path / test)
     return tmp_path
 

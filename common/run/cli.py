@@ -1,0 +1,188 @@
+"""Flags made from the two dataclasses, and the exit codes of a command."""
+
+import contextlib
+import io
+import re
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Annotated, get_args
+
+import tyro
+
+from common import errors
+from common.errors import UsageError, UserError
+from common.recipe import PRESETS, Preset, Recipe, Run, auto_preset
+from common.run.process import tune_allocator
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Every field of Run and of Recipe is a flag of that name."""
+
+    run: Annotated[Run, tyro.conf.arg(name="")]
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a machine decides, where the flags do not."""
+
+    preset: str
+    precision: str
+    mode: str
+
+
+def parse(
+    argv: Sequence[str],
+    prog: str,
+    sees_gpu: Callable[[], bool],
+    cpu_mode: str,
+    gpu_mode: str,
+) -> tuple[Recipe, Run]:
+    """Recipe and run from a command line; `--help` prints and exits.
+
+    sees_gpu: asked unless the flags say that the CPU is meant. cpu_mode,
+    gpu_mode: the framework's own default for --mode. Raises UsageError with
+    one line that names the flag.
+    """
+    on_cpu = Defaults(auto_preset(False), "float32", cpu_mode)
+    on_gpu = Defaults(auto_preset(True), "bfloat16", gpu_mode)
+    asked = _find_preset(argv)
+    gpu = _word(argv, "--device") != "cpu" and sees_gpu()
+    chosen, other = (on_gpu, on_cpu) if gpu else (on_cpu, on_gpu)
+    preset = chosen.preset if asked == "auto" else asked
+    recipe = replace(PRESETS[preset], precision=chosen.precision)
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(printed):
+            flags = tyro.cli(
+                Flags,
+                args=list(argv),
+                prog=prog,
+                description="Train DavidNet on CIFAR-10. The defaults shown "
+                f"are those of --preset {preset} on a "
+                f"{'GPU' if gpu else 'CPU'}.",
+                default=Flags(Run(mode=chosen.mode), recipe),
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as stop:
+        if stop.code == 0:  # --help
+            raise
+        raise UsageError(_first_sentence(printed.getvalue())) from stop
+    # A GPU that is asked for and not there is an error, told elsewhere.
+    told = gpu or (asked == "auto" and flags.run.device != "gpu")
+    if told:
+        _explain(argv, gpu, chosen, other)
+    return flags.recipe, replace(flags.run, preset=preset)
+
+
+def _explain(
+    argv: Sequence[str], gpu: bool, chosen: Defaults, other: Defaults
+) -> None:
+    """One line: what was chosen, why, and how to get the other."""
+    free = [
+        name
+        for name in asdict(chosen)
+        if _word(argv, f"--{name}") in (None, "auto")
+        and getattr(chosen, name) != getattr(other, name)
+    ]
+    if not free:
+        return
+    taken = ", ".join(f"{name} {getattr(chosen, name)}" for name in free)
+    flags = " ".join(f"--{name} {getattr(other, name)}" for name in free)
+    used, unused = ("a GPU", "a CPU") if gpu else ("no GPU", "a GPU")
+    print(f"{taken}, since {used} is used; as on {unused}: {flags}", flush=True)
+
+
+def _word(argv: Sequence[str], flag: str) -> str | None:
+    """The value that the words give a flag, the last one; None if none."""
+    found = None
+    for word, after in pairwise([*argv, ""]):
+        if word == flag:
+            found = after
+        elif word.startswith(f"{flag}="):
+            found = word.partition("=")[2]
+    return found
+
+
+def _find_preset(argv: Sequence[str]) -> str:
+    """The preset that the flags name: it gives all others their defaults."""
+    found = _word(argv, "--preset")
+    found = "auto" if found is None else found
+    known = get_args(Preset)
+    if found not in known:
+        raise UsageError(
+            f"--preset {found or 'without a name'}: expected one of "
+            + ", ".join(known)
+        )
+    return found
+
+
+def _first_sentence(box: str) -> str:
+    """The first part of the message that tyro draws a frame around."""
+    lines = [line.strip("│ ") for line in box.splitlines()]
+    lines = lines[1:] if box.startswith("╭") else lines
+    words = []
+    for line in lines:
+        if re.match("[─╰]", line):
+            break
+        words.append(line)
+    return " ".join(words) + " (--help lists the flags)"
+
+
+def run_command(
+    argv: Sequence[str] | None,
+    prog: str,
+    train: Callable[[Recipe, Run], None],
+    sees_gpu: Callable[[], bool],
+    cpu_mode: str,
+    gpu_mode: str,
+) -> int:
+    """Parse, train, and turn whatever ends it into an exit code.
+
+    cpu_mode, gpu_mode: the framework's own default for --mode. A UserError,
+    a signal or an unforeseen error ends in one line; `--debug` shows the
+    traceback.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    debug = "--debug" in argv
+
+    def terminate(number, frame):
+        raise errors.Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
+    # Not the default everywhere: a shell starts background jobs without.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    tune_allocator()
+    try:
+        train(*parse(argv, prog, sees_gpu, cpu_mode, gpu_mode))
+        return errors.DONE
+    except errors.Terminated:
+        return errors.TERMINATED
+    except KeyboardInterrupt:
+        return errors.INTERRUPTED
+    except UserError as error:
+        if debug:
+            raise
+        return _end(str(error), error.exit_code)
+    except OSError as error:
+        if debug:
+            raise
+        return _end(f"{error} (disk or file error)", 74)
+    except Exception as error:
+        if debug:
+            raise
+        line = str(error).strip().partition("\n")[0]
+        return _end(
+            f"unforeseen {type(error).__name__}: {line}; "
+            "--debug shows where it comes from",
+            1,
+        )
+
+
+def _end(message: str, code: int) -> int:
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    return code

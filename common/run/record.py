@@ -1,0 +1,273 @@
+"""The record of a run: one folder that says what was done and what came out.
+
+    run.json                 recipe, versions, machine, data, status
+    metrics.jsonl            one line per epoch
+    dawnbench.tsv            epoch, hours, accuracy, as DAWNBench took them
+    tensorboard/             event files, with --tensorboard
+    checkpoint.safetensors   the state after the last epoch
+    run.lock                 held while a process owns the folder
+
+Every file is replaced as a whole, so that a reader never sees half of one.
+"""
+
+import json
+import math
+import signal
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from common.errors import CheckpointError, DiskError, LossNotFinite
+from common.files import disk_errors, write_atomic
+from common.recipe import Recipe, Run
+from common.run.folder import FORMAT, choose_folder, claim, now, read_metrics
+from common.run.machine import describe_machine, git_commit
+from common.run.progress import Batch, Display
+from common.schedule import step_lr
+
+
+class Record:
+    """One run's folder, clocks and display; used as a context manager.
+
+    facts: what only the framework can tell: "device", "libraries" (names
+    of installed distributions), "threads".
+
+    Entering it takes and locks the folder (UsageError, DiskError); leaving
+    it writes how the run ended.
+    """
+
+    def __init__(self, framework: str, recipe: Recipe, run: Run, facts: dict):
+        self.framework, self.recipe, self.run = framework, recipe, run
+        self.facts = facts
+        self.display = Display()
+        self.rows: list[dict] = []
+        self.train_seconds = 0.0
+        self.compile_seconds = 0.0
+        self.epoch_seconds = 0.0
+        self.about: dict = {}
+
+    # --- folder ---------------------------------------------------------
+
+    def __enter__(self) -> "Record":
+        run = self.run
+        self.folder = choose_folder(self.framework, run)
+        self.lock = claim(self.folder, self.framework, self.recipe, run)
+        if run.resume:
+            self.rows = read_metrics(self.folder)
+        libraries = self.facts.pop("libraries")
+        self.about = {
+            "format": FORMAT,
+            "framework": self.framework,
+            "preset": run.preset,
+            "seed": run.seed,
+            "mode": run.mode,
+            "precision": self.recipe.precision,
+            "recipe": asdict(self.recipe),
+            "run": asdict(run),
+            "status": "running",
+            "reason": None,
+            "started": now(),
+            "machine": describe_machine() | self.facts,
+            "versions": {name: version(name) for name in libraries},
+            "git_commit": git_commit(),
+            "data": None,
+        }
+        self._write_about()
+        return self
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where this run keeps its last checkpoint."""
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def start(self) -> Path | None:
+        """The checkpoint to start from, or None for a fresh start."""
+        if self.run.resume and self.checkpoint.exists():
+            return self.checkpoint
+        return Path(self.run.load) if self.run.load else None
+
+    def _write_about(self, **changed) -> None:
+        self.about |= changed
+        text = json.dumps(self.about, indent=2) + "\n"
+        write_atomic(self.folder / "run.json", text.encode())
+
+    def data_loaded(self, source: str, sums: Mapping[str, str]) -> None:
+        """Note where the data came from, and the sums of its arrays."""
+        self._write_about(data={"source": source, "sha256": dict(sums)})
+
+    # --- epochs ---------------------------------------------------------
+
+    def epochs(self, step: int) -> range:
+        """The epochs still to be trained, from 0, after `step` updates.
+
+        Forgets the metrics of epochs after the checkpoint: a run may have
+        been stopped between the two. Raises CheckpointError if `step` is
+        not at the end of an epoch of this recipe.
+        """
+        done, rest = divmod(step, self.steps)
+        if rest or done > self.recipe.epochs:
+            raise CheckpointError(
+                f"{self.start}: it has {step} updates; this recipe can go on "
+                f"after whole epochs of {self.steps}, up to "
+                f"{self.recipe.total_steps}"
+            )
+        self.rows = [row for row in self.rows if row["epoch"] <= done]
+        if self.rows:
+            self.train_seconds = self.rows[-1]["train_seconds"]
+            self.compile_seconds += self.rows[-1]["compile_seconds"]
+        return range(done, self.recipe.epochs)
+
+    def progress(self, batches: Iterable[Batch], epoch: int) -> Iterator[Batch]:
+        """The same batches, counted by a bar on a terminal."""
+        return self.display.epoch(
+            batches,
+            f"epoch {epoch + 1}/{self.recipe.epochs}",
+            self.recipe.train_images,
+            self.rows[-1] if self.rows else None,
+        )
+
+    @contextmanager
+    def compiling(self) -> Iterator[None]:
+        """Time what is compilation and not training."""
+        start = time.perf_counter()
+        yield
+        self.compile_seconds += time.perf_counter() - start
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Time an epoch of training. The block must end synchronised."""
+        start = time.perf_counter()
+        yield
+        self.epoch_seconds = time.perf_counter() - start
+        self.train_seconds += self.epoch_seconds
+
+    def end_epoch(
+        self, epoch: int, train: Mapping[str, float], test: Mapping[str, float]
+    ) -> None:
+        """Write and show the metrics of an epoch, counted from 0.
+
+        train, test: the sums "loss" and "correct" over all images. Raises
+        LossNotFinite, with nothing written, if a loss is NaN or infinite.
+        """
+        recipe, last_step = self.recipe, (epoch + 1) * self.steps - 1
+        for name, sums in (("training", train), ("test", test)):
+            if not math.isfinite(sums["loss"]):
+                raise LossNotFinite(
+                    f"the {name} loss is {sums['loss']} in epoch {epoch + 1}; "
+                    f"{self._kept()}; a lower --peak-lr may help"
+                )
+        row = {
+            "epoch": epoch + 1,
+            "step": last_step + 1,
+            # of the last update, for the mean loss
+            "lr": step_lr(last_step, recipe) * recipe.batch_size,
+            "train_loss": train["loss"] / recipe.train_images,
+            "train_accuracy": train["correct"] / recipe.train_images,
+            "test_loss": test["loss"] / recipe.test_images,
+            "test_accuracy": test["correct"] / recipe.test_images,
+            "train_seconds": self.train_seconds,
+            "compile_seconds": self.compile_seconds,
+            "images_per_second": recipe.train_images / self.epoch_seconds,
+        }
+        self.rows.append(row)
+        self._write_metrics()
+        if self.run.tensorboard:
+            self._write_events(row)
+        self.display.epoch_line(row, recipe.epochs)
+
+    @property
+    def steps(self) -> int:
+        """Updates per epoch."""
+        return self.recipe.steps_per_epoch
+
+    def _kept(self) -> str:
+        if not self.checkpoint.exists():
+            return "no epoch was finished, so no checkpoint is kept"
+        return f"the last good checkpoint is {self.checkpoint}"
+
+    def _write_metrics(self) -> None:
+        lines = "".join(json.dumps(row) + "\n" for row in self.rows)
+        write_atomic(self.folder / "metrics.jsonl", lines.encode())
+        tsv = "epoch\thours\ttop1Accuracy\n"
+        for row in self.rows:
+            hours = row["train_seconds"] / 3600
+            accuracy = 100 * row["test_accuracy"]
+            tsv += f"{row['epoch']}\t{hours:.8f}\t{accuracy:.2f}\n"
+        write_atomic(self.folder / "dawnbench.tsv", tsv.encode())
+
+    def evaluated(self, test: Mapping[str, float]) -> None:
+        """Write and show the accuracy of a training that was complete."""
+        images = self.recipe.test_images
+        found = {name: value / images for name, value in test.items()}
+        self._write_about(evaluation=found)
+        self.display.say(
+            f"{self.framework}: test accuracy {found['correct']:.2%}, "
+            f"test loss {found['loss']:.4f}, of {self.start}"
+        )
+
+    def _write_events(self, row: dict) -> None:
+        """One epoch's metrics as TensorBoard's scalars, by step."""
+        # Here: who does not ask for it need not wait for protobuf.
+        from tensorboardX import SummaryWriter
+
+        folder = self.folder / "tensorboard"
+        writer = SummaryWriter(
+            str(folder),
+            # What a run wrote past the checkpoint that it was resumed from
+            # is to be forgotten.
+            purge_step=row["step"],
+            # Names go by the second, and epochs can be quicker.
+            filename_suffix=f".{row['step']}",
+        )
+        with disk_errors(folder), writer:
+            for name, value in row.items():
+                if name not in ("epoch", "step"):
+                    writer.add_scalar(name, value, row["step"])
+
+    # --- end ------------------------------------------------------------
+
+    def __exit__(self, kind, error, traceback) -> None:
+        # A second Ctrl-C must not stop the writing of how the first ended.
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            if kind is None:
+                self._write_about(status="done", finished=now())
+                self._show_end()
+            elif issubclass(kind, KeyboardInterrupt):
+                self._write_about(
+                    status="interrupted",
+                    reason=f"stopped after {len(self.rows)} epochs",
+                    finished=now(),
+                )
+                self.display.say(
+                    f"interrupted after {len(self.rows)} whole epochs; go on "
+                    f"with --resume --out {self.folder}"
+                )
+            else:
+                reason = f"{kind.__name__}: {error}"
+                self._write_about(
+                    status="failed", reason=reason, finished=now()
+                )
+        except DiskError:
+            # On a full disk the first error is the one to be told.
+            if kind is None:
+                raise
+        finally:
+            self.lock.release()
+            signal.signal(signal.SIGINT, handler)
+
+    def _show_end(self) -> None:
+        if self.rows:
+            self.display.epoch_table(self.rows)
+            last = self.rows[-1]
+            self.display.say(
+                f"{self.framework}: test accuracy {last['test_accuracy']:.2%} "
+                f"after {last['epoch']} epochs, "
+                f"{last['train_seconds']:.1f} s of training, "
+                f"{last['compile_seconds']:.1f} s of compilation"
+            )
+        self.display.say(f"record: {self.folder}")

@@ -1,0 +1,1 @@
+"""What runs in a framework's own environment to make its trace."""

@@ -1,0 +1,114 @@
+"""Recipes and inputs that all traces and the oracle share, made by NumPy.
+
+All numbers fit in float32, so that both precisions see the same inputs.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from common.init import parameter_table, shared_params
+from common.recipe import Recipe
+
+Arrays = dict[str, np.ndarray]
+ROOT = Path(__file__).parents[2]
+PRECISIONS = ("float64", "float32")
+
+# Every field differs from its default where that tells something apart.
+# Rungs 4 and 5: no decay, so that the first velocity is the gradient.
+NET = Recipe(width=8, batch_size=8, cutout_size=0, weight_decay=0.0)
+# Rung 2: two whole batches and a short one, in training and evaluation.
+DATA = Recipe(width=2, batch_size=16, train_images=37, test_images=41)
+# Rungs 1 and 6: no gradient but that of the decay.
+# (1e-300 times a gradient is lost beside any weight; 0 is no logit scale.)
+STILL = Recipe(width=1, cutout_size=0, logit_scale=1e-300)
+# Rung 7: 4 epochs of 5 steps, the last of 12 images. Warm-up in steps 0 to
+# 5, the peak at 5, decay to the end; step 10 is between two epochs.
+TRAJECTORY = Recipe(
+    width=8, epochs=4, batch_size=16, train_images=76, test_images=24
+)
+# float32: see rung7_calm.py on why the rate is lower.
+CALM = replace(TRAJECTORY, peak_lr=0.05, cutout_size=0)
+# Full width, two steps; at the default rate and with the full decay.
+WIDE = Recipe(epochs=4, batch_size=8, train_images=16, test_images=8)
+# Rung 8, the short race. At twice the rate rounding alone moves the first test
+# loss by 9 %, and an accuracy may cross a level an epoch sooner or later.
+RACE = Recipe(
+    width=8,
+    epochs=6,
+    batch_size=64,
+    peak_lr=0.05,
+    cutout_size=0,
+    train_images=2048,
+    test_images=1024,
+)
+RECIPES = {
+    "net": NET,
+    "data": DATA,
+    "still": STILL,
+    "trajectory": TRAJECTORY,
+    "calm": CALM,
+    "wide": WIDE,
+    "race": RACE,
+    "full": Recipe(),
+}
+
+
+def rng(*seed: int) -> np.random.Generator:
+    """A stream of its own for each purpose."""
+    return np.random.default_rng(seed)
+
+
+def random_params(recipe: Recipe, seed: int) -> Arrays:
+    """A network in mid-training: nothing is 0, 1 or symmetric."""
+    draw, arrays = rng(seed, 40), shared_params(recipe, seed)
+    for row in parameter_table(recipe):
+        if row.role == "kernel":
+            continue
+        value = {
+            "scale": lambda n: draw.uniform(0.5, 1.5, n),
+            "bias": lambda n: draw.normal(0, 0.3, n),
+            "mean": lambda n: draw.normal(0, 0.3, n),
+            "var": lambda n: draw.uniform(0.5, 2, n),
+        }[row.role](row.shape)
+        arrays[row.name] = value.astype(np.float32)
+    return arrays
+
+
+def random_images(n: int, side: int, seed: int) -> np.ndarray:
+    """(n, side, side, 3) float32, like normalised images."""
+    return rng(seed, 41).normal(size=(n, side, side, 3)).astype(np.float32)
+
+
+def random_labels(n: int, seed: int) -> np.ndarray:
+    """(n,) integers, 0 to 9."""
+    return rng(seed, 42).integers(10, size=n)
+
+
+def recipe_hash() -> str:
+    """One sum over all recipes of the ladder."""
+    text = json.dumps({k: asdict(r) for k, r in RECIPES.items()})
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def source_hash() -> str:
+    """One sum over what both sides of a comparison must share.
+
+    That is common/, and what makes the cases: parity_tests/rungs/ and this
+    file. The frameworks' own folders are what is compared.
+    """
+    total = hashlib.sha256()
+    for file in shared_files():
+        name = file.relative_to(ROOT).as_posix()
+        total.update(name.encode() + file.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def shared_files() -> list[Path]:
+    """The files that source_hash() covers."""
+    files = sorted((ROOT / "common").rglob("*.py"))
+    files += sorted((ROOT / "parity_tests" / "rungs").rglob("*.py"))
+    return [*files, Path(__file__)]

@@ -1,0 +1,1 @@
+"""What compares traces. Needs NumPy, and no framework."""

@@ -1,0 +1,116 @@
+"""Rung 4: whether dropout follows its law, in each framework."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from common.init import conv_bn_channels
+from parity_tests.harness.cases import NET
+from parity_tests.judge.checks import Check, Measure, Traces
+from parity_tests.oracle.network import SIDES
+from parity_tests.rungs.rung4_dropout import IMAGES, RATES
+
+LAYERS = list(conv_bn_channels(NET))
+STANDARD_ERRORS = 5.0
+# layer1 gives 1 + 1, layer3 is fed 1: what each convolution gives.
+VALUE = {name: 2.0 if name == "layer2.conv_bn" else 1.0 for name in LAYERS}
+
+
+def tensors(traces: Traces, case: str) -> Iterator[tuple]:
+    """Rate, layer, name, framework, kept share by channel, factor."""
+    for rate in RATES:
+        prefix = f"4/float64/dropout-{rate}/{case}"
+        traces.names(f"{prefix}/*")
+        for layer in LAYERS:
+            name = f"{prefix}/{layer}"
+            n = IMAGES * SIDES[layer] ** 2
+            for who, (mean, var) in traces.holders(name).items():
+                mean = mean / VALUE[layer]
+                square = var / VALUE[layer] ** 2 * (n - 1) / n + mean**2
+                yield rate, layer, name, who, mean, square, n
+
+
+def scale(traces: Traces) -> Iterator[Measure]:
+    """What is kept grows by 1 / (1 - rate): exactly, in each channel."""
+    for rate, _, name, who, mean, square, _ in tensors(traces, "first"):
+        factor = square / mean
+        worst = int(np.abs(factor * (1 - rate) - 1).argmax())
+        yield Measure(
+            abs(float(factor[worst]) * (1 - rate) - 1),
+            name,
+            who,
+            float(factor[worst]),
+            "1 / (1 - rate)",
+            1 / (1 - rate),
+        )
+
+
+def share_kept(traces: Traces) -> Iterator[Measure]:
+    """1 - rate of all elements, and no more spread than coins have."""
+    for rate, _, name, who, mean, square, n in tensors(traces, "first"):
+        kept = mean**2 / square
+        limit = STANDARD_ERRORS * (rate * (1 - rate) / (n * len(kept))) ** 0.5
+        found = float(kept.mean())
+        yield Measure(
+            abs(found - (1 - rate)) / limit, name, who, found, "kept", 1 - rate
+        )
+        spread = float(np.square(kept - (1 - rate)).mean())
+        expected = rate * (1 - rate) / n
+        # A mean of c squares of normal numbers has a deviation sqrt(2 / c).
+        limit = STANDARD_ERRORS * (2 / len(kept)) ** 0.5
+        yield Measure(
+            abs(spread / expected - 1) / limit,
+            name,
+            f"{who} spread",
+            spread,
+            "of coins",
+            expected,
+        )
+
+
+def masks(traces: Traces) -> Iterator[Measure]:
+    """The same for a (seed, step); new for every step, seed and layer."""
+    for rate in RATES:
+        prefix = f"4/float64/dropout-{rate}"
+        traces.names(f"{prefix}/*")
+        for layer in LAYERS:
+            first = traces.holders(f"{prefix}/first/{layer}")
+            for case, same in (
+                ("again", True),
+                ("second", False),
+                ("next", False),
+                ("other-seed", False),
+            ):
+                name = f"{prefix}/{case}/{layer}"
+                for who, value in traces.holders(name).items():
+                    equal = bool(np.array_equal(value, first[who]))
+                    yield _is(equal, same, name, who)
+            name = f"{prefix}/next/{layer}"
+            second = traces.holders(f"{prefix}/second/{layer}")
+            for who, value in traces.holders(name).items():
+                equal = bool(np.array_equal(value, second[who]))
+                yield _is(equal, True, name, who)
+        for one, other in (
+            ("layer1.res1", "layer1.res2"),
+            ("layer3.res1", "layer3.res2"),
+        ):
+            name = f"{prefix}/first/{one}"
+            held = traces.holders(name)
+            others = traces.holders(f"{prefix}/first/{other}")
+            for who, value in held.items():
+                equal = bool(np.array_equal(value, others[who]))
+                yield _is(equal, False, name, who)
+
+
+def _is(equal: bool, wanted: bool, name: str, who: str) -> Measure:
+    return Measure(
+        float(equal != wanted), name, who, equal, "masks equal", wanted
+    )
+
+
+LAW = "5 standard errors of so many coins: shares of this limit"
+CHECKS = [
+    Check(4, "dropout: place and factor", 1e-11, "rounding", scale),
+    Check(4, "dropout: share kept, spread", 1.0, LAW, share_kept, LAW),
+    Check(4, "dropout: masks by seed, step, layer", 0, "bits", masks),
+]

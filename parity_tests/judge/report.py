@@ -1,0 +1,171 @@
+"""The ladder for people: a table, the mission's four, JSON and a page."""
+
+import html
+import json
+
+from parity_tests.judge.check_race import LEVELS, epochs_to
+from parity_tests.judge.checks import Row, Traces
+from parity_tests.judge.tolerances import RUNGS
+
+HEAD = (
+    "rung",
+    "what",
+    "tensors",
+    "worst error",
+    "tolerance",
+    "floor",
+    "verdict",
+    "worst tensor",
+)
+
+
+def number(value: float | None) -> str:
+    """Two digits, or nothing."""
+    if value is None:
+        return ""
+    return "0" if value == 0 else f"{value:.1e}"
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """One line of the table."""
+    worst = row.worst
+    tensor = row.problem
+    if worst is not None and worst.error and not tensor:
+        tensor = f"{worst.tensor} ({worst.left}, {worst.right})"
+    return (
+        f"{row.check.rung} {RUNGS[row.check.rung]}",
+        row.check.what,
+        str(row.tensors),
+        number(worst.error if worst else None),
+        "exact" if row.tolerance == 0 else number(row.tolerance),
+        number(worst.floor if worst else None),
+        row.verdict,
+        tensor,
+    )
+
+
+def the_four(traces: Traces, rows: list[Row]) -> list[tuple[str, str, str]]:
+    """What the mission asks for by name: title, verdict, numbers."""
+
+    def verdict(rung: int, *words: str) -> str:
+        chosen = [
+            row
+            for row in rows
+            if row.check.rung == rung
+            and (not words or any(w in row.check.what for w in words))
+        ]
+        bad = not chosen or any(row.failed for row in chosen)
+        return "FAIL" if bad else "pass"
+
+    held = traces.arrays
+    counts = []
+    for who, arrays in held.items():
+        found = arrays.get("0/float32/full/counts")
+        text = "missing"
+        if found is not None:
+            text = f"{int(found[0]):,} trained, {int(found[1]):,} statistics"
+        counts.append(f"{who} {text}")
+    races = []
+    for who, arrays in held.items():
+        accuracy = arrays.get("8/float32/race/test_accuracy")
+        clock = arrays.get("8/float32/clock/train_seconds")
+        if accuracy is None or clock is None:
+            races.append(f"{who} missing")
+            continue
+        parts = []
+        for level in LEVELS:
+            epoch = epochs_to(accuracy, level)
+            at = f"epoch {epoch}, {clock[epoch - 1]:.1f} s"
+            at = at if epoch <= len(clock) else "not reached"
+            parts.append(f"{level:.0%} at {at}")
+        races.append(f"{who} " + ", ".join(parts))
+    return [
+        (
+            "equal parameter counts",
+            verdict(0, "counts"),
+            "; ".join(counts),
+        ),
+        (
+            "matching initial-weight statistics",
+            verdict(3),
+            "mean, deviation, bound and distribution of 9 kernels, 8 seeds",
+        ),
+        (
+            "identical learning-rate curves",
+            verdict(1),
+            "table and rates read back from the weights, 2,352 steps",
+        ),
+        ("comparable accuracy times", verdict(8), "; ".join(races)),
+    ]
+
+
+def as_json(
+    rows: list[Row], traces: Traces, problems: list[str], runs: list[str]
+) -> str:
+    """Everything, for machines."""
+    return json.dumps(
+        {
+            "format": "davidnet-parity-1",
+            "verdict": "FAIL" if problems else "pass",
+            "problems": problems,
+            "traces": traces.facts,
+            "mission": [
+                {"what": what, "verdict": verdict, "numbers": numbers}
+                for what, verdict, numbers in the_four(traces, rows)
+            ],
+            "rows": [
+                dict(zip(HEAD, cells(row), strict=True))
+                | {"why": row.check.why, "reason": row.check.unguarded}
+                for row in rows
+            ],
+            "runs": runs,
+        },
+        indent=1,
+    )
+
+
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:80em;
+margin:2em auto;padding:0 1em;color:#222}
+table{border-collapse:collapse;width:100%}
+td,th{border-bottom:1px solid #ddd;padding:.3em .6em;text-align:left;
+vertical-align:top}th{background:#f4f4f4}.FAIL{background:#fbd5d5}
+pre{background:#fbe9e7;padding:1em;white-space:pre-wrap}
+.small{color:#666;font-size:12px;overflow-wrap:anywhere}"""
+
+
+def as_html(
+    rows: list[Row], traces: Traces, problems: list[str], runs: list[str]
+) -> str:
+    """One page that needs nothing else."""
+    e = html.escape
+    verdict = "FAIL" if problems else "pass"
+    lines = [
+        "<!doctype html><html lang=en><meta charset=utf-8>",
+        f"<title>DavidNet parity: {verdict}</title><style>{STYLE}</style>",
+        f"<h1>DavidNet parity: {verdict}</h1>",
+    ]
+    if problems:
+        lines.append(f"<pre>{e(chr(10).join(problems))}</pre>")
+    lines.append("<h2>The mission's four</h2><table>")
+    for what, result, numbers in the_four(traces, rows):
+        lines.append(
+            f"<tr class={result}><td>{e(what)}<td>{result}<td>{e(numbers)}"
+        )
+    lines.append("</table><h2>The ladder</h2><table><tr>")
+    lines += [f"<th>{e(word)}" for word in HEAD[:-1]]
+    for row in rows:
+        *front, tensor = cells(row)
+        lines.append(f"<tr class={row.verdict}>")
+        lines += [f"<td>{e(cell)}" for cell in front]
+        why = row.check.unguarded or row.check.why
+        lines.append(
+            f"<tr><td><td colspan=6 class=small>{e(tensor)} "
+            f"Tolerance: {e(why)}."
+        )
+    lines.append("</table><h2>Recorded runs</h2><ul>")
+    lines += [f"<li>{e(line)}" for line in runs]
+    lines.append("</ul><h2>Traces</h2><table>")
+    for who, facts in traces.facts.items():
+        text = json.dumps(facts, indent=1)
+        lines.append(f"<tr><td>{e(who)}<td class=small>{e(text)}")
+    return "\n".join([*lines, "</table></html>"])

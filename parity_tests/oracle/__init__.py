@@ -1,0 +1,1 @@
+"""The fourth implementation: plain NumPy in float64, derived by hand."""

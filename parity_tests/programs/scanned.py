@@ -1,0 +1,41 @@
+"""JAX's program with the loop that it takes on a GPU, run on a CPU.
+
+    python -m parity_tests.programs.scanned --preset smoke --out FOLDER
+
+Run in JAX's environment, with any flags of the program itself. Its last line
+says how often the epoch was compiled. Only the choice of the loop is tested:
+a convolution inside a loop is slow on a CPU.
+"""
+
+import sys
+from types import SimpleNamespace
+from unittest import mock
+
+import jax
+
+from frameworks.jax_flax import data, step, train
+
+STAND_IN = SimpleNamespace(platform="gpu", device_kind="a CPU, as if a GPU")
+
+
+def main() -> int:
+    """Train by the flags; the program's exit code."""
+    cpu = data.find_device("cpu")
+    on_cpu = mock.patch.multiple(
+        train,
+        find_device=lambda name: STAND_IN,
+        to_device=lambda split, device: data.to_device(split, cpu),
+        create_state=lambda recipe, seed, device: step.create_state(
+            recipe, seed, cpu
+        ),
+    )
+    # Options of the CPU's compiler are not for a program inside another.
+    as_gpu = mock.patch.object(jax, "default_backend", lambda: "gpu")
+    with on_cpu, as_gpu:
+        code = train.main()
+    print(train.epoch_program._cache_size())
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""What a program takes where there is a GPU, told by stand-ins for one.
+
+    python -m parity_tests.programs.with_gpu pytorch
+
+Run in the framework's environment. Every question that its files ask about
+devices is answered as on a machine with a GPU. Prints JSON: by --device the
+name that the record would give, what else was set, and --help.
+"""
+
+import contextlib
+import importlib
+import io
+import json
+import sys
+from collections.abc import Iterator
+from types import ModuleType, SimpleNamespace
+from unittest.mock import Mock, patch
+
+NAME = "a stand-in for a GPU"
+
+
+@contextlib.contextmanager
+def pytorch() -> Iterator[None]:
+    """A GPU for PyTorch; then, that all was set as it should be."""
+    import torch
+
+    with (
+        patch.object(torch.cuda, "is_available", lambda: True),
+        patch.object(torch.cuda, "get_device_name", lambda device: NAME),
+    ):
+        yield
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+    assert torch.backends.cudnn.benchmark
+
+
+@contextlib.contextmanager
+def tensorflow_eager() -> Iterator[None]:
+    """A GPU for TensorFlow; then, that all was set as it should be."""
+    import tensorflow as tf
+
+    hide = Mock()
+    details = {"device_name": NAME}
+    with (
+        patch.object(tf.config, "list_physical_devices", lambda kind: [NAME]),
+        patch.object(tf.config, "set_visible_devices", hide),
+        patch.object(
+            tf.config.experimental, "get_device_details", lambda gpu: details
+        ),
+    ):
+        yield
+    assert not tf.config.experimental.tensor_float_32_execution_enabled()
+    hide.assert_called_once_with([], "GPU")  # for --device cpu
+
+
+@contextlib.contextmanager
+def jax_flax() -> Iterator[None]:
+    """A GPU for JAX; then, that all was set as it should be."""
+    import jax
+
+    gpu = SimpleNamespace(platform="gpu", device_kind=NAME)
+    devices = {"gpu": [gpu], "cpu": jax.devices("cpu")}
+    update = Mock()
+    with (
+        patch.object(jax, "devices", devices.get),
+        patch.object(jax, "default_backend", lambda: "gpu"),
+        patch.object(jax.config, "update", update),
+    ):
+        yield
+    for name, value in (("device", gpu), ("matmul_precision", "highest")):
+        update.assert_any_call(f"jax_default_{name}", value)
+    hidden = [c for c in update.mock_calls if c.args[0] == "jax_platforms"]
+    assert [c.args[1] for c in hidden] == ["cpu"]  # for --device cpu
+
+
+GPUS = {
+    "pytorch": pytorch,
+    "tensorflow_eager": tensorflow_eager,
+    "jax_flax": jax_flax,
+}
+
+
+def main(framework: str) -> dict:
+    """All that is printed."""
+
+    def module(name: str) -> ModuleType:
+        return importlib.import_module(f"frameworks.{framework}.{name}")
+
+    data, train = module("data"), module("train")
+    said = {}
+    with GPUS[framework]():
+        for name in ("auto", "cpu", "gpu"):
+            said[name] = data.device_name(data.find_device(name))
+        text = io.StringIO()
+        with contextlib.redirect_stdout(text):
+            try:
+                train.main(["--help"])
+            except SystemExit as end:
+                said["exit code"] = end.code
+        said["help"] = text.getvalue()
+    return said
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1])))

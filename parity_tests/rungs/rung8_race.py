@@ -1,0 +1,54 @@
+"""Rung 8, the short race: the real training, here and now.
+
+`train` itself, with all that belongs to it, on a synthetic set: shared
+start, no dropout, width 8. Its record is read like any other.
+"""
+
+import contextlib
+import io
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from common.recipe import Run
+from parity_tests.harness.cases import RACE
+from parity_tests.harness.driver import Driver
+
+COLUMNS = (
+    "epoch",
+    "step",
+    "lr",
+    "train_loss",
+    "test_loss",
+    "test_accuracy",
+)
+
+
+def trace(driver: Driver) -> None:
+    """Train, and keep the rows of metrics.jsonl."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(
+            preset="small",
+            seed=1,
+            dataset="synthetic",
+            device="cpu" if "cpu" in str(driver.device).lower() else "gpu",
+            mode=driver.adapter.MODE,
+            init="shared",
+            out=f"{folder}/race",
+        )
+        with contextlib.redirect_stdout(io.StringIO()):
+            driver.train.train(RACE, run)
+        record = Path(run.out)
+        rows = [
+            json.loads(line)
+            for line in (record / "metrics.jsonl").read_text().splitlines()
+        ]
+        about = json.loads((record / "run.json").read_text())
+    for name in COLUMNS:
+        values = [row[name] for row in rows]
+        driver.put(f"8/float32/race/{name}", np.array(values))
+    seconds = [row["train_seconds"] for row in rows]
+    driver.put("8/float32/clock/train_seconds", np.array(seconds))
+    driver.put("8/float32/race/status", np.array(about["status"]))

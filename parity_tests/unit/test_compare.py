@@ -1,0 +1,336 @@
+"""The comparison itself: what it must refuse, and what it must say.
+
+The traces are small and made here; no framework is needed.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.recipe import PRESETS, Recipe
+from parity_tests import compare
+from parity_tests.harness import tracefile
+from parity_tests.harness.cases import recipe_hash, source_hash
+from parity_tests.judge import check_repeat, collect
+from parity_tests.judge.checks import (
+    Check,
+    Measure,
+    Traces,
+    equal_tensors,
+    relative_error,
+    run_check,
+)
+from parity_tests.judge.diagnosis import diagnose
+from parity_tests.judge.guard import guard
+from parity_tests.judge.recorded_runs import analyse, equivalence, read_runs
+from parity_tests.judge.tolerances import CHECKS, RUNGS
+from parity_tests.judge.traps import TRAPS, looks_like
+from parity_tests.rungs import rung4_forward
+
+NAMES = ("0/float32/full/counts", "4/float64/plain/logits")
+CHECK = equal_tensors(4, "logits", "4/*", 1e-12, "rounding")
+COUNTS = equal_tensors(0, "counts", "0/*", 0, "exact")
+
+
+def facts(framework: str, **changed) -> dict:
+    """What stands in a good trace."""
+    known = dict.fromkeys(tracefile.FACTS[1:-1], "")
+    known |= {"part": "main", "run_id": "r", "framework": framework}
+    known |= {"recipe_hash": recipe_hash(), "source_hash": source_hash()}
+    return known | changed
+
+
+def numbers(noise: float = 0.0) -> dict[str, np.ndarray]:
+    """Two tensors; noise: relative."""
+    logits = np.linspace(1, 2, 6).reshape(2, 3) * (1 + noise)
+    return dict(zip(NAMES, (np.array([3, 4]), logits), strict=True))
+
+
+@pytest.fixture
+def ladder(tmp_path, monkeypatch):
+    """Three good traces that differ by rounding, and a short ladder."""
+    monkeypatch.setattr(compare, "CHECKS", [COUNTS, CHECK])
+    monkeypatch.setattr(collect, "expected", numbers)
+    monkeypatch.chdir(tmp_path)
+    for place, name in enumerate(collect.FRAMEWORKS):
+        put(tmp_path, name, numbers(place * 1e-14))
+    return tmp_path
+
+
+def put(folder: Path, name: str, arrays: dict, **changed) -> Path:
+    """Write a trace."""
+    path = folder / f"{name}.npz"
+    tracefile.write(path, facts(name, **changed), arrays)
+    return path
+
+
+def run(folder: Path, capsys, *flags: str) -> tuple[int, str, str]:
+    """Compare all traces of a folder."""
+    paths = [str(p) for p in sorted(folder.glob("*.npz"))]
+    code = compare.main([*paths, *flags])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def refused(folder: Path, capsys, *words: str, flags=()) -> None:
+    """It ends with one line of these words, and not well."""
+    code, out, err = run(folder, capsys, *flags)
+    assert code == compare.BAD_TRACE
+    assert out == ""
+    assert len(err.strip().splitlines()) == 1
+    for word in words:
+        assert word in err
+
+
+def test_good_traces_pass_and_are_written_down(ladder, capsys):
+    flags = ("--json", "a.json", "--html", "a.html")
+    code, out, _ = run(ladder, capsys, *flags)
+    assert code == 0
+    assert "all rungs pass" in out
+    assert '"verdict": "pass"' in Path("a.json").read_text()
+    page = Path("a.html").read_text()
+    assert "logits" in page
+    assert "http" not in page  # it needs nothing from elsewhere
+
+
+def test_a_missing_framework_is_refused(ladder, capsys):
+    (ladder / "pytorch.npz").unlink()
+    refused(ladder, capsys, "no trace of pytorch")
+
+
+def test_another_recipe_is_refused(ladder, capsys):
+    put(ladder, "pytorch", numbers(), recipe_hash="0123")
+    refused(ladder, capsys, "another recipe", "pytorch.npz")
+
+
+def test_another_state_of_the_source_is_refused(ladder, capsys):
+    put(ladder, "pytorch", numbers(), source_hash="0123")
+    refused(ladder, capsys, "stale", "pytorch.npz")
+
+
+def test_another_run_id_is_refused(ladder, capsys):
+    put(ladder, "pytorch", numbers(), run_id="yesterday")
+    refused(ladder, capsys, "stale", "yesterday")
+
+
+def test_a_run_id_that_was_asked_for_is_demanded(ladder, capsys):
+    refused(ladder, capsys, "stale", "today", flags=("--run-id", "today"))
+
+
+def test_another_format_is_refused(ladder, capsys, monkeypatch):
+    monkeypatch.setattr(tracefile, "FORMAT", "davidnet-trace-0")
+    path = put(ladder, "pytorch", numbers())
+    monkeypatch.undo()
+    with pytest.raises(tracefile.TraceError, match="davidnet-trace-0"):
+        tracefile.read(path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
+def test_a_truncated_trace_is_refused(ladder, capsys, share):
+    path = ladder / "pytorch.npz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    refused(ladder, capsys, "pytorch.npz", "make it anew")
+
+
+def test_a_flipped_bit_is_refused(ladder, capsys):
+    path = ladder / "pytorch.npz"
+    whole = bytearray(path.read_bytes())
+    place = whole.find(np.linspace(1, 2, 6)[-1].tobytes()[-2:])
+    whole[place] ^= 1
+    path.write_bytes(whole)
+    refused(ladder, capsys, "pytorch.npz")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_none_are_refused(ladder, capsys, value):
+    arrays = numbers()
+    arrays[NAMES[1]][1, 2] = value
+    put(ladder, "pytorch", arrays)
+    refused(ladder, capsys, NAMES[1], "NaN or infinite", "[1, 2]")
+
+
+def test_an_empty_trace_is_refused(ladder, capsys):
+    put(ladder, "pytorch", {})
+    refused(ladder, capsys, "empty")
+
+
+def test_a_tensor_without_elements_is_refused(ladder, capsys):
+    put(ladder, "pytorch", numbers() | {NAMES[1]: np.zeros((0, 3))})
+    refused(ladder, capsys, "no elements")
+
+
+def test_two_traces_of_one_framework_are_refused(ladder, capsys):
+    path = ladder / "twice.npz"
+    tracefile.write(path, facts("pytorch"), numbers())
+    refused(ladder, capsys, "second trace")
+
+
+def test_no_trace_at_all_is_refused(tmp_path, capsys):
+    assert compare.main([str(tmp_path / "none.npz")]) == compare.BAD_TRACE
+    assert "no such trace" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_tensor_fails_its_rung(ladder, capsys, name):
+    arrays = numbers()
+    del arrays[name]
+    put(ladder, "pytorch", arrays)
+    code, out, _ = run(ladder, capsys)
+    assert code == 1
+    first = out.splitlines()[:2]
+    assert first[0].startswith(f"FAIL at rung {name[0]}")
+    assert f"{name} is missing in the trace of pytorch" in first[1]
+
+
+def test_comparing_nothing_fails():
+    check = equal_tensors(4, "nothing", "no/such/*", 1, "none")
+    row = run_check(check, Traces({"a": numbers(), "b": numbers()}, {}))
+    assert row.failed
+    assert "nothing was compared" in row.problem
+
+
+def test_a_tensor_that_no_rung_looks_at_is_told(ladder, capsys):
+    for name in collect.FRAMEWORKS:
+        put(ladder, name, numbers() | {"9/new/tensor/x": np.ones(1)})
+    code, out, _ = run(ladder, capsys)
+    assert code == 1
+    assert "no rung compares 1 tensors, first 9/new/tensor/x" in out
+
+
+def test_another_shape_fails(ladder, capsys):
+    put(ladder, "pytorch", numbers() | {NAMES[1]: np.ones((2, 1))})
+    code, out, _ = run(ladder, capsys)
+    assert code == 1
+    assert "shape (2, 1)" in out
+
+
+def test_a_wide_tolerance_is_guarded(ladder, capsys, monkeypatch):
+    wide = equal_tensors(4, "logits", "4/*", 1e-12 * 10_000, "rounding")
+    monkeypatch.setattr(compare, "CHECKS", [COUNTS, wide])
+    code, out, _ = run(ladder, capsys)
+    assert code == 1
+    assert "more than 1000 times" in out
+
+
+def test_a_reason_beside_a_wide_tolerance_is_enough():
+    def measure(traces):
+        yield Measure(1e-9, "x", "a", 0, "b", 0)
+
+    known = Traces({"a": {}}, {})
+    check = Check(4, "x", 1.0, "why", measure, unguarded="counts")
+    assert guard([run_check(check, known)]) == []
+    check = Check(4, "x", 1.0, "why", measure)
+    assert "no reason" in guard([run_check(check, known)])[0]
+    check = Check(4, "x", 2e-9, "why", measure)
+    assert "less than 3 times" in guard([run_check(check, known)])[0]
+
+
+def test_against_a_trace_made_elsewhere(ladder, capsys, tmp_path):
+    other = tmp_path / "far" / "gpu.npz"
+    changed = {"run_id": "other", "source_hash": "other", "device": "GPU"}
+    tracefile.write(other, facts("pytorch", **changed), numbers(2e-14))
+    here = str(ladder / "pytorch.npz")
+    assert compare.main([here, "--against", str(other)]) == 0
+    tracefile.write(other, facts("pytorch", **changed), numbers(1e-6))
+    assert compare.main([here, "--against", str(other)]) == 1
+    assert "pytorch (gpu.npz)" in capsys.readouterr().out
+    tracefile.write(other, facts("jax_flax", **changed), numbers())
+    assert compare.main([here, "--against", str(other)]) == 65
+
+
+def repeated(who: str, device: str, error: float, unequal: int) -> Traces:
+    """A trace of two runs that differ by this much."""
+    arrays = {"7/float32/floor/weights": np.array([0.0, 1e-6])}
+    for precision in ("float64", "float32"):
+        arrays[f"7/{precision}/repeat/unequal"] = np.array(unequal)
+        arrays[f"7/{precision}/repeat/error"] = np.array(error)
+    return Traces({who: arrays}, {}, {who: {"device": device}})
+
+
+@pytest.mark.parametrize(
+    ("device", "error", "unequal", "fails"),
+    [
+        ("cpu", 0.0, 0, False),
+        ("cpu", 1e-16, 1, True),
+        ("NVIDIA H200", 1e-13, 7, False),
+        ("NVIDIA H200", 1e-9, 7, True),  # more than rounding of float64
+    ],
+)
+def test_two_runs_are_equal_on_a_cpu_and_near_on_a_gpu(
+    device, error, unequal, fails
+):
+    traces = repeated("pytorch", device, error, unequal)
+    assert run_check(check_repeat.CHECKS[0], traces).failed == fails
+
+
+def test_a_changed_eps_is_named_in_the_first_lines(monkeypatch):
+    """TensorFlow's eps of 1e-3 on the rung, the tensor, and as bn-eps."""
+    small = Recipe(width=2, batch_size=4, weight_decay=0.0)
+    monkeypatch.setattr(rung4_forward, "NET", small)
+    case = rung4_forward.cases(small)["lowvar-3"]
+    prefix = "4/float64/lowvar-3"
+    good = rung4_forward.expected_case(prefix, case)
+    broken_recipe = Recipe(width=2, batch_size=4, bn_eps=1e-3)
+    monkeypatch.setattr(rung4_forward, "NET", broken_recipe)
+    broken = rung4_forward.expected_case(prefix, case)
+    arrays = {"pytorch": good, "tensorflow_eager": broken, "jax_flax": good}
+    rows = compare.climb(Traces(arrays, good), [COUNTS, CHECK])
+    assert rows[1].failed
+    lines = diagnose(rows[1:])
+    assert lines[0].startswith("FAIL at rung 4")
+    text = "\n".join(lines[:8])
+    assert prefix in text
+    assert "tensorflow_eager" in text
+    assert "tolerance 1e-12" in text
+    assert "bn-eps" in text
+    assert rows[1].worst.left_value != rows[1].worst.right_value
+
+
+def test_the_error_is_relative_to_the_largest_number():
+    assert relative_error(np.array([1.0, 5]), np.array([1.0, 4]))[0] == 0.25
+    assert relative_error(np.zeros(3), np.zeros(3)) == (0.0, 0)
+    assert relative_error(np.ones(3), np.zeros(3))[0] == np.inf
+    text = np.array(["a", "b"]), np.array(["a", "c"])
+    assert relative_error(*text) == (np.inf, 1)
+
+
+def test_every_rung_has_checks_and_every_trap_a_pattern():
+    assert {check.rung for check in CHECKS} == set(RUNGS)
+    assert all(check.why for check in CHECKS)
+    assert all(line and patterns for line, patterns in TRAPS.values())
+    slugs = [slug for slug, _ in looks_like("4/float64/lowvar-6/train/prep")]
+    assert slugs[0] == "bn-eps"
+
+
+def test_recorded_runs_are_laid_together_by_recipe_and_counted_once(tmp_path):
+    for place in ("runs", "results"):  # the second is the published copy
+        for name, changed in (("a", {}), ("b", {}), ("c", {"epochs": 2})):
+            folder = tmp_path / place / "pytorch" / name
+            folder.mkdir(parents=True)
+            recipe = asdict(PRESETS["small"]) | changed
+            about = {"framework": "pytorch", "preset": "small", "seed": 0}
+            about |= {"precision": "float32", "status": "done"}
+            about |= {"recipe": recipe, "run": {"dataset": "cifar10"}}
+            (folder / "run.json").write_text(json.dumps(about))
+            row = {"epoch": 1, "test_accuracy": 0.9, "train_seconds": 5.0}
+            (folder / "metrics.jsonl").write_text(json.dumps(row) + "\n")
+    roots = [tmp_path / "runs", tmp_path / "results", tmp_path / "missing"]
+    lines = analyse(read_runs(roots))
+    assert [line.partition(", mean")[0] for line in lines] == [
+        "small, epochs 2, float32: pytorch: 1 run",
+        "small, float32: pytorch: 2 runs",
+    ]
+    assert lines[1].endswith("90% in 2 of 2, median epoch 1, 5.0 s")
+
+
+def test_equivalence_says_what_it_knows():
+    near = [94.0, 94.1, 93.9, 94.0, 94.05, 93.95]
+    assert "not enough runs" in equivalence(near[:3], near)
+    assert "equivalent" in equivalence(near, [x + 0.01 for x in near])
+    assert "DIFFERENT" in equivalence(near, [x - 1 for x in near])
+    wild = [93.0, 95.0, 94.0, 92.5, 95.5]
+    assert "not decided" in equivalence(near, wild)

@@ -1,0 +1,257 @@
+"""The mirror contract, read from the source: no framework is needed.
+
+Five files in each framework folder, the same sections in the same order, and
+in each section the same public names in the same order.
+"""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from common.recipe import Recipe
+from common.run.folder import read_about, read_metrics
+from tools.draw_network import draw
+from tools.results.publish import LADDER, RESULTS
+from tools.results.tables import TABLES, filled
+
+ROOT = Path(__file__).parents[2]
+FRAMEWORKS = ("tensorflow_eager", "pytorch", "jax_flax")
+
+# What each section must hold, in this order.
+CONTRACT = {
+    "model.py": {
+        "Init": ["init_uniform"],
+        "Blocks": ["Dropout", "BatchNorm", "ConvBN", "ResBlock"],
+        "Loss": ["cross_entropy", "count_correct"],
+        "Network": ["DavidNet", "build_model"],
+        "Probes": ["activations"],
+    },
+    "data.py": {
+        "Device": ["find_device", "device_name", "to_device"],
+        "Preprocess": ["normalize", "pad"],
+        "Augment": ["crop", "flip_lr", "cutout", "augment"],
+        "Batches": ["Batches", "train_batches", "eval_batches"],
+    },
+    "step.py": {
+        "Optimizer": ["make_optimizer"],
+        "State": ["TrainState", "create_state"],
+        "Steps": ["train_step", "eval_step", "make_steps"],
+    },
+    "checkpoint.py": {
+        "Convert": ["export_arrays", "import_arrays"],
+        "Files": ["save", "load"],
+    },
+    "train.py": {
+        "Epoch": ["run_epoch", "evaluate"],
+        "Train": ["warm_up", "train"],
+        "Command line": ["main"],
+    },
+}
+
+# Names that not all three have, and why.
+ALONE = {
+    ("tensorflow_eager", "model.py", "layer_dtype"): (
+        "Keras names a layer's precision by a string"
+    ),
+    ("tensorflow_eager", "step.py", "Nesterov"): (
+        "no Keras optimizer has the rate outside the velocity"
+    ),
+    ("tensorflow_eager", "checkpoint.py", "named_tensors"): (
+        "variables change in place: model and optimizer share one table"
+    ),
+    ("pytorch", "checkpoint.py", "named_tensors"): (
+        "tensors change in place, and have other names"
+    ),
+    ("pytorch", "checkpoint.py", "NAMES"): "PyTorch's words for them",
+    ("pytorch", "checkpoint.py", "to_canonical"): "layouts are turned",
+    ("pytorch", "checkpoint.py", "from_canonical"): "layouts are turned",
+    ("jax_flax", "model.py", "param_dtype"): "every array says its type",
+    ("jax_flax", "model.py", "random_bits"): "JAX's are slow on a CPU",
+    ("jax_flax", "model.py", "max_pool"): "nnx's has a slow gradient",
+    ("jax_flax", "model.py", "split"): "keys are handed down",
+    ("tensorflow_eager", "data.py", "take_batch"): "what XLA compiles",
+    ("pytorch", "data.py", "mean_and_std"): "a transfer once, not per batch",
+    ("jax_flax", "data.py", "take_batch"): "what is compiled has a name",
+    ("jax_flax", "train.py", "epoch_rates"): "run_epoch and scan_epoch share",
+    ("jax_flax", "train.py", "epoch_program"): "what is compiled has a name",
+    ("jax_flax", "train.py", "scan_epoch"): "a GPU's loop must not be Python's",
+    ("jax_flax", "checkpoint.py", "to_arrays"): "a state is a tree",
+    ("jax_flax", "checkpoint.py", "from_arrays"): "a state is a tree",
+}
+# Aliases of types: they say what a framework calls the thing.
+TYPES = {"Metrics", "Sums"}
+
+
+def sections(framework: str, file: str) -> dict[str, list[str]]:
+    """The names defined in each section of a file, in order."""
+    text = (ROOT / "frameworks" / framework / file).read_text()
+    starts = {
+        number: match[1]
+        for number, line in enumerate(text.splitlines(), 1)
+        if (match := re.match(r"# --- (.+?) -+$", line))
+    }
+    found = {name: [] for name in starts.values()}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            name = node.name
+        elif isinstance(node, ast.Assign):
+            name = node.targets[0].id
+        else:
+            continue
+        before = [line for line in starts if line < node.lineno]
+        if before:
+            found[starts[max(before)]].append(name)
+        else:
+            assert name in TYPES, f"{framework}/{file}: {name}: no section"
+    return found
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_folder_has_exactly_the_mirrored_files(framework):
+    folder = ROOT / "frameworks" / framework
+    found = {path.name for path in folder.glob("*.py")}
+    assert found == {"__init__.py", *CONTRACT}
+
+
+@pytest.mark.parametrize("file", CONTRACT)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_sections_and_names_stand_in_the_contracts_order(framework, file):
+    found = sections(framework, file)
+    assert list(found) == list(CONTRACT[file])
+    for section, names in CONTRACT[file].items():
+        shared = [
+            name
+            for name in found[section]
+            if (framework, file, name) not in ALONE
+        ]
+        assert shared == names, f"{framework}/{file}, section {section}"
+
+
+@pytest.mark.parametrize(("framework", "file", "name"), ALONE)
+def test_every_exception_is_still_needed(framework, file, name):
+    names = [n for part in sections(framework, file).values() for n in part]
+    assert name in names
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_network_has_the_same_methods(framework):
+    text = (ROOT / "frameworks" / framework / "model.py").read_text()
+    net = next(
+        node
+        for node in ast.parse(text).body
+        if isinstance(node, ast.ClassDef) and node.name == "DavidNet"
+    )
+    methods = [n.name for n in net.body if isinstance(n, ast.FunctionDef)]
+    call = {"tensorflow_eager": "call", "pytorch": "forward"}
+    assert methods == [
+        "__init__",
+        "features",
+        "head",
+        "logits",
+        call.get(framework, "__call__"),
+    ]
+
+
+def python_files(*folders: str) -> list[Path]:
+    return [p for folder in folders for p in (ROOT / folder).rglob("*.py")]
+
+
+@pytest.mark.parametrize(
+    "path", python_files("common", "frameworks"), ids=lambda p: p.name
+)
+def test_no_line_is_longer_than_80_columns(path):
+    lines = path.read_text().splitlines()
+    long = [n for n, line in enumerate(lines, 1) if len(line) > 80]
+    assert not long, f"{path}: lines {long}"
+
+
+def imports(path: Path) -> set[str]:
+    """The top-level packages that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+OF_FRAMEWORKS = {
+    "tensorflow_eager": {"tensorflow", "keras"},
+    "pytorch": {"torch"},
+    "jax_flax": {"jax", "flax", "optax"},
+}
+
+
+def test_common_imports_no_framework():
+    known = set().union(*OF_FRAMEWORKS.values()) | {"frameworks"}
+    for path in python_files("common"):
+        assert not imports(path) & known, path
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_framework_folder_imports_no_other_framework(framework):
+    own = OF_FRAMEWORKS[framework]
+    others = set().union(*OF_FRAMEWORKS.values()) - own
+    for path in python_files(f"frameworks/{framework}"):
+        assert not imports(path) & others, path
+        text = path.read_text()
+        for other in set(FRAMEWORKS) - {framework}:
+            assert f"from frameworks.{other}" not in text, path
+
+
+def marks(framework: str) -> set[str]:
+    """The slugs of the `# differs:` marks of a folder."""
+    text = "".join(
+        p.read_text() for p in python_files(f"frameworks/{framework}")
+    )
+    return set(re.findall(r"# differs: ([a-z0-9-]+)", text))
+
+
+def test_marks_and_differences_table_have_the_same_slugs():
+    table = (ROOT / "docs" / "differences.md").read_text()
+    rows = re.findall(r"^\| `?([a-z0-9-]+)`? \|", table, re.MULTILINE)
+    used = set().union(*(marks(framework) for framework in FRAMEWORKS))
+    assert used, "no mark was found at all"
+    assert len(rows) == len(set(rows)), "a slug has two rows"
+    assert used <= set(rows), f"marks without a row: {used - set(rows)}"
+
+
+def quotes() -> list[tuple[str, str]]:
+    """File and text of each block of code that the docs quote."""
+    text = "".join(p.read_text() for p in sorted((ROOT / "docs").glob("*.md")))
+    pattern = r"<!-- from (\S+) -->\n+```\w*\n(.*?)```"
+    return re.findall(pattern, text, re.DOTALL)
+
+
+def test_the_docs_quote_code():
+    assert len(quotes()) >= 8  # one for each question of docs/reading.md
+
+
+@pytest.mark.parametrize(("file", "quote"), quotes())
+def test_quoted_code_stands_in_the_file(file, quote):
+    assert quote in (ROOT / file).read_text(), f"{file} has changed"
+
+
+@pytest.mark.parametrize("file", TABLES)
+def test_the_tables_are_those_of_the_published_records(file):
+    text = (ROOT / file).read_text()
+    assert filled(text, file) == text, "run python -m tools.results --write"
+
+
+def test_the_published_runs_and_ladder_are_whole():
+    assert json.loads(LADDER.read_text())["verdict"] == "pass"
+    runs = list(RESULTS.glob("*/*/run.json"))
+    assert runs
+    for path in runs:
+        about, rows = read_about(path.parent), read_metrics(path.parent)
+        assert about["status"] == "done"
+        assert not about["git_commit"].endswith("+"), f"{path}: changed source"
+        assert len(rows) == about["recipe"]["epochs"]
+
+
+def test_the_picture_of_the_network_is_that_of_the_table():
+    assert draw(Recipe()) == (ROOT / "docs" / "network.svg").read_text()

@@ -1,0 +1,98 @@
+"""Made-up run records, for the tests of the site. No measurement."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from common.recipe import PRESETS, Run
+from common.run.folder import FORMAT
+from common.schedule import step_lr
+from tools.site.contract import FRAMEWORKS
+
+RECIPE = replace(PRESETS["small"], epochs=4)
+
+
+def record(root: Path, framework: str, seed: int = 0, **about) -> Path:
+    """A finished training of 4 epochs; `about` changes its run.json."""
+    folder = root / framework / f"small-seed{seed}-20260101T00000{seed}Z"
+    folder.mkdir(parents=True)
+    facts = {
+        "format": FORMAT,
+        "framework": framework,
+        "preset": "small",
+        "seed": seed,
+        "mode": "eager",
+        "precision": "float32",
+        "recipe": asdict(RECIPE),
+        "run": asdict(Run(preset="small", seed=seed)),
+        "status": "done",
+        "reason": None,
+        "started": f"20260101T00000{seed}Z",
+        "machine": {"device": "cpu", "cores": 2, "processor": "made-up <&>"},
+        "versions": {"made-up": "1.0"},
+        "git_commit": "0" * 40,
+        "data": None,
+    } | about
+    (folder / "run.json").write_text(json.dumps(facts))
+    speed = 500 + 100 * list(FRAMEWORKS).index(framework) + 10 * seed
+    rows = [row(epoch, speed, seed) for epoch in range(1, 5)]
+    write_rows(folder, rows)
+    return folder
+
+
+def row(epoch: int, speed: float, seed: int) -> dict:
+    """The metrics of one epoch: 65 to 92 % accuracy."""
+    step = epoch * RECIPE.steps_per_epoch
+    accuracy = 0.56 + 0.09 * epoch + 0.002 * seed
+    return {
+        "epoch": epoch,
+        "step": step,
+        "lr": step_lr(step - 1, RECIPE) * RECIPE.batch_size,
+        "train_loss": 1.6 - 0.3 * epoch,
+        "train_accuracy": accuracy - 0.05,
+        "test_loss": 1.5 - 0.3 * epoch,
+        "test_accuracy": accuracy,
+        "train_seconds": epoch * 50_000 / speed,
+        "compile_seconds": 3.0 + seed,
+        "images_per_second": float(speed),
+    }
+
+
+def write_rows(folder: Path, rows: list[dict]) -> None:
+    """metrics.jsonl with these rows."""
+    lines = "".join(json.dumps(one) + "\n" for one in rows)
+    (folder / "metrics.jsonl").write_text(lines)
+
+
+def three(root: Path) -> None:
+    """One training of each framework, and three seeds of PyTorch."""
+    for framework in FRAMEWORKS:
+        record(root, framework)
+    for seed in (1, 2):
+        record(root, "pytorch", seed)
+
+
+def damaged(root: Path) -> dict[str, str]:
+    """Records with something wrong: name, and words of what is said."""
+    home = root / "jax_flax"
+    (home / "small-seed3-empty").mkdir(parents=True)
+    (home / "small-seed4-lock").mkdir()
+    (home / "small-seed4-lock" / "run.lock").write_text("")
+    half = record(root, "jax_flax", 5)
+    (half / "run.json").write_text('{"format": "davidnet')
+    broken = record(root, "jax_flax", 6)
+    (broken / "metrics.jsonl").write_text('{"epoch": 1, "test_accu')
+    hole = record(root, "jax_flax", 7)
+    write_rows(hole, [{"epoch": 1, "test_accuracy": float("nan")}])
+    bare = record(root, "jax_flax", 8)
+    (bare / "metrics.jsonl").unlink()
+    failed = record(root, "jax_flax", 9, status="failed", reason="Boom: <b>")
+    return {
+        "small-seed3-empty": "holds nothing",
+        "small-seed4-lock": "no run.json",
+        half.name: "not a readable run record",
+        broken.name: "not readable",
+        hole.name: "is no number",
+        bare.name: "no epoch is recorded",
+        failed.name: "Boom: <b>",
+    }

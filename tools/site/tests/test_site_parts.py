@@ -1,0 +1,237 @@
+"""Parts of the site that need no library beyond those of common/."""
+
+import re
+
+import numpy as np
+import pytest
+
+from tools import side_by_side
+from tools.site import groups, lessons, records, report
+from tools.site.align import align, sections
+from tools.site.augmented import STAGES
+from tools.site.contract import (
+    FRAMEWORKS,
+    HEAD,
+    BuildError,
+    cut,
+    read_contract,
+)
+from tools.site.tests import fakes
+
+TEXT = '''"""What it is."""
+
+import os
+
+# --- One ----
+
+# why
+A = 1
+
+
+@decorated
+def b():
+    return 1
+
+
+# --- Two ----
+
+
+def c():
+    pass
+
+
+if __name__ == "__main__":
+    c()
+'''
+
+
+def test_every_line_of_a_file_is_in_one_piece():
+    found = cut("pytorch", "model.py", TEXT)
+    spans = {
+        piece.name: (piece.first, piece.last)
+        for pieces in found.values()
+        for piece in pieces
+    }
+    assert spans == {HEAD: (1, 3), "A": (7, 8), "b": (11, 13), "c": (19, 24)}
+
+
+def columns(**names):
+    texts = {
+        framework: "# --- S ---\n"
+        + "".join(f"def {n}():\n    pass\n" for n in names[framework].split())
+        for framework in FRAMEWORKS
+    }
+    return {f: cut(f, "x.py", text)["S"] for f, text in texts.items()}
+
+
+def test_a_name_of_one_framework_stands_at_its_place():
+    found = columns(tensorflow_eager="a b", pytorch="a odd b", jax_flax="a b")
+    alone = {("pytorch", "x.py", "odd"): "why not"}
+    rows = align("x.py", "S", ["a", "b"], found, alone)
+    assert [row.name for row in rows] == ["a", "odd", "b"]
+    assert list(rows[1].pieces) == ["pytorch"]
+    assert rows[1].why == {"pytorch": "why not"}
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("a", "b is missing"),
+        ("b", "a is missing"),
+        ("b a", "b is out of order"),
+        ("a new b", "new is not in the contract"),
+    ],
+)
+def test_a_name_at_a_wrong_place_is_told(names, words):
+    found = columns(tensorflow_eager=names, pytorch="a b", jax_flax="a b")
+    with pytest.raises(BuildError, match=words):
+        align("x.py", "S", ["a", "b"], found, {})
+
+
+def test_all_sections_of_the_contract_are_found():
+    wanted = [
+        (file, name)
+        for file, parts in read_contract().files.items()
+        for name in (HEAD, *parts)
+    ]
+    assert [(s.file, s.name) for s in sections()] == wanted
+
+
+def test_side_by_side_prints_three_pieces(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    assert side_by_side.main(["ConvBN"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("class ConvBN(") == 3
+    assert out.index("TensorFlow") < out.index("PyTorch") < out.index("JAX")
+
+
+def test_side_by_side_uses_a_wide_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    assert side_by_side.main(["ConvBN"]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert all(title in first for title in FRAMEWORKS.values())
+
+
+def test_side_by_side_prints_a_section(capsys):
+    assert side_by_side.main(["Loss"]) == 0
+    assert capsys.readouterr().out.count("def count_correct") == 3
+
+
+def test_side_by_side_wraps_no_line_in_a_pipe(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    for section in sections():
+        if section.name == HEAD:
+            continue
+        assert side_by_side.main([section.name]) == 0
+        out = capsys.readouterr().out
+        said = {re.sub(r"^ *\d+ ", "", line) for line in out.splitlines()}
+        for row in section.rows:
+            for _, lines in side_by_side.pieces(row).values():
+                assert {line for line in lines if line} <= said
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("convbn", "mean ConvBN?"),
+        ("optimiser", "mean Optimizer?"),
+        ("", "; there are"),
+    ],
+)
+def test_side_by_side_names_the_nearest(capsys, name, words):
+    assert side_by_side.main([name]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_side_by_side_lists_the_names_for_an_unknown_one(capsys):
+    assert side_by_side.main(["ConvBM"]) == 2
+    said = capsys.readouterr().err
+    assert "'ConvBM'" in said and "ConvBN" in said
+    assert said.count("\n") == 1
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    fakes.three(tmp_path)
+    (only,) = groups.experiments(records.find(tmp_path))
+    return only
+
+
+def test_runs_that_differ_in_the_seed_make_one_group(experiment):
+    assert experiment.title == "small, epochs 4"
+    assert [len(group.runs) for group in experiment.groups] == [1, 3, 1]
+    assert experiment.groups[1].seeds == [0, 1, 2]
+    assert experiment.groups[1].label == "PyTorch, eager"
+
+
+def test_a_band_is_the_range_over_the_seeds(experiment):
+    found = report.curve(experiment.groups[1], "test_accuracy", 100)
+    assert found["runs"] == [3, 3, 3, 3]
+    assert found["low"][0] == pytest.approx(65.0)
+    assert found["mid"][0] == pytest.approx(65.2)
+    assert found["high"][0] == pytest.approx(65.4)
+
+
+def test_a_level_that_was_not_reached_is_said(experiment):
+    cells = report.levels(experiment)[0]["cells"]
+    by_level = dict(zip(report.LEVELS, cells, strict=True))
+    assert by_level[60]["epoch"] == "1"
+    assert by_level[90]["epoch"] == "4"
+    assert by_level[93] == {"rows": 0}
+
+
+def test_recorded_rates_lie_on_the_schedule(experiment):
+    made = report.charts(experiment)
+    peak = max(made["schedule"]["rate"])
+    assert peak == pytest.approx(0.4)
+    place = dict(
+        zip(made["schedule"]["epoch"], made["schedule"]["rate"], strict=True)
+    )
+    for group in made["groups"]:
+        for epoch, rate in group["lr"]:
+            assert place[round(epoch, 4)] == pytest.approx(rate)
+
+
+def test_an_interrupted_run_is_a_curve_of_its_own(tmp_path):
+    fakes.record(tmp_path, "pytorch")
+    cut = fakes.record(tmp_path, "pytorch", 1, status="interrupted")
+    fakes.write_rows(cut, [fakes.row(1, 500, 1)])
+    (only,) = groups.experiments(records.find(tmp_path))
+    labels = [group.label for group in only.groups]
+    assert labels == ["PyTorch, eager", "PyTorch, eager, interrupted"]
+
+
+def test_a_record_in_two_folders_is_listed_once(tmp_path):
+    fakes.record(tmp_path / "runs", "pytorch")
+    fakes.record(tmp_path / "results", "pytorch")
+    found = records.find(tmp_path / "results", tmp_path / "runs")
+    assert [run.folder.parts[-3] for run in found] == ["results"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.84, "0.8 s"), (50.4, "50 s"), (200, "3 min 20 s"), (7300, "2 h 1 min")],
+)
+def test_durations_are_for_people(seconds, words):
+    assert report.duration(seconds) == words
+
+
+def test_pictures_are_called_equal_only_if_they_are_bit_by_bit():
+    images = np.arange(12, dtype=np.float32).reshape(1, 2, 2, 3)
+    made = {name: dict.fromkeys(STAGES, images) for name in FRAMEWORKS}
+    assert all(v.equal and v.largest == 0 for v in lessons.verdicts(made))
+    other = images.copy()
+    other[0, 0, 0, 0] += 2**-20
+    made["jax_flax"] = {**made["jax_flax"], "cutout": other}
+    crop, flip, cutout = lessons.verdicts(made)
+    assert crop.equal and flip.equal and not cutout.equal
+    assert cutout.largest == 2**-20
+
+
+def test_pictures_of_other_images_are_not_used(tmp_path):
+    images = np.zeros((1, 2, 2, 3), np.uint8)
+    arrays = dict.fromkeys(STAGES, images)
+    np.savez(tmp_path / "pytorch.npz", images=images, **arrays)
+    np.savez(tmp_path / "jax_flax.npz", images=images + 1, **arrays)
+    (tmp_path / "tensorflow_eager.npz").write_bytes(b"no archive")
+    assert [who for who, _ in lessons.traces(tmp_path, images)] == ["pytorch"]
