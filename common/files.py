@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from common.errors import DiskError
+from common.errors import DiskError, UsageError
 
 _CAUSES = {
     errno.ENOSPC: "the disk is full",
@@ -26,6 +26,21 @@ _CAUSES = {
     errno.EISDIR: "there is a folder of that name",
 }
 _ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def user_path(text: str | os.PathLike) -> Path:
+    """A path as a person writes it: a `~` at its start is a home folder.
+
+    Every flag and environment variable that takes a path goes through here:
+    a shell expands `--out ~/x`, but neither `--out=~/x` nor a variable in
+    quotes. Raises UsageError where there is no such home.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise UsageError(
+            f"{text}: no home folder is known for its ~; write the path out"
+        ) from error
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from common.files import (
     disk_errors,
     one_line,
     sync_folder,
+    user_path,
     write_atomic,
 )
 
@@ -51,9 +52,9 @@ def cache_root() -> Path:
     Raises DiskError if there is no home folder.
     """
     if own := os.environ.get("DAVIDNET_CACHE"):
-        return Path(own).absolute()
+        return user_path(own).absolute()
     if shared := os.environ.get("XDG_CACHE_HOME"):
-        return Path(shared).absolute() / "davidnet"
+        return user_path(shared).absolute() / "davidnet"
     try:
         return Path.home() / ".cache" / "davidnet"
     except RuntimeError as error:

@@ -23,7 +23,7 @@ from common.cifar10.cache import (
 )
 from common.cifar10.checksums import Arrays, array_sums
 from common.errors import DataError, SourceError
-from common.files import disk_errors
+from common.files import disk_errors, user_path
 from common.recipe import Recipe, Run
 
 Say = Callable[[str], None]
@@ -64,7 +64,7 @@ def load_data(recipe: Recipe, run: Run, say: Say = print) -> Cifar10:
         data = Cached(arrays, f"synthetic, seed {run.seed}")
         return _first(recipe, data, array_sums(arrays))
     if place:
-        data = _from_place(Path(place).expanduser().absolute(), say)
+        data = _from_place(user_path(place).absolute(), say)
     else:
         data = _from_cache_or_network(run.offline, say)
     return _first(recipe, data, dict(checksums.EXPECTED.sums))

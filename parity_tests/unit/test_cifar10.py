@@ -233,6 +233,8 @@ def test_where_the_cache_is(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/c")
     assert cache.cache_root() == Path("/c/.cache/davidnet")
+    monkeypatch.setenv("DAVIDNET_CACHE", "~/d")
+    assert cache.cache_root() == Path("/c/d")
 
 
 # --------------------------------------------------------------- no source

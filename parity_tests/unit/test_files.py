@@ -2,12 +2,13 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from common import files
-from common.errors import DiskError
-from common.files import atomic_writer, disk_errors, write_atomic
+from common.errors import DiskError, UsageError
+from common.files import atomic_writer, disk_errors, user_path, write_atomic
 from parity_tests.unit.cifar10_fakes import file_size_limit
 
 
@@ -102,3 +103,12 @@ def test_a_file_in_place_of_a_folder_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(DiskError, match="is a file, not a folder"):
         write_atomic(tmp_path / "file" / "a", b"")
+
+
+def test_a_tilde_is_a_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/anna")
+    assert user_path("~/x") == Path("/home/anna/x")
+    assert user_path("~") == Path("/home/anna")
+    assert user_path("a/~/b") == Path("a/~/b")  # only at the start
+    with pytest.raises(UsageError, match="~nobody-here/x: no home folder"):
+        user_path("~nobody-here/x")
