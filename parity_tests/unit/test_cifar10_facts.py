@@ -4,7 +4,7 @@ The other tests put small sets in the place of the real one; a wrong number
 among these would be seen only where somebody downloads.
 """
 
-from common.cifar10 import archives, cache, download, formats
+from common.cifar10 import answer, archives, cache, download, formats
 from common.cifar10 import sources as sources
 from common.cifar10.checksums import EXPECTED
 
@@ -52,9 +52,11 @@ def test_patience_has_these_limits():
     assert sources.NPM_SECONDS == 1_800
     assert sources.PATIENT_RATE == 20_000
     assert download.SLOW_RATE == 200_000
-    assert download.SLOW_SECONDS == 20
-    assert download.CONNECT_SECONDS == 10
-    assert download.MAX_REDIRECTS == 5
+    assert download.RATE_SECONDS == 20
+    assert answer.SLOW_SECONDS == 20
+    assert answer.CONNECT_SECONDS == 10
+    assert answer.ANSWER_SECONDS == 30
+    assert answer.MAX_REDIRECTS == 5
     assert download.PLAIN_LINE_SECONDS == 15
 
 
