@@ -30,6 +30,12 @@ class CheckpointError(UserError):
     exit_code = 65
 
 
+class RecordError(UserError):
+    """A run record that is damaged, or is not what was asked for."""
+
+    exit_code = 65
+
+
 class SourceError(UserError):
     """No source could supply the data set."""
 

@@ -102,7 +102,9 @@ def write_atomic(
 
 def one_line(error: object, length: int = 250) -> str:
     """What a library says is wrong, cut to fit into a line of ours."""
-    return " ".join(str(error).split())[:length]
+    line = " ".join(str(error).split())[:length]
+    # No escape sequence of others reaches a terminal.
+    return "".join(c if c.isprintable() else "?" for c in line)
 
 
 def sync_folder(folder: str | os.PathLike) -> None:

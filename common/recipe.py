@@ -57,8 +57,12 @@ class Recipe:
                     require(
                         math.isfinite(number), field.name, "a finite number"
                     )
-        for field in ("width", "epochs", "batch_size"):
-            require(getattr(self, field) >= 1, field, "1 or more")
+        # The upper limits are far from any use: a record that was damaged,
+        # or made up, must not ask for more memory than there is.
+        for field, most in (("width", 4096), ("epochs", 10_000)):
+            value = getattr(self, field)
+            require(1 <= value <= most, field, f"1 to {most}")
+        require(self.batch_size >= 1, "batch_size", "1 or more")
         require(1 <= self.train_images <= 50_000, "train_images", "1 to 50000")
         require(1 <= self.test_images <= 10_000, "test_images", "1 to 10000")
         require(

@@ -91,7 +91,8 @@ def main(argv: list[str] | None = None) -> int:
     if not elsewhere:
         problems += [f"GUARD: {line}" for line in guard(rows)]
         problems += [f"GUARD: {line}" for line in uncompared(traces)]
-    runs = analyse(read_runs(flags.runs))
+    found, unreadable = read_runs(flags.runs)
+    runs = analyse(found) + unreadable
     for line in problems:
         print(line)
     show(rows, traces, runs)

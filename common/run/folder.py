@@ -1,6 +1,5 @@
-"""Which folder a run owns, who may write to it, and reading it again."""
+"""Which folder a run owns, and who may write to it."""
 
-import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,12 +9,9 @@ import filelock
 from common.errors import DiskError, UsageError
 from common.files import disk_errors
 from common.recipe import Recipe, Run
+from common.run.records import read_about
 
-FORMAT = "davidnet-run-1"
 RUNS = Path("runs")
-# What two runs must share, beside the recipe, for one to go on where the
-# other stopped.
-SAME_TRAINING = ("seed", "dataset")
 
 
 def now() -> str:
@@ -43,7 +39,7 @@ def choose_folder(framework: str, run: Run) -> Path:
 
 def _last_unfinished(home: Path, name: str) -> Path:
     for path in sorted(home.glob(name + "*/run.json"), reverse=True):
-        if read_about(path.parent)["status"] != "done":
+        if read_about(path.parent).status != "done":
             return path.parent
     raise UsageError(
         f"--resume: no unfinished run {name}... in {home}; name one by --out"
@@ -99,47 +95,21 @@ def _check_same_training(
 ) -> None:
     """Raise UsageError unless the run in the folder is this training."""
     about = read_about(folder)
-    if about["status"] == "done":
+    if about.status == "done":
         raise UsageError(f"--resume: the run in {folder} is done")
-    if about["framework"] != framework:
+    if about.framework != framework:
         raise UsageError(
-            f"--resume: {folder} is a run of {about['framework']}; another "
+            f"--resume: {folder} is a run of {about.framework}; another "
             f"framework takes it up with --load {folder}/"
             "checkpoint.safetensors and a new --out"
         )
-    ours = asdict(recipe)
-    ours |= {name: getattr(run, name) for name in SAME_TRAINING}
-    theirs = about["recipe"]
-    theirs |= {name: about["run"][name] for name in SAME_TRAINING}
-    for name, value in json.loads(json.dumps(ours)).items():
-        if theirs.get(name) != value:
+    ours = asdict(recipe) | {"seed": run.seed, "dataset": run.dataset}
+    theirs = asdict(about.recipe)
+    theirs |= {"seed": about.seed, "dataset": about.run.dataset}
+    for name, value in ours.items():
+        if theirs[name] != value:
             flag = "--" + name.replace("_", "-")
             raise UsageError(
                 f"--resume: the run in {folder} has {flag} "
-                f"{theirs.get(name)}, this command {value}"
+                f"{theirs[name]}, this command {value}"
             )
-
-
-def read_about(folder: Path) -> dict:
-    """The content of a folder's run.json. Raises DiskError."""
-    path = folder / "run.json"
-    try:
-        about = json.loads(path.read_text())
-        if about["format"] != FORMAT:
-            raise ValueError(f"format {about['format']!r}")
-        return about
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DiskError(
-            f"{path}: not a readable run record ({error})"
-        ) from error
-
-
-def read_metrics(folder: Path) -> list[dict]:
-    """The rows of a folder's metrics.jsonl, one per epoch; [] if none."""
-    path = folder / "metrics.jsonl"
-    if not path.exists():
-        return []
-    try:
-        return [json.loads(line) for line in path.read_text().splitlines()]
-    except (OSError, ValueError) as error:
-        raise DiskError(f"{path}: not readable ({error})") from error

@@ -20,12 +20,15 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from msgspec import structs
+
 from common.errors import CheckpointError, DiskError, LossNotFinite
 from common.files import disk_errors, write_atomic
 from common.recipe import Recipe, Run
-from common.run.folder import FORMAT, choose_folder, claim, now, read_metrics
+from common.run.folder import choose_folder, claim, now
 from common.run.machine import describe_machine, git_commit
 from common.run.progress import Batch, Display
+from common.run.records import FORMAT, read_rows
 from common.schedule import step_lr
 
 
@@ -56,7 +59,10 @@ class Record:
         self.folder = choose_folder(self.framework, run)
         self.lock = claim(self.folder, self.framework, self.recipe, run)
         if run.resume:
-            self.rows = read_metrics(self.folder)
+            self.rows = [
+                structs.asdict(row)
+                for row in read_rows(self.folder, self.recipe)
+            ]
         libraries = self.facts.pop("libraries")
         self.about = {
             "format": FORMAT,

@@ -8,25 +8,35 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from msgspec import Struct, structs
+
+from common.files import one_line
+from common.typed import Commit, Count, Malformed, Seconds, Text, decode
 
 FORMAT = "davidnet-trace-1"
 PARTS = ("main", "handover")
-FACTS = (
-    "format",
-    "part",
-    "run_id",
-    "framework",
-    "versions",
-    "device",
-    "machine",
-    "recipe_hash",
-    "source_hash",
-    "git_commit",
-    "seconds",
-    "names",
-)
+LARGEST = 2**32  # bytes of all arrays; the traces of this ladder have 2**28
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """What made a trace."""
+
+    format: Text
+    part: Literal["main", "handover"]
+    run_id: Text
+    framework: Text
+    versions: dict[Text, Text]
+    device: Text
+    machine: Text
+    recipe_hash: Text
+    source_hash: Text
+    git_commit: Commit | None
+    seconds: Seconds
+    names: Count  # of tensors
+
 
 Arrays = dict[str, np.ndarray]
 
@@ -66,36 +76,42 @@ def read(path: Path) -> Trace:
     empty, another number of tensors than was written, or NaN.
     """
     try:
-        # Opened here: np.load leaves a broken file open.
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = _arrays(path)
     except FileNotFoundError as error:
         raise TraceError(f"{path}: no such trace") from error
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        KeyError,
-        zipfile.BadZipFile,
-    ) as error:
+    # NumPy and zipfile raise many kinds of errors on bytes of others.
+    except Exception as error:
         raise TraceError(
-            f"{path}: truncated, damaged or not a trace ({error}); make it anew"
+            f"{path}: truncated, damaged or not a trace "
+            f"({one_line(error)}); make it anew"
         ) from error
     try:
-        facts = json.loads(str(arrays.pop("facts")))
-        found = facts["format"]
-    except (KeyError, ValueError, TypeError) as error:
+        facts = decode(str(arrays.pop("facts")), Facts)
+    except KeyError as error:
         raise TraceError(f"{path}: not a trace: it has no facts") from error
-    if found != FORMAT:
+    except Malformed as error:
+        raise TraceError(f"{path}: its facts: {error}; make it anew") from error
+    if facts.format != FORMAT:
         raise TraceError(
-            f"{path}: format {found!r}, this comparison reads {FORMAT!r}; "
-            "make it anew"
+            f"{path}: format {facts.format!r}, this comparison reads "
+            f"{FORMAT!r}; make it anew"
         )
-    for name in FACTS:
-        if name not in facts:
-            raise TraceError(f"{path}: its facts lack {name!r}; make it anew")
+    facts = structs.asdict(facts)
     _check(path, facts, arrays)
     return Trace(facts["framework"], facts, arrays)
+
+
+def _arrays(path: Path) -> Arrays:
+    """All arrays of an .npz. Raises whatever is wrong with it."""
+    # Opened here: np.load leaves a broken file open.
+    with path.open("rb") as raw:
+        with zipfile.ZipFile(raw) as archive:
+            size = sum(part.file_size for part in archive.infolist())
+        if size > LARGEST:
+            raise ValueError(f"{size:,} bytes, more than {LARGEST:,}")
+        raw.seek(0)
+        with np.load(raw, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
 
 
 def _check(path: Path, facts: dict, arrays: Arrays) -> None:

@@ -6,14 +6,12 @@ difference of their means lies within the margin: two one-sided tests at 5 %
 of anything, so too few runs are called too few.
 """
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
 from statistics import mean, median, stdev
 
-from common.recipe import PRESETS
+from common.run.records import RunRecord, find_runs
 
 MARGIN = 0.20  # points of test accuracy
 LEVELS = (0.90, 0.93, 0.94)
@@ -36,90 +34,66 @@ T95 = {
 }
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """One finished run."""
-
-    framework: str
-    recipe: str  # the preset, what was changed of it, and the precision
-    seed: int
-    rows: list[dict]
-
-    @property
-    def accuracy(self) -> float:
-        """Of the last epoch, in points."""
-        return 100 * self.rows[-1]["test_accuracy"]
-
-    def to_level(self, level: float) -> tuple[int, float] | None:
-        """Epoch and seconds at which an accuracy was first reached."""
-        for row in self.rows:
-            if row["test_accuracy"] >= level:
-                return row["epoch"], row["train_seconds"]
-        return None
+def accuracy(run: RunRecord) -> float:
+    """Of the last epoch, in points."""
+    return 100 * run.rows[-1].test_accuracy
 
 
-def recipe_name(about: dict) -> str:
+def to_level(run: RunRecord, level: float) -> tuple[int, float] | None:
+    """Epoch and seconds at which an accuracy was first reached."""
+    for row in run.rows:
+        if row.test_accuracy >= level:
+            return row.epoch, row.train_seconds
+    return None
+
+
+def recipe_name(run: RunRecord) -> str:
     """Runs of one name may be laid together: "small, epochs 2, bfloat16"."""
-    usual = json.loads(json.dumps(asdict(PRESETS[about["preset"]])))
-    changed = [
-        f"{name.replace('_', ' ')} {value}"
-        for name, value in about["recipe"].items()
-        if name != "precision" and value != usual.get(name)
-    ]
-    return ", ".join([about["preset"], *changed, about["precision"]])
+    return f"{run.title}, {run.about.precision}"
 
 
-def read_runs(roots: Iterable[Path]) -> list[Recorded]:
-    """All finished runs on CIFAR-10 below some folders.
+def read_runs(roots: Iterable[Path]) -> tuple[list[RunRecord], list[str]]:
+    """All whole trainings on CIFAR-10 below some folders, each once.
 
-    A run that was published lies in two of them: it counts once.
+    Also a line for each record that cannot be read: it proves nothing
+    either way, but is not left out in silence.
     """
-    found = {}
-    files = [p for root in roots for p in sorted(root.glob("*/*/run.json"))]
-    for path in files:
-        try:
-            about = json.loads(path.read_text())
-            text = (path.parent / "metrics.jsonl").read_text()
-            rows = [json.loads(line) for line in text.splitlines()]
-            whole = about["status"] == "done" and rows
-            if whole and about["run"]["dataset"] == "cifar10":
-                name = about["framework"], path.parent.name
-                found[name] = Recorded(
-                    *(about["framework"], recipe_name(about)),
-                    *(about["seed"], rows),
-                )
-        except (OSError, ValueError, KeyError):
-            continue  # not a whole record; it proves nothing either way
-    return list(found.values())
+    runs, problems = find_runs(*roots)
+    whole = [
+        run
+        for run in runs
+        if not run.problem and run.about.run.dataset == "cifar10"
+    ]
+    return whole, [f"{bad.name}: not counted: {bad.reason}" for bad in problems]
 
 
-def analyse(runs: list[Recorded]) -> list[str]:
+def analyse(runs: list[RunRecord]) -> list[str]:
     """Lines for the report, recipe by recipe."""
     lines = []
-    names = {run.recipe for run in runs if not run.recipe.startswith("smoke")}
+    names = {recipe_name(run) for run in runs if run.about.preset != "smoke"}
     for recipe in sorted(names):
-        groups: dict[str, list[Recorded]] = {}
+        groups: dict[str, list[RunRecord]] = {}
         for run in runs:
-            if run.recipe == recipe:
-                groups.setdefault(run.framework, []).append(run)
+            if recipe_name(run) == recipe:
+                groups.setdefault(run.about.framework, []).append(run)
         for name, group in sorted(groups.items()):
             lines.append(describe(recipe, name, group))
         for one, other in combinations(sorted(groups), 2):
             verdict = equivalence(
-                [run.accuracy for run in groups[one]],
-                [run.accuracy for run in groups[other]],
+                [accuracy(run) for run in groups[one]],
+                [accuracy(run) for run in groups[other]],
             )
             lines.append(f"{recipe}: {one} and {other}: {verdict}")
     return lines or ["not enough runs: no finished run on CIFAR-10 is recorded"]
 
 
-def describe(recipe: str, name: str, group: list[Recorded]) -> str:
+def describe(recipe: str, name: str, group: list[RunRecord]) -> str:
     """Mean accuracy, and median epochs and seconds to each level."""
     runs = "1 run" if len(group) == 1 else f"{len(group)} runs"
     text = f"{recipe}: {name}: {runs}, mean accuracy "
-    text += f"{mean(run.accuracy for run in group):.2f} %"
+    text += f"{mean(map(accuracy, group)):.2f} %"
     for level in LEVELS:
-        times = [t for run in group if (t := run.to_level(level))]
+        times = [t for run in group if (t := to_level(run, level))]
         if times:
             epochs = median(epoch for epoch, _ in times)
             seconds = median(seconds for _, seconds in times)

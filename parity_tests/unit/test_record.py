@@ -1,6 +1,5 @@
 """The run folder: what is written, who owns it, how a run is taken up."""
 
-import json
 from dataclasses import replace
 
 import filelock
@@ -13,12 +12,13 @@ from common.errors import (
     UsageError,
 )
 from common.recipe import PRESETS, Run
-from common.run.folder import read_about, read_metrics
 from common.run.record import Record
+from common.run.records import Data, Epoch, Evaluation, read_run
 from common.schedule import step_lr
 
 RECIPE = replace(PRESETS["smoke"], epochs=3)
 GOOD = {"loss": 2048.0, "correct": 512.0}
+SHA256 = "0" * 64
 NAN = {"loss": float("nan"), "correct": 0.0}
 
 
@@ -37,45 +37,33 @@ def an_epoch(run_record, epoch):
 def test_a_whole_run_is_recorded(tmp_path, capsys):
     out = tmp_path / "run"
     with record(Run(preset="smoke", seed=7, out=str(out))) as log:
-        assert read_about(out)["status"] == "running"
-        log.data_loaded("a source", {"x_train": "00"})
+        assert read_run(out).about.status == "running"
+        log.data_loaded("a source", {"x_train": SHA256})
         with log.compiling():
             pass
         for epoch in log.epochs(0):
             an_epoch(log, epoch)
-    about = read_about(out)
-    assert about["status"] == "done"
-    assert about["reason"] is None
-    assert about["framework"] == "pytorch"
-    assert about["preset"] == "smoke"
-    assert about["seed"] == 7
-    assert about["recipe"]["epochs"] == 3
-    assert about["versions"]["numpy"]
-    assert about["machine"]["device"] == "cpu"
-    assert about["machine"]["threads"] == 2
-    assert about["data"] == {"source": "a source", "sha256": {"x_train": "00"}}
-    rows = read_metrics(out)
-    assert [row["epoch"] for row in rows] == [1, 2, 3]
-    assert list(rows[0]) == [
-        "epoch",
-        "step",
-        "lr",
-        "train_loss",
-        "train_accuracy",
-        "test_loss",
-        "test_accuracy",
-        "train_seconds",
-        "compile_seconds",
-        "images_per_second",
-    ]
-    assert rows[1]["step"] == 2 * RECIPE.steps_per_epoch
-    assert rows[1]["lr"] == step_lr(7, RECIPE) * RECIPE.batch_size
+    about = read_run(out).about
+    assert about.status == "done"
+    assert about.reason is None
+    assert about.framework == "pytorch"
+    assert about.preset == "smoke"
+    assert about.seed == 7
+    assert about.recipe.epochs == 3
+    assert about.versions["numpy"]
+    assert about.machine.device == "cpu"
+    assert about.machine.threads == 2
+    assert about.data == Data("a source", {"x_train": SHA256})
+    rows = read_run(out).rows
+    assert [row.epoch for row in rows] == [1, 2, 3]
+    assert rows[1].step == 2 * RECIPE.steps_per_epoch
+    assert rows[1].lr == step_lr(7, RECIPE) * RECIPE.batch_size
     # Sums divided by the number of images.
-    assert rows[0]["train_loss"] == 2048 / RECIPE.train_images
-    assert rows[0]["train_accuracy"] == 512 / RECIPE.train_images
-    assert rows[0]["test_loss"] == 1024 / RECIPE.test_images
-    assert rows[0]["test_accuracy"] == 256 / RECIPE.test_images
-    seconds = [row["train_seconds"] for row in rows]
+    assert rows[0].train_loss == 2048 / RECIPE.train_images
+    assert rows[0].train_accuracy == 512 / RECIPE.train_images
+    assert rows[0].test_loss == 1024 / RECIPE.test_images
+    assert rows[0].test_accuracy == 256 / RECIPE.test_images
+    seconds = [row.train_seconds for row in rows]
     assert seconds == sorted(seconds)
     lines = (out / "dawnbench.tsv").read_text().splitlines()
     assert lines[0] == "epoch\thours\ttop1Accuracy"
@@ -97,10 +85,10 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, train, test):
             log.end_epoch(1, train, test)
     assert str(log.checkpoint) in str(error.value)
     assert log.checkpoint.read_bytes() == b"state"
-    about = read_about(out)
-    assert about["status"] == "failed"
-    assert "LossNotFinite" in about["reason"]
-    assert [row["epoch"] for row in read_metrics(out)] == [1]
+    about = read_run(out).about
+    assert about.status == "failed"
+    assert "LossNotFinite" in about.reason
+    assert [row.epoch for row in read_run(out).rows] == [1]
 
 
 def interrupted(out, epochs=1, **flags):
@@ -114,7 +102,7 @@ def interrupted(out, epochs=1, **flags):
 def test_an_interrupted_run_says_how_to_go_on_and_does(tmp_path, capsys):
     out = tmp_path / "run"
     interrupted(out, epochs=2)
-    assert read_about(out)["status"] == "interrupted"
+    assert read_run(out).about.status == "interrupted"
     assert f"--resume --out {out}" in capsys.readouterr().out
     with record(Run(out=str(out), resume=True)) as log:
         assert log.start == log.checkpoint
@@ -124,8 +112,8 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(tmp_path, capsys):
         assert list(left) == [1, 2]
         for epoch in left:
             an_epoch(log, epoch)
-    assert [row["epoch"] for row in read_metrics(out)] == [1, 2, 3]
-    assert read_about(out)["status"] == "done"
+    assert [row.epoch for row in read_run(out).rows] == [1, 2, 3]
+    assert read_run(out).about.status == "done"
 
 
 def test_resume_finds_the_last_unfinished_run(tmp_path, monkeypatch):
@@ -197,15 +185,6 @@ def test_a_second_process_is_refused(tmp_path):
         record(Run(out=str(out), resume=True)).__enter__()
 
 
-def test_a_damaged_record_is_told(tmp_path):
-    (tmp_path / "run.json").write_text('{"format": ')
-    with pytest.raises(DiskError, match=r"run\.json"):
-        read_about(tmp_path)
-    (tmp_path / "run.json").write_text(json.dumps({"format": "other"}))
-    with pytest.raises(DiskError, match="other"):
-        read_about(tmp_path)
-
-
 def test_a_checkpoint_in_mid_epoch_is_of_another_recipe(tmp_path):
     with record(Run(out=str(tmp_path / "run"), load="given")) as log:
         with pytest.raises(CheckpointError, match="5 updates"):
@@ -214,8 +193,8 @@ def test_a_checkpoint_in_mid_epoch_is_of_another_recipe(tmp_path):
             log.epochs(16)
         assert list(log.epochs(12)) == []
         log.evaluated({"loss": 1024.0, "correct": 512.0})
-    about = read_about(tmp_path / "run")
-    assert about["evaluation"] == {"loss": 1.0, "correct": 0.5}
+    about = read_run(tmp_path / "run").about
+    assert about.evaluation == Evaluation(1.0, 0.5)
 
 
 def scalars(folder):
@@ -240,13 +219,14 @@ def test_tensorboard_gets_the_numbers_of_the_record(tmp_path):
         for epoch in log.epochs(0):
             an_epoch(log, epoch)
     found = scalars(out / "tensorboard")
-    rows = read_metrics(out)
-    assert len(found) == len(rows) * (len(rows[0]) - 2)
+    rows = read_run(out).rows
+    names = set(Epoch.__struct_fields__) - {"epoch", "step"}
+    assert len(found) == len(rows) * len(names)
     for row in rows:
-        for name in set(row) - {"epoch", "step"}:
+        for name in names:
             # Event files hold float32.
-            assert found[name, row["step"]] == pytest.approx(
-                row[name], rel=1e-6, abs=1e-12
+            assert found[name, row.step] == pytest.approx(
+                getattr(row, name), rel=1e-6, abs=1e-12
             )
 
 

@@ -4,7 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
-from common.run.folder import read_about
+from common.cifar10 import checksums
+from common.errors import RecordError
+from common.recipe import PRESETS
+from common.run.records import ABOUT, METRICS, RunRecord, read_run
 from tools.bench.report import FORMAT
 
 ROOT = Path(__file__).parents[2]
@@ -15,15 +18,64 @@ MUTANTS = RESULTS / "mutants.json"
 
 
 def take(folder: Path) -> Path:
-    """Copy a finished run's record, without the checkpoint, to results/."""
-    about = read_about(folder)
-    if about["status"] != "done":
-        raise SystemExit(f"{folder}: status {about['status']}, not done")
-    target = RESULTS / about["framework"] / folder.name
+    """Publish a run: its record, without checkpoint and paths, in results/.
+
+    Raises SystemExit, with the reason, if it is no evidence.
+    """
+    # A link or ".." has another last part than the folder itself.
+    folder = folder.resolve()
+    try:
+        run = read_run(folder)
+    except RecordError as error:
+        raise SystemExit(str(error)) from error
+    if reason := no_evidence(run):
+        raise SystemExit(f"{folder}: not published: {reason}")
+    target = RESULTS / run.about.framework / folder.name
+    if target.exists():
+        raise SystemExit(f"{target}: is published already")
+    about = json.loads((folder / ABOUT).read_bytes())
     target.mkdir(parents=True)
-    for name in ("run.json", "metrics.jsonl", "dawnbench.tsv"):
+    text = json.dumps(without_paths(about), indent=2) + "\n"
+    (target / ABOUT).write_text(text)
+    for name in (METRICS, "dawnbench.tsv"):
         shutil.copy(folder / name, target / name)
     return target
+
+
+def no_evidence(run: RunRecord) -> str:
+    """Why a run does not show what a recipe reaches; "" if it does."""
+    about = run.about
+    if run.problem:
+        return run.problem
+    if about.run.dataset != "cifar10" or about.data is None:
+        return f"its data are {about.run.dataset}, not known to be CIFAR-10"
+    if about.data.sha256 != checksums.EXPECTED.sums:
+        return "the checksums of its data are not those of CIFAR-10"
+    if about.run.load is not None:
+        return "it was started from a checkpoint by --load"
+    if [row.epoch for row in run.rows] != [*range(1, about.recipe.epochs + 1)]:
+        return "its epochs are not recorded without a gap"
+    for start in about.starts or [about]:
+        if start.git_commit is None or start.git_commit.endswith("+"):
+            return (
+                f"its commit is {start.git_commit}: the source was changed, "
+                "or is not known"
+            )
+    if about.preset not in PRESETS:
+        return f"{about.preset} is no preset of this version"
+    return ""
+
+
+def without_paths(about: dict) -> dict:
+    """The content of a run.json without paths of the machine it was made on."""
+    options = dict.fromkeys(("data_dir", "out", "load"))
+    source = about["data"]["source"]
+    if about["run"].get("data_dir") or source.startswith(("/", "~")):
+        source = "files on the machine"
+    return about | {
+        "run": about["run"] | options,
+        "data": about["data"] | {"source": source},
+    }
 
 
 def publish_bench(file: Path) -> None:

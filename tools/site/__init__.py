@@ -2,8 +2,8 @@
 
     python -m tools.site --out site --runs runs --results results
 
-`contract.py` and `align.py` read the three sources, `records.py` and
-`groups.py` the runs; `plan.py` holds what was read, `reader.py` and `pages.py`
-put it into `templates/`. The texts of the sections are Markdown files in
+`contract.py` and `align.py` read the three sources, `groups.py` puts the
+runs together; `plan.py` holds what was read, `reader.py` and `pages.py` put
+it into `templates/`. The texts of the sections are Markdown files in
 `sections/`. Nothing here imports a framework, `augmented.py` excepted.
 """

@@ -1,12 +1,11 @@
 """Runs put together: groups that differ by seed, experiments by recipe."""
 
-import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
-from common.recipe import PRESETS
+from common.recipe import Recipe
+from common.run.records import RunRecord
 from tools.site.contract import FRAMEWORKS
-from tools.site.records import Found
 
 
 @dataclass
@@ -15,12 +14,12 @@ class Group:
 
     framework: str  # folder's name
     label: str
-    runs: list[Found]
+    runs: list[RunRecord]
 
     @property
     def seeds(self) -> list[int]:
         """Without repetitions, sorted."""
-        return sorted({run.about["seed"] for run in self.runs})
+        return sorted({run.about.seed for run in self.runs})
 
 
 @dataclass
@@ -29,28 +28,26 @@ class Experiment:
 
     key: str
     title: str
-    recipe: dict
+    recipe: Recipe
     groups: list[Group]
 
     @property
-    def runs(self) -> list[Found]:
+    def runs(self) -> list[RunRecord]:
         """Of all its groups."""
         return [run for group in self.groups for run in group.runs]
 
 
-def experiments(found: list[Found]) -> list[Experiment]:
+def experiments(found: list[RunRecord]) -> list[Experiment]:
     """The runs that have epochs, by recipe; the largest comparison first."""
-    by_recipe: dict[tuple[str, str], list[Found]] = {}
+    by_recipe: dict[tuple[Recipe, str], list[RunRecord]] = {}
     for run in found:
         if run.rows:
-            recipe = {**run.about["recipe"], "precision": ""}
-            key = json.dumps(recipe, sort_keys=True)
-            data = run.about["run"].get("dataset", "cifar10")
-            by_recipe.setdefault((key, data), []).append(run)
+            recipe = replace(run.about.recipe, precision="float32")
+            key = recipe, run.about.run.dataset
+            by_recipe.setdefault(key, []).append(run)
     made = []
     for (_, data), runs in by_recipe.items():
-        recipe = runs[0].about["recipe"]
-        title = recipe_title(runs[0].about["preset"], recipe)
+        recipe, title = runs[0].about.recipe, runs[0].title
         title += "" if data == "cifar10" else f", {data} data"
         key = "-".join(title.replace(",", "").lower().split())
         made.append(Experiment(key, title, recipe, groups(runs)))
@@ -58,48 +55,35 @@ def experiments(found: list[Found]) -> list[Experiment]:
     made.sort(
         key=lambda e: (
             len({group.framework for group in e.groups}),
-            math.prod(e.recipe[name] for name in work),
+            math.prod(getattr(e.recipe, name) for name in work),
         ),
         reverse=True,
     )
     return made
 
 
-def recipe_title(preset: str, recipe: dict) -> str:
-    """The preset and the fields that were changed: "small, epochs 2"."""
-    words = [preset]
-    if preset in PRESETS:
-        usual = json.loads(json.dumps(asdict(PRESETS[preset])))
-        words += [
-            f"{name.replace('_', ' ')} {value}"
-            for name, value in recipe.items()
-            if name != "precision" and usual.get(name) != value
-        ]
-    return ", ".join(words)
-
-
-def traits(run: Found) -> tuple[str, ...]:
+def traits(run: RunRecord) -> tuple[str, ...]:
     """What tells two groups of a framework apart."""
     about = run.about
-    device = about["machine"].get("device", "?")
+    device = about.machine.device
     device = "CPU" if device == "cpu" else device
-    start = about["run"].get("init", "native")
     return (
-        about["mode"],
-        about["precision"],
-        f"{start} start",
+        about.mode,
+        about.precision,
+        f"{about.run.init} start",
         f"on {device}",
         # Kept apart, so that medians are those of whole trainings.
-        "" if not run.problem else unfinished(about),
+        "" if not run.problem else unfinished(run),
     )
 
 
-def unfinished(about: dict) -> str:
+def unfinished(run: RunRecord) -> str:
     """The word for a run that is not a whole training."""
-    return "incomplete" if about["status"] == "done" else about["status"]
+    status = run.about.status
+    return "incomplete" if status == "done" else status
 
 
-def groups(runs: list[Found]) -> list[Group]:
+def groups(runs: list[RunRecord]) -> list[Group]:
     """By framework and traits, in the order of the columns."""
     varying = [
         len({traits(run)[place] for run in runs}) > 1 for place in range(5)
@@ -108,7 +92,7 @@ def groups(runs: list[Found]) -> list[Group]:
     found: dict[tuple, Group] = {}
     for framework, title in FRAMEWORKS.items():
         for run in runs:
-            if run.about["framework"] != framework:
+            if run.about.framework != framework:
                 continue
             all_traits = traits(run)
             named = [

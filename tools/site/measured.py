@@ -14,7 +14,9 @@ from tools.site.reader import write
 
 def write_report(site: Site, env: Environment, part: Path) -> None:
     """The report of the runs."""
-    made = experiments(site.found)
+    runs, unreadable = site.found
+    made = experiments(runs)
+    not_whole = [run for run in runs if run.problem]
     numbers = {e.key: report.charts(e) for e in made}
     write(
         env,
@@ -24,8 +26,12 @@ def write_report(site: Site, env: Environment, part: Path) -> None:
         numbers=for_script(numbers),
         levels=report.LEVELS,
         tables={e.key: report.levels(e) for e in made},
-        records=site.found,
-        problems=[run for run in site.found if run.problem],
+        runs=runs,
+        records=len(runs) + len(unreadable),
+        problems=[
+            *((bad.name, bad.reason, 0) for bad in unreadable),
+            *((run.name, run.problem, len(run.rows)) for run in not_whole),
+        ],
         machine=report.machine,
         versions=report.versions,
         folders=[site.results, site.runs],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from tools.site import records
+from common.run.records import Problem, RunRecord, find_runs
 from tools.site.align import sections
 from tools.site.code import highlight
 from tools.site.contract import FRAMEWORKS, ROOT, Section, source
@@ -42,10 +42,9 @@ class Site:
         return read_differences(self.root)
 
     @cached_property
-    def found(self) -> list[records.Found]:
+    def found(self) -> tuple[list[RunRecord], list[Problem]]:
         """All records: the published ones, then the runs."""
-        folders = [f for f in (self.results, self.runs) if f and f.is_dir()]
-        return records.find(*folders)
+        return find_runs(*(f for f in (self.results, self.runs) if f))
 
     @cached_property
     def sources(self) -> dict[str, str]:

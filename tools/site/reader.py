@@ -115,9 +115,9 @@ def write_reader(site: Site, env: Environment, part: Path) -> None:
         sections=[s for s in site.sections if s.name != HEAD],
         network=Markup(draw(Recipe())),
         marks=sum(map(len, places.values())),
-        experiments=experiments(site.found),
+        experiments=experiments(site.found[0]),
         rows=[site.differences[slug] for _, slug in row_slugs(site, step)],
-        records=site.found,
+        records=sum(map(len, site.found)),
     )
 
 

@@ -3,9 +3,9 @@
 from statistics import median
 
 from common.recipe import Recipe
+from common.run.records import Epoch, RunRecord
 from common.schedule import lr_table
 from tools.site.groups import Experiment, Group
-from tools.site.records import Found
 
 LEVELS = (60, 70, 80, 85, 90, 93, 94)  # per cent of test accuracy
 
@@ -15,44 +15,40 @@ def curve(group: Group, field: str, factor: float = 1) -> dict:
 
     seconds: the median of the training seconds at that epoch.
     """
-    epochs = sorted({row["epoch"] for run in group.runs for row in run.rows})
+    epochs = sorted({row.epoch for run in group.runs for row in run.rows})
     out = {"epoch": epochs, "seconds": [], "mid": [], "low": [], "high": []}
     counts = []
     for epoch in epochs:
         rows = [
             row for run in group.runs for row in run.rows
-            if row["epoch"] == epoch
+            if row.epoch == epoch
         ]  # fmt: skip
-        values = [factor * row[field] for row in rows]
+        values = [factor * getattr(row, field) for row in rows]
         counts.append(len(values))
-        out["seconds"].append(
-            round(median(r["train_seconds"] for r in rows), 3)
-        )
+        out["seconds"].append(round(median(r.train_seconds for r in rows), 3))
         out["mid"].append(round(median(values), 6))
         out["low"].append(round(min(values), 6))
         out["high"].append(round(max(values), 6))
     return out | {"runs": counts}
 
 
-def schedule(recipe: dict) -> dict:
+def schedule(recipe: Recipe) -> dict:
     """The rate of every update, thinned to at most 400 points; knots."""
-    known = {k: v for k, v in recipe.items() if k in Recipe.__annotations__}
-    ours = Recipe(**known)
-    rates = lr_table(ours) * ours.batch_size
+    rates = lr_table(recipe) * recipe.batch_size
     every = max(1, len(rates) // 400)
     # Thinned, but with the update next to the peak.
-    peak = ours.peak_epoch * ours.steps_per_epoch
+    peak = recipe.peak_epoch * recipe.steps_per_epoch
     steps = sorted({*range(0, len(rates), every), peak, len(rates) - 1})
     return {
-        "epoch": [round(s / ours.steps_per_epoch, 4) for s in steps],
+        "epoch": [round(s / recipe.steps_per_epoch, 4) for s in steps],
         "rate": [float(rates[s]) for s in steps],
     }
 
 
 def speeds(group: Group) -> dict:
     """Median and range of images/s over epochs, of compilation over runs."""
-    images = [row["images_per_second"] for r in group.runs for row in r.rows]
-    compiling = [run.rows[-1]["compile_seconds"] for run in group.runs]
+    images = [row.images_per_second for r in group.runs for row in r.rows]
+    compiling = [run.rows[-1].compile_seconds for run in group.runs]
     return {
         name: {"mid": median(values), "low": min(values), "high": max(values)}
         for name, values in (("images", images), ("compile", compiling))
@@ -64,11 +60,7 @@ def charts(experiment: Experiment) -> dict:
     made, seen = [], {}
     for group in experiment.groups:
         variant = seen[group.framework] = seen.get(group.framework, -1) + 1
-        steps = (
-            experiment.recipe["train_images"]
-            / (experiment.recipe["batch_size"])
-        )
-        per_epoch = -(-steps // 1)
+        per_epoch = experiment.recipe.steps_per_epoch
         made.append(
             {
                 "label": group.label,
@@ -81,7 +73,7 @@ def charts(experiment: Experiment) -> dict:
                 "test_loss": curve(group, "test_loss"),
                 "train_loss": curve(group, "train_loss"),
                 "lr": [
-                    [(row["step"] - 1) / per_epoch, row["lr"]]
+                    [(row.step - 1) / per_epoch, row.lr]
                     for row in group.runs[0].rows
                 ],
                 "speeds": speeds(group),
@@ -89,16 +81,16 @@ def charts(experiment: Experiment) -> dict:
         )
     return {
         "title": experiment.title,
-        "epochs": experiment.recipe["epochs"],
+        "epochs": experiment.recipe.epochs,
         "schedule": schedule(experiment.recipe),
         "groups": made,
     }
 
 
-def reached(run: Found, level: int) -> dict | None:
+def reached(run: RunRecord, level: int) -> Epoch | None:
     """The first row with this test accuracy in per cent, or None."""
     return next(
-        (row for row in run.rows if 100 * row["test_accuracy"] >= level), None
+        (row for row in run.rows if 100 * row.test_accuracy >= level), None
     )
 
 
@@ -110,8 +102,8 @@ def level_cell(group: Group, level: int) -> dict:
     return {
         "rows": len(rows),
         "of": len(group.runs),
-        "seconds": duration(median(row["train_seconds"] for row in rows)),
-        "epoch": f"{median(row['epoch'] for row in rows):g}",
+        "seconds": duration(median(row.train_seconds for row in rows)),
+        "epoch": f"{median(row.epoch for row in rows):g}",
     }
 
 
@@ -134,13 +126,12 @@ def levels(experiment: Experiment) -> list[dict]:
             "group": group,
             "best": 100
             * median(
-                max(row["test_accuracy"] for row in run.rows)
-                for run in group.runs
+                max(row.test_accuracy for row in run.rows) for run in group.runs
             ),
             "last": 100
-            * median(run.rows[-1]["test_accuracy"] for run in group.runs),
+            * median(run.rows[-1].test_accuracy for run in group.runs),
             "seconds": duration(
-                median(run.rows[-1]["train_seconds"] for run in group.runs)
+                median(run.rows[-1].train_seconds for run in group.runs)
             ),
             "cells": [level_cell(group, level) for level in LEVELS],
         }
@@ -148,17 +139,17 @@ def levels(experiment: Experiment) -> list[dict]:
     ]
 
 
-def machine(run: Found) -> str:
+def machine(run: RunRecord) -> str:
     """Where a run was made: "cpu, 2 cores of Intel(R) Xeon(R)"."""
-    about = run.about["machine"]
-    words = [about.get("device", "?")]
-    if "cores" in about:
-        words.append(f"{about['cores']} cores")
-    if "processor" in about:
-        words[-1] += f" of {about['processor']}"
+    found = run.about.machine
+    words = [found.device]
+    if found.cores:
+        words.append(f"{found.cores} cores")
+    if found.processor:
+        words[-1] += f" of {found.processor}"
     return ", ".join(words)
 
 
-def versions(run: Found) -> str:
+def versions(run: RunRecord) -> str:
     """The libraries of a run."""
-    return ", ".join(f"{k} {v}" for k, v in run.about["versions"].items())
+    return ", ".join(f"{k} {v}" for k, v in run.about.versions.items())

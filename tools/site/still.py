@@ -12,11 +12,11 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from common.recipe import PRESETS, Recipe
+from common.run.records import find_runs
 from common.schedule import lr_at
 from tools.draw_network import draw
 from tools.site.contract import BuildError
 from tools.site.groups import Experiment, experiments
-from tools.site.records import find
 from tools.site.report import curve
 
 COLOURS = {
@@ -57,7 +57,7 @@ def draw_all(results: Path, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     network = folder / "network.svg"
     network.write_text(draw(Recipe()), encoding="utf-8")
-    made = experiments(find(results))
+    made = experiments(find_runs(results)[0])
     if not made:
         raise BuildError(f"{results}: no record with a finished epoch to draw")
     drawn = [

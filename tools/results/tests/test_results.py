@@ -4,14 +4,20 @@ import json
 
 import pytest
 
-from common.run.folder import read_about
-from tools.results import publish
+from common.cifar10 import checksums
+from common.run.records import Epoch, find_runs, read_run
+from tools.results import publish, trainings
+from tools.results.tests import fake_records
 from tools.results.trainings import goal
 
 
 def epochs(*accuracies):
     return [
-        {"epoch": n + 1, "test_accuracy": value, "train_seconds": 10.0 * n}
+        Epoch(
+            **fake_records.row(
+                n + 1, test_accuracy=value, train_seconds=10.0 * n
+            )
+        )
         for n, value in enumerate(accuracies)
     ]
 
@@ -40,11 +46,110 @@ def test_a_ladder_that_did_not_pass_is_not_published(monkeypatch, tmp_path):
     assert not publish.LADDER.exists()
 
 
-def test_an_interrupted_run_is_not_published(monkeypatch, tmp_path):
-    about = read_about(next(publish.RESULTS.glob("*/*/run.json")).parent)
-    about["status"] = "interrupted"
+@pytest.fixture
+def results(monkeypatch, tmp_path):
+    """An empty folder of published records."""
     monkeypatch.setattr(publish, "RESULTS", tmp_path / "results")
-    (tmp_path / "run.json").write_text(json.dumps(about))
-    with pytest.raises(SystemExit, match="interrupted, not done"):
-        publish.take(tmp_path)
-    assert not publish.RESULTS.exists()
+    return tmp_path / "results"
+
+
+DATA = {"source": "made up", "sha256": checksums.EXPECTED.sums}
+
+
+def a_run(folder, epochs=4, **about):
+    """A record that could be published."""
+    return fake_records.put(folder, epochs, **{"data": DATA} | about)
+
+
+def test_a_whole_training_is_published(results, tmp_path):
+    run = a_run(tmp_path / "a")
+    (run / "dawnbench.tsv").write_text("")
+    (run / "checkpoint.safetensors").write_text("large")
+    assert publish.take(run) == results / "pytorch" / "a"
+    (found,), problems = find_runs(results)
+    assert not problems
+    mine = read_run(run)
+    assert (found.about, found.rows) == (mine.about, mine.rows)
+    assert not (found.folder / "checkpoint.safetensors").exists()
+    with pytest.raises(SystemExit, match="published already"):
+        publish.take(run)
+
+
+def test_a_published_record_names_no_path_of_the_machine(results, tmp_path):
+    mine = "/home/somebody/secret"
+    data = DATA | {"source": mine}
+    options = OPTIONS | {"data_dir": mine, "out": mine}
+    run = a_run(tmp_path / "a", run=options, data=data)
+    (run / "dawnbench.tsv").write_text("")
+    target = publish.take(run)
+    for path in target.iterdir():
+        assert "somebody" not in path.read_text()
+    assert read_run(target).about.data.source == "files on the machine"
+
+
+OPTIONS = fake_records.about()["run"]
+START = {
+    "started": "20260101T000000Z",
+    "epoch": 0,
+    "machine": {"device": "cpu"},
+    "versions": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("about", "reason"),
+    [
+        ({"status": "interrupted"}, "interrupted after 4 of 4"),
+        ({"run": OPTIONS | {"dataset": "synthetic"}}, "data are synthetic"),
+        ({"run": OPTIONS | {"load": "x.safetensors"}}, "by --load"),
+        ({"data": None}, "not known to be CIFAR-10"),
+        (
+            {"data": DATA | {"sha256": {"x_train": "0" * 64}}},
+            "not those of CIFAR-10",
+        ),
+        ({"git_commit": "0" * 40 + "+"}, "source was changed"),
+        ({"git_commit": None}, "source was changed, or is not known"),
+        (
+            {"starts": [START | {"git_commit": "0" * 40 + "+"}]},
+            "source was changed",
+        ),
+        ({"framework": "../../x"}, "Invalid enum value"),
+        ({"preset": "of-old"}, "no preset"),
+    ],
+)
+def test_what_is_no_evidence_is_not_published(results, tmp_path, about, reason):
+    run = a_run(tmp_path / "a", **about)
+    with pytest.raises(SystemExit, match=reason):
+        publish.take(run)
+    assert not results.exists()
+
+
+@pytest.mark.parametrize("epochs", [(2, 3, 4), (1, 2, 4), (1, 2, 3), ()])
+def test_a_run_with_a_gap_is_not_published(results, tmp_path, epochs):
+    run = a_run(tmp_path / "a")
+    fake_records.write_rows(run, [fake_records.row(n) for n in epochs])
+    with pytest.raises(SystemExit, match="epoch"):
+        publish.take(run)
+    assert not results.exists()
+
+
+def test_a_folder_without_a_record_is_not_published(results, tmp_path):
+    with pytest.raises(SystemExit, match="no such folder"):
+        publish.take(tmp_path / "nothing")
+
+
+def test_a_published_record_that_is_no_evidence_is_told(
+    results, tmp_path, monkeypatch
+):
+    a_run(results / "pytorch" / "a", status="failed", reason="x")
+    monkeypatch.setattr(trainings, "RESULTS", results)
+    with pytest.raises(SystemExit, match="failed after 4 of 4"):
+        trainings.runs_table()
+
+
+def test_all_published_records_can_be_read_and_are_evidence():
+    results = publish.ROOT / "results"
+    runs, problems = find_runs(results)
+    assert len(runs) == len([*results.glob("*/*/run.json")]) > 0
+    assert not problems
+    assert [publish.no_evidence(run) for run in runs] == [""] * len(runs)

@@ -7,10 +7,10 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
+from common.run.records import find_runs
 from tools.site.contract import ROOT
 from tools.site.pages import build
 from tools.site.plan import Site
-from tools.site.records import find
 from tools.site.tests import fakes
 from tools.site.tests.fake_reports import bench, mutants, write
 
@@ -33,7 +33,7 @@ def site(tmp_path_factory) -> Path:
     home = tmp_path_factory.mktemp("site")
     fakes.three(home / "made-up")
     for name in ("results", "runs"):
-        for run in find(ROOT / name) if (ROOT / name).is_dir() else ():
+        for run in find_runs(ROOT / name)[0]:
             target = home / "made-up" / run.folder.parts[-2] / run.folder.name
             shutil.copytree(
                 run.folder,

@@ -1,12 +1,11 @@
 """Made-up run records, for the tests of the site. No measurement."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
-from common.recipe import PRESETS, Run
-from common.run.folder import FORMAT
+from common.recipe import PRESETS
 from common.schedule import step_lr
+from tools.results.tests.fake_records import put, write_rows
 from tools.site.contract import FRAMEWORKS
 
 RECIPE = replace(PRESETS["small"], epochs=4)
@@ -15,28 +14,9 @@ RECIPE = replace(PRESETS["small"], epochs=4)
 def record(root: Path, framework: str, seed: int = 0, **about) -> Path:
     """A finished training of 4 epochs; `about` changes its run.json."""
     folder = root / framework / f"small-seed{seed}-20260101T00000{seed}Z"
-    folder.mkdir(parents=True)
-    facts = {
-        "format": FORMAT,
-        "framework": framework,
-        "preset": "small",
-        "seed": seed,
-        "mode": "eager",
-        "precision": "float32",
-        "recipe": asdict(RECIPE),
-        "run": asdict(Run(preset="small", seed=seed)),
-        "status": "done",
-        "reason": None,
-        "started": f"20260101T00000{seed}Z",
-        "machine": {"device": "cpu", "cores": 2, "processor": "made-up <&>"},
-        "versions": {"made-up": "1.0"},
-        "git_commit": "0" * 40,
-        "data": None,
-    } | about
-    (folder / "run.json").write_text(json.dumps(facts))
+    put(folder, 4, framework=framework, seed=seed, **about)
     speed = 500 + 100 * list(FRAMEWORKS).index(framework) + 10 * seed
-    rows = [row(epoch, speed, seed) for epoch in range(1, 5)]
-    write_rows(folder, rows)
+    write_rows(folder, [row(epoch, speed, seed) for epoch in range(1, 5)])
     return folder
 
 
@@ -56,12 +36,6 @@ def row(epoch: int, speed: float, seed: int) -> dict:
         "compile_seconds": 3.0 + seed,
         "images_per_second": float(speed),
     }
-
-
-def write_rows(folder: Path, rows: list[dict]) -> None:
-    """metrics.jsonl with these rows."""
-    lines = "".join(json.dumps(one) + "\n" for one in rows)
-    (folder / "metrics.jsonl").write_text(lines)
 
 
 def three(root: Path) -> None:
@@ -90,9 +64,9 @@ def damaged(root: Path) -> dict[str, str]:
     return {
         "small-seed3-empty": "holds nothing",
         "small-seed4-lock": "no run.json",
-        half.name: "not a readable run record",
-        broken.name: "not readable",
-        hole.name: "is no number",
+        half.name: "run.json: Input data was truncated",
+        broken.name: "metrics.jsonl, line 1: Input data was truncated",
+        hole.name: "metrics.jsonl, line 1",
         bare.name: "no epoch is recorded",
         failed.name: "Boom: <b>",
     }

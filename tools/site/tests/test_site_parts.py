@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 
+from common.run.records import find_runs
 from tools import side_by_side
-from tools.site import groups, lessons, records, report
+from tools.site import groups, lessons, report
 from tools.site.align import align, sections
 from tools.site.augmented import STAGES
 from tools.site.contract import (
@@ -153,7 +154,7 @@ def test_side_by_side_lists_the_names_for_an_unknown_one(capsys):
 @pytest.fixture
 def experiment(tmp_path):
     fakes.three(tmp_path)
-    (only,) = groups.experiments(records.find(tmp_path))
+    (only,) = groups.experiments(find_runs(tmp_path)[0])
     return only
 
 
@@ -196,7 +197,7 @@ def test_an_interrupted_run_is_a_curve_of_its_own(tmp_path):
     fakes.record(tmp_path, "pytorch")
     cut = fakes.record(tmp_path, "pytorch", 1, status="interrupted")
     fakes.write_rows(cut, [fakes.row(1, 500, 1)])
-    (only,) = groups.experiments(records.find(tmp_path))
+    (only,) = groups.experiments(find_runs(tmp_path)[0])
     labels = [group.label for group in only.groups]
     assert labels == ["PyTorch, eager", "PyTorch, eager, interrupted"]
 
@@ -204,7 +205,7 @@ def test_an_interrupted_run_is_a_curve_of_its_own(tmp_path):
 def test_a_record_in_two_folders_is_listed_once(tmp_path):
     fakes.record(tmp_path / "runs", "pytorch")
     fakes.record(tmp_path / "results", "pytorch")
-    found = records.find(tmp_path / "results", tmp_path / "runs")
+    found, _ = find_runs(tmp_path / "results", tmp_path / "runs")
     assert [run.folder.parts[-3] for run in found] == ["results"]
 
 

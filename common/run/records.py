@@ -1,0 +1,327 @@
+"""Reading run records: typed and checked, or refused with a reason.
+
+    read_run(folder)     one record; raises RecordError
+    find_runs(*roots)    all records below some folders, and what is wrong
+                         with those that cannot be read
+
+What a record holds is declared here; `record.py` writes it.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from common.errors import RecordError
+from common.files import one_line
+from common.recipe import PRESETS, Recipe
+from common.typed import (
+    Commit,
+    Count,
+    Malformed,
+    Positive,
+    Seconds,
+    Sha256,
+    Share,
+    Text,
+    decode,
+    read_limited,
+)
+
+FORMAT = "davidnet-run-1"
+ABOUT = "run.json"
+METRICS = "metrics.jsonl"
+# Of a file, in bytes; the largest of real ones are 4 kB and 350 an epoch.
+LARGEST = {ABOUT: 2**20, METRICS: 2**24}
+DEEPEST = 4  # folders between runs/ and a record
+
+Framework = Literal["tensorflow_eager", "pytorch", "jax_flax"]
+Moment = Annotated[str, Meta(pattern=r"^\d{8}T\d{6}Z\Z")]
+
+
+class Options(Struct, frozen=True):
+    """Of the flags in common.recipe.Run, those that readers need."""
+
+    dataset: Literal["cifar10", "synthetic"]
+    init: Literal["native", "shared"] = "native"
+    load: Text | None = None
+    data_dir: Text | None = None
+    out: Text | None = None
+
+
+class Machine(Struct, frozen=True):
+    """Where a run was made."""
+
+    device: Text  # "cpu", or the name of a GPU
+    system: Text = ""
+    processor: Text = ""
+    cores: Count = 0
+    threads: Count = 0
+    tf32: bool = False
+
+
+class Data(Struct, frozen=True):
+    """The data that were read."""
+
+    source: Text  # where they came from
+    sha256: dict[Text, Sha256]  # of each array
+
+
+class Evaluation(Struct, frozen=True):
+    """Of a checkpoint whose training was complete: means over the images."""
+
+    loss: float
+    correct: Share
+
+
+class Start(Struct, frozen=True):
+    """One of the processes that a run was trained by."""
+
+    started: Moment
+    epoch: Count  # whole epochs that lay behind it
+    machine: Machine
+    versions: dict[Text, Text]
+    git_commit: Commit | None
+
+
+class About(Struct, frozen=True):
+    """The content of run.json."""
+
+    format: Literal["davidnet-run-1"]
+    framework: Framework
+    preset: Text
+    seed: Annotated[int, Meta(ge=0, lt=2**31)]
+    mode: Literal["eager", "compiled"]
+    precision: Text
+    recipe: Recipe
+    run: Options
+    status: Literal["running", "done", "interrupted", "failed"]
+    started: Moment
+    machine: Machine
+    versions: dict[Text, Text]
+    git_commit: Commit | None = None
+    data: Data | None = None
+    # why it ended, if it is not done; libraries write what they like
+    reason: Annotated[str, Meta(max_length=10_000)] | None = None
+    finished: Moment | None = None
+    evaluation: Evaluation | None = None
+    starts: list[Start] = []  # empty in records of earlier versions
+
+    def __post_init__(self):
+        for moment in (self.started, self.finished or self.started):
+            datetime.strptime(moment, "%Y%m%dT%H%M%SZ")  # or ValueError
+
+
+class Epoch(Struct, frozen=True):
+    """A line of metrics.jsonl: what was known after an epoch."""
+
+    epoch: Positive
+    step: Positive  # updates made so far
+    lr: Annotated[float, Meta(ge=0)]  # of the last update, for the mean loss
+    train_loss: float
+    train_accuracy: Share
+    test_loss: float
+    test_accuracy: Share
+    train_seconds: Seconds  # of all epochs so far
+    compile_seconds: Seconds
+    images_per_second: Annotated[float, Meta(ge=0)]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A record that was read: all its fields are of the declared types."""
+
+    folder: Path
+    about: About
+    rows: list[Epoch]  # epochs in order, of a loaded run not from 1
+
+    @property
+    def name(self) -> str:
+        """The last two parts of its path: pytorch/small-seed0-..."""
+        return short_name(self.folder)
+
+    @property
+    def started(self) -> datetime:
+        """When, in UTC."""
+        moment = datetime.strptime(self.about.started, "%Y%m%dT%H%M%SZ")
+        return moment.replace(tzinfo=UTC)
+
+    @property
+    def title(self) -> str:
+        """The preset and what was changed of it: "small, epochs 2"."""
+        return recipe_title(self.about.preset, self.about.recipe)
+
+    @property
+    def problem(self) -> str:
+        """Why this is not a whole training; "" if it is."""
+        about, rows = self.about, self.rows
+        epochs = about.recipe.epochs
+        if about.status != "done":
+            reason = ""
+            if about.status == "failed":
+                reason = f": {one_line(about.reason)}"
+            done = f"{len(rows)} of {epochs} epochs"
+            return f"{about.status} after {done}{reason}"
+        if about.evaluation and not rows:
+            return "an evaluation of a finished training, no epochs"
+        if not rows:
+            return "done, but no epoch is recorded"
+        if rows[-1].epoch != epochs:
+            return f"done, but {rows[-1].epoch} of {epochs} epochs recorded"
+        return ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A folder whose record cannot be read, and why."""
+
+    folder: Path
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """The last two parts of its path."""
+        return short_name(self.folder)
+
+
+def short_name(folder: Path) -> str:
+    """The last two parts of a path, as text that can be written."""
+    last = os.fsencode("/".join(folder.parts[-2:]))
+    return last.decode("utf-8", "replace")
+
+
+def changed_fields(preset: str, recipe: Recipe) -> dict[str, object]:
+    """The fields of a recipe that are not its preset's, but the precision.
+
+    The precision has its own place beside the recipe wherever it is shown.
+    """
+    if preset not in PRESETS:  # of an earlier version
+        return {}
+    usual = asdict(PRESETS[preset])
+    return {
+        name: value
+        for name, value in asdict(recipe).items()
+        if name != "precision" and value != usual[name]
+    }
+
+
+def recipe_title(preset: str, recipe: Recipe) -> str:
+    """The preset and what was changed of it: "small, epochs 2"."""
+    changed = changed_fields(preset, recipe).items()
+    words = [f"{name.replace('_', ' ')} {value}" for name, value in changed]
+    return ", ".join([preset, *words])
+
+
+def read_run(folder: Path) -> RunRecord:
+    """The record in a folder, checked.
+
+    Raises RecordError if there is none, or it is damaged.
+    """
+    about = read_about(folder)
+    return RunRecord(folder, about, read_rows(folder, about.recipe))
+
+
+def read_about(folder: Path) -> About:
+    """The run.json of a folder. Raises RecordError."""
+    content = _content(folder / ABOUT)
+    try:
+        return decode(content, About)
+    except Malformed as error:
+        raise RecordError(f"{folder / ABOUT}: {error}") from error
+
+
+def read_rows(folder: Path, recipe: Recipe) -> list[Epoch]:
+    """The metrics.jsonl of a folder, a row per epoch; [] if there is none.
+
+    Raises RecordError, also if the epochs are not those of the recipe.
+    """
+    path = folder / METRICS
+    if not os.path.lexists(path):
+        return []
+    rows = []
+    for number, line in enumerate(_content(path).splitlines(), 1):
+        try:
+            row = decode(line, Epoch)
+            if row.epoch > recipe.epochs:
+                raise Malformed(f"epoch {row.epoch} of {recipe.epochs}")
+            if row.step != row.epoch * recipe.steps_per_epoch:
+                raise Malformed(
+                    f"step {row.step} after epoch {row.epoch} of "
+                    f"{recipe.steps_per_epoch} steps each"
+                )
+        except Malformed as error:
+            raise RecordError(f"{path}, line {number}: {error}") from error
+        rows.append(row)
+    for before, after in pairwise(rows):
+        if after.epoch <= before.epoch:
+            raise RecordError(
+                f"{path}: epoch {after.epoch} after epoch {before.epoch}"
+            )
+    return rows
+
+
+def find_runs(*roots: Path) -> tuple[list[RunRecord], list[Problem]]:
+    """The records below these folders, and those that cannot be read.
+
+    Of a record in two places, as a published one is, the first counts.
+    """
+    runs: dict[str, RunRecord] = {}
+    problems: dict[str, Problem] = {}
+    for root in roots:
+        for folder in _record_folders(root):
+            name = short_name(folder)
+            if name in runs or name in problems:
+                continue
+            try:
+                runs[name] = read_run(folder)
+            except RecordError as error:
+                # The table that shows the reason shows the folder, too.
+                reason = str(error).removeprefix(f"{folder}")
+                problems[name] = Problem(folder, reason.lstrip("/: "))
+    return list(runs.values()), list(problems.values())
+
+
+def _record_folders(root: Path) -> Iterator[Path]:
+    """The folders below a root that have a record, or should have one.
+
+    Links are followed; what lies deeper than records do is not searched.
+    """
+    lost: list[Path] = []
+
+    def unreadable(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            lost.append(Path(error.filename))
+
+    for place, folders, files in os.walk(root, True, unreadable, True):
+        folder = Path(place)
+        folders.sort()
+        depth = len(folder.relative_to(root).parts)
+        if ABOUT in files or depth == DEEPEST:
+            folders.clear()  # what is in it belongs to this record
+        if ABOUT in files or (not folders and depth):
+            yield folder
+    yield from lost
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of one of a record's files. Raises RecordError."""
+    folder = path.parent
+    try:
+        return read_limited(path, LARGEST[path.name])
+    except Malformed as error:
+        raise RecordError(f"{path}: {error}") from error
+    except FileNotFoundError as error:
+        if not folder.is_dir():
+            reason = "there is no such folder"
+        elif any(folder.iterdir()):
+            reason = f"no {path.name}, so nothing is known about it"
+        else:
+            reason = "empty: the folder holds nothing"
+        raise RecordError(f"{folder}: {reason}") from error
+    except OSError as error:
+        raise RecordError(f"{path}: {one_line(error.strerror)}") from error
