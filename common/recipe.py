@@ -119,7 +119,8 @@ class Run:
     mode: Literal["eager", "compiled"] = "eager"
     # shared: the same NumPy weights in all three frameworks
     init: Literal["native", "shared"] = "native"
-    # start from this checkpoint of any framework, in mid-training too
+    # start from this checkpoint of any framework, in mid-training too: a
+    # file, or the folder of a run
     load: str | None = None
     # folder of the record; else a new one below runs/
     out: str | None = None

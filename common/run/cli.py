@@ -2,11 +2,13 @@
 
 import contextlib
 import io
-import re
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Annotated, get_args
 
@@ -14,8 +16,12 @@ import tyro
 
 from common import errors
 from common.errors import UsageError, UserError
+from common.files import user_path
 from common.recipe import PRESETS, Preset, Recipe, Run, auto_preset
+from common.run.load import find_checkpoint
 from common.run.process import tune_allocator
+from common.run.terminal import say, tolerant_output
+from common.run.usage import first_sentence, name_unknown
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ def parse(
 
     sees_gpu: asked unless the flags say that the CPU is meant. cpu_mode,
     gpu_mode: the framework's own default for --mode. Raises UsageError with
-    one line that names the flag.
+    one line that names the flag, CheckpointError for --load.
     """
     on_cpu = Defaults(auto_preset(False), "float32", cpu_mode)
     on_gpu = Defaults(auto_preset(True), "bfloat16", gpu_mode)
@@ -55,28 +61,28 @@ def parse(
     chosen, other = (on_gpu, on_cpu) if gpu else (on_cpu, on_gpu)
     preset = chosen.preset if asked == "auto" else asked
     recipe = replace(PRESETS[preset], precision=chosen.precision)
-    printed = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(printed):
-            flags = tyro.cli(
-                Flags,
-                args=list(argv),
-                prog=prog,
-                description="Train DavidNet on CIFAR-10. The defaults shown "
-                f"are those of --preset {preset} on a "
-                f"{'GPU' if gpu else 'CPU'}.",
-                default=Flags(Run(mode=chosen.mode), recipe),
-                config=(tyro.conf.FlagCreatePairsOff,),
-            )
-    except SystemExit as stop:
-        if stop.code == 0:  # --help
-            raise
-        raise UsageError(_first_sentence(printed.getvalue())) from stop
+    ask = partial(
+        tyro.cli,
+        Flags,
+        args=list(argv),
+        prog=prog,
+        description="Train DavidNet on CIFAR-10. The defaults shown are those "
+        f"of --preset {preset} on a {'GPU' if gpu else 'CPU'}.",
+        default=Flags(Run(mode=chosen.mode), recipe),
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    flags = _quietly(ask)
     # A GPU that is asked for and not there is an error, told elsewhere.
     told = gpu or (asked == "auto" and flags.run.device != "gpu")
     if told:
         _explain(argv, gpu, chosen, other)
-    return flags.recipe, replace(flags.run, preset=preset)
+    recipe, run = flags.recipe, replace(flags.run, preset=preset)
+    for name in ("data_dir", "out"):
+        if place := getattr(run, name):
+            run = replace(run, **{name: str(user_path(place))})
+    if run.load:
+        run = replace(run, load=str(find_checkpoint(run.load, recipe)))
+    return recipe, run
 
 
 def _explain(
@@ -94,7 +100,7 @@ def _explain(
     taken = ", ".join(f"{name} {getattr(chosen, name)}" for name in free)
     flags = " ".join(f"--{name} {getattr(other, name)}" for name in free)
     used, unused = ("a GPU", "a CPU") if gpu else ("no GPU", "a GPU")
-    print(f"{taken}, since {used} is used; as on {unused}: {flags}", flush=True)
+    say(f"{taken}, since {used} is used; as on {unused}: {flags}")
 
 
 def _word(argv: Sequence[str], flag: str) -> str | None:
@@ -121,16 +127,27 @@ def _find_preset(argv: Sequence[str]) -> str:
     return found
 
 
-def _first_sentence(box: str) -> str:
-    """The first part of the message that tyro draws a frame around."""
-    lines = [line.strip("│ ") for line in box.splitlines()]
-    lines = lines[1:] if box.startswith("╭") else lines
-    words = []
-    for line in lines:
-        if re.match("[─╰]", line):
-            break
-        words.append(line)
-    return " ".join(words) + " (--help lists the flags)"
+def _quietly(ask: Callable) -> Flags:
+    """The flags that tyro reads; its help is printed, its boxes are not.
+
+    ask: tyro.cli with all that it needs. Raises UsageError of one line, in
+    a terminal and in a pipe alike.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        # Its boxes differ where standard output is a terminal.
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            flags, unknown = ask(return_unknown_args=True)
+    except SystemExit as stop:
+        if stop.code:
+            raise UsageError(first_sentence(err.getvalue())) from stop
+        if os.environ.get("NO_COLOR"):
+            print(out.getvalue(), end="")
+            raise
+        ask()  # again, for a terminal as it is; ends in SystemExit
+    if unknown:
+        raise UsageError(name_unknown(unknown))
+    return flags
 
 
 def run_command(
@@ -148,17 +165,17 @@ def run_command(
     traceback.
     """
     argv = sys.argv[1:] if argv is None else argv
+    with tolerant_output():
+        return _run(argv, prog, train, sees_gpu, cpu_mode, gpu_mode)
+
+
+def _run(argv: Sequence[str], prog: str, train: Callable, *machine) -> int:
+    """run_command, once its output can be relied on."""
     debug = "--debug" in argv
-
-    def terminate(number, frame):
-        raise errors.Terminated
-
-    signal.signal(signal.SIGTERM, terminate)
-    # Not the default everywhere: a shell starts background jobs without.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _end_by_signals()
     tune_allocator()
     try:
-        train(*parse(argv, prog, sees_gpu, cpu_mode, gpu_mode))
+        train(*parse(argv, prog, *machine))
         return errors.DONE
     except errors.Terminated:
         return errors.TERMINATED
@@ -183,6 +200,21 @@ def run_command(
         )
 
 
+def _end_by_signals() -> None:
+    """Let the signals that end a process raise, so that its record says so."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # Python refuses, and leaves them to the main thread
+
+    def terminate(number, frame):
+        raise errors.Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup sets it
+        signal.signal(signal.SIGHUP, terminate)
+    # Not the default everywhere: a shell starts background jobs without.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _end(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr, flush=True)
+    say(f"error: {message}", sys.stderr)
     return code

@@ -1,11 +1,13 @@
-"""What a person sees: a bar within an epoch, a line after it, a table.
+"""What a person sees: a bar within an epoch, a row of a table after it.
 
-The bar is drawn on a terminal only; a pipe or a file gets the lines. Loss
+The bar is drawn on a terminal only; a pipe or a file gets the rows. Loss
 and accuracy beside the bar are those of the last finished epoch: metrics
 stay on the device while an epoch runs.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from rich.console import Console
@@ -16,11 +18,68 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 from rich.text import Text
+
+from common.run import terminal
 
 Batch = TypeVar("Batch")
 Row = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table of epochs."""
+
+    name: str
+    text: Callable[[Row], str]
+    width: int  # of the numbers that are usual
+    over: str = ""  # a word above the name, for it and those after it
+
+
+# `seconds` of an epoch, and `epochs` of the recipe, are added to the row.
+COLUMNS = {
+    "epoch": Column("epoch", lambda r: f"{r['epoch']}/{r['epochs']}", 5),
+    "lr": Column("lr", lambda r: f"{r['lr']:.4f}", 6),
+    "train_loss": Column(
+        "loss", lambda r: f"{r['train_loss']:.4f}", 6, "train"
+    ),
+    "train_accuracy": Column(
+        "accuracy", lambda r: f"{r['train_accuracy']:.2%}", 8
+    ),
+    "test_loss": Column("loss", lambda r: f"{r['test_loss']:.4f}", 6, "test"),
+    "test_accuracy": Column(
+        "accuracy", lambda r: f"{r['test_accuracy']:.2%}", 8
+    ),
+    "seconds": Column("epoch", lambda r: f"{r['seconds']:.1f}", 7, "seconds"),
+    "total": Column("total", lambda r: f"{r['train_seconds']:.1f}", 7),
+    "speed": Column("images/s", lambda r: f"{r['images_per_second']:,.0f}", 8),
+}
+# Where the terminal is narrow, these go, in this order.
+FIRST_TO_GO = (
+    *("lr", "total", "speed", "train_accuracy", "seconds", "train_loss"),
+    "test_loss",
+)
+GAP = 2
+
+
+def fitting(width: int | None, epochs: int) -> tuple[Column, ...]:
+    """As many columns as fit into the width; all, if it is None."""
+    shown = dict(COLUMNS)
+    digits = len(f"{epochs}/{epochs}")
+    if digits > shown["epoch"].width:
+        shown["epoch"] = replace(shown["epoch"], width=digits)
+    for name in FIRST_TO_GO:
+        used = sum(column.width + GAP for column in shown.values()) - GAP
+        if width is None or used <= width:
+            break
+        del shown[name]
+    return tuple(shown.values())
+
+
+def _line(columns: Iterable[Column], cells: Iterable[str]) -> str:
+    """Cells below each other, each to the right of its column."""
+    pairs = zip(columns, cells, strict=True)
+    return (" " * GAP).join(cell.rjust(c.width) for c, cell in pairs)
 
 
 class ImagesPerSecond(ProgressColumn):
@@ -36,13 +95,23 @@ class Display:
     """Prints the progress of one training to standard output."""
 
     def __init__(self, console: Console | None = None):
-        # A pipe has no width: lines are not broken there.
-        self.console = console or Console(highlight=False, soft_wrap=True)
-        self.live = self.console.is_terminal
+        self.console = console or terminal.open_console()
+        # Not on a terminal that cannot move its cursor (TERM=dumb).
+        self.live = self.console.is_terminal and self.console.is_interactive
+        self.shown: tuple[Column, ...] = ()  # the columns under the last head
+        self.lost = ""  # why nothing can be printed any more
 
     def say(self, line: str) -> None:
-        """Print one plain line."""
-        self.console.print(line, markup=False)
+        """Print one line."""
+        terminal.say(line, self.console.file)
+        self._look_for_loss()
+
+    def _look_for_loss(self) -> None:
+        """Say once, where that is still possible, that the output is gone."""
+        lost = getattr(self.console.file, "lost", "")
+        if lost and not self.lost:
+            self.lost = f"standard output was closed: {lost}"
+            terminal.say(f"{self.lost}; the training goes on", sys.stderr)
 
     def epoch(
         self,
@@ -59,62 +128,46 @@ class Display:
         if not self.live:
             yield from batches
             return
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            ImagesPerSecond(),
-            TextColumn("{task.fields[last]}"),
-            TimeRemainingColumn(),
-        )
-        known = (
-            f"loss {last['train_loss']:.3f}  test {last['test_accuracy']:.2%}"
-            if last
-            else ""
-        )
         with Progress(
-            *columns, console=self.console, transient=True
+            *self._bar(last), console=self.console, transient=True
         ) as progress:
-            task = progress.add_task(title, total=images, last=known)
+            task = progress.add_task(title, total=images)
             for batch in batches:
                 yield batch
                 progress.advance(task, len(batch[1]))
 
-    def epoch_line(self, row: Row, epochs: int) -> None:
-        """One line for a finished epoch."""
-        self.say(
-            f"epoch {row['epoch']:>2}/{epochs}"
-            f"  lr {row['lr']:.4f}"
-            f"  train loss {row['train_loss']:.4f}"
-            f"  accuracy {row['train_accuracy']:.2%}"
-            f"  test loss {row['test_loss']:.4f}"
-            f"  accuracy {row['test_accuracy']:.2%}"
-            f"  {row['train_seconds']:.1f} s"
-            f"  {row['images_per_second']:,.0f} images/s"
-        )
+    def _bar(self, last: Row | None) -> list[ProgressColumn]:
+        """The parts of the bar's line, as the width allows."""
+        title, bar = TextColumn("{task.description}"), []
+        known, speed = [], [ImagesPerSecond()]
+        room = self.console.width
+        room -= len("epoch 100/100 50,000 images/s 0:00:00")
+        if room < 0:
+            speed = []
+        if last:
+            text = f"loss {last['train_loss']:.3f}  "
+            text += f"test {last['test_accuracy']:.2%}"
+            if room > len(text) + 10:
+                known = [TextColumn(text)]
+                room -= len(text) + 1
+        if room > 5:
+            bar = [BarColumn(bar_width=min(20, room - 2))]
+        return [title, *bar, *speed, *known, TimeRemainingColumn()]
 
-    def epoch_table(self, rows: Iterable[Row]) -> None:
-        """All epochs as a table."""
-        table = Table(box=None, pad_edge=False)
-        for head in (
-            "epoch",
-            "lr",
-            "train loss",
-            "train acc.",
-            "test loss",
-            "test acc.",
-            "seconds",
-            "images/s",
-        ):
-            table.add_column(head, justify="right")
-        for row in rows:
-            table.add_row(
-                f"{row['epoch']}",
-                f"{row['lr']:.4f}",
-                f"{row['train_loss']:.4f}",
-                f"{row['train_accuracy']:.2%}",
-                f"{row['test_loss']:.4f}",
-                f"{row['test_accuracy']:.2%}",
-                f"{row['train_seconds']:.1f}",
-                f"{row['images_per_second']:,.0f}",
-            )
-        self.console.print(table)
+    def epoch_row(self, row: Row, epochs: int, seconds: float) -> None:
+        """A row for a finished epoch, with a head before the first.
+
+        seconds: what this epoch took.
+        """
+        file = self.console.file
+        width = terminal.columns(file)
+        columns = fitting(width, epochs)
+        if columns != self.shown:  # also where the terminal was made smaller
+            self.shown = columns
+            over = [column.over for column in columns]
+            for head in (over, [column.name for column in columns]):
+                print(_line(columns, head).rstrip(), file=file)
+        row = {**row, "epochs": epochs, "seconds": seconds}
+        cells = [column.text(row) for column in columns]
+        print(_line(columns, cells), file=file, flush=True)
+        self._look_for_loss()

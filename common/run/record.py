@@ -138,7 +138,11 @@ class Record:
 
     @contextmanager
     def compiling(self) -> Iterator[None]:
-        """Time what is compilation and not training."""
+        """Time the warm-up, which compiles what is to be compiled."""
+        self.display.say(
+            "warm-up: each step runs once"
+            + (" and is compiled" if self.run.mode == "compiled" else "")
+        )
         start = time.perf_counter()
         yield
         self.compile_seconds += time.perf_counter() - start
@@ -183,7 +187,7 @@ class Record:
         self._write_metrics()
         if self.run.tensorboard:
             self._write_events(row)
-        self.display.epoch_line(row, recipe.epochs)
+        self.display.epoch_row(row, recipe.epochs, self.epoch_seconds)
 
     @property
     def steps(self) -> int:
@@ -241,7 +245,11 @@ class Record:
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             if kind is None:
-                self._write_about(status="done", finished=now())
+                self._write_about(
+                    status="done",
+                    reason=self.display.lost or None,
+                    finished=now(),
+                )
                 self._show_end()
             elif issubclass(kind, KeyboardInterrupt):
                 self._write_about(
@@ -268,12 +276,13 @@ class Record:
 
     def _show_end(self) -> None:
         if self.rows:
-            self.display.epoch_table(self.rows)
             last = self.rows[-1]
+            count = (
+                "1 epoch" if last["epoch"] == 1 else f"{last['epoch']} epochs"
+            )
             self.display.say(
                 f"{self.framework}: test accuracy {last['test_accuracy']:.2%} "
-                f"after {last['epoch']} epochs, "
-                f"{last['train_seconds']:.1f} s of training, "
-                f"{last['compile_seconds']:.1f} s of compilation"
+                f"after {count}; training {last['train_seconds']:.1f} s, "
+                f"warm-up {last['compile_seconds']:.1f} s"
             )
         self.display.say(f"record: {self.folder}")

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from common.errors import DataError, UsageError
 from common.recipe import PRESETS, Recipe, Run
 from common.run.cli import parse, run_command
+from common.run.usage import OTHER_NAMES
+from parity_tests.unit.in_a_terminal import in_terminal, python
 
 
 def parsed(*argv, sees_gpu=False):
@@ -151,6 +154,86 @@ def test_bad_flags_end_in_one_line_that_names_the_flag(argv, word, capsys):
 
 
 @pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["--lr", "0.1"], "--lr: no such flag; perhaps you meant --peak-lr"),
+        (["--lr=0.1"], "--lr: no such flag; perhaps you meant --peak-lr"),
+        (
+            ["--learning_rate", "1", "--bs", "2"],
+            "--learning_rate, --bs: no such flags; perhaps you meant "
+            "--peak-lr, --batch-size",
+        ),
+        (
+            ["--batchsize", "3"],
+            "--batchsize: no such flag; perhaps you meant --batch-size",
+        ),
+        (["--epocs", "3"], "--epocs: no such flag; perhaps you meant --epochs"),
+        (
+            ["--no-resume"],
+            "--no-resume: no such flag; perhaps you meant --resume",
+        ),
+        (["--std", "3"], "--std: no such flag; perhaps you meant --pixel-std"),
+        (["--quux"], "--quux: no such flag"),
+        (["a", "b"], "a b: expected flags only"),
+        (["--epochs", "two"], "--epochs: expected an integer, not 'two'"),
+        (["--peak-lr", "x"], "--peak-lr: expected a number, not 'x'"),
+        (["--epochs"], "--epochs: expected a value"),
+        (["--pixel-std", "1"], "--pixel-std: expected 3 values"),
+        (
+            ["--device", "tpu"],
+            "--device 'tpu': expected one of ('auto', 'cpu', 'gpu')",
+        ),
+    ],
+)
+def test_a_usage_error_says_what_was_meant(argv, line):
+    with pytest.raises(UsageError) as error:
+        parsed(*argv)
+    assert str(error.value) == f"{line} (--help lists the flags)"
+
+
+def test_every_suggestion_is_a_flag():
+    known = {f.name for part in (Recipe, Run) for f in fields(part)}
+    assert set(OTHER_NAMES) <= known
+    others = [name for names in OTHER_NAMES.values() for name in names.split()]
+    assert len(others) == len(set(others))
+    assert not known & set(others)
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_in_a_terminal_a_usage_error_is_what_it_is_in_a_pipe(width):
+    code, output = in_terminal(
+        width,
+        *python(
+            "import sys; from common.run.cli import run_command; sys.exit("
+            "run_command(None, 'p', print, lambda: False, 'eager', 'eager'))"
+        ),
+        "--lr",
+        "1",
+    )
+    assert code == 2
+    assert " ".join(output.split()) == (
+        "error: --lr: no such flag; perhaps you meant --peak-lr (--help lists "
+        "the flags)"
+    )
+    assert output.count("\n") == (1 if width == 80 else 3)
+
+
+def test_help_without_color_has_no_escape_sequence(monkeypatch, capsys):
+    monkeypatch.setenv("NO_COLOR", "1")
+    with pytest.raises(SystemExit):
+        parsed("--help")
+    text = capsys.readouterr().out
+    assert "--peak-lr" in text
+    assert "\x1b" not in text
+
+
+def test_a_tilde_is_a_home_folder_in_every_flag_that_takes_a_path(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/anna")
+    _, run = parsed("--out=~/x", "--data-dir=~/data")
+    assert (run.out, run.data_dir) == ("/home/anna/x", "/home/anna/data")
+
+
+@pytest.mark.parametrize(
     ("error", "code", "line"),
     [
         (UsageError("no"), 2, "error: no\n"),
@@ -176,11 +259,29 @@ def test_debug_shows_the_traceback():
         ended(train, "--preset", "smoke", "--debug")
 
 
-def test_sigterm_is_143():
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_a_run_is_143(number):
     def train(recipe, run):
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
 
     assert ended(train, "--preset", "smoke") == 143
+
+
+def test_a_hang_up_that_is_ignored_stays_so():
+    def train(recipe, run):
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        assert ended(train, "--preset", "smoke") == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_training_may_run_beside_the_main_thread():
+    with ThreadPoolExecutor() as pool:
+        code = pool.submit(ended, lambda *both: None, "--preset", "smoke")
+    assert code.result() == 0
 
 
 def test_a_training_that_ends_well_is_0():

@@ -1,6 +1,8 @@
-"""What a person sees: lines, a table, and a bar on a terminal."""
+"""What a person sees: lines, rows, and a bar on a terminal."""
 
 import io
+import re
+from unittest.mock import patch
 
 import pytest
 from rich.console import Console
@@ -20,13 +22,13 @@ ROW = {
 BATCHES = [("images", [0] * 16), ("images", [0] * 16), ("images", [0] * 5)]
 
 
-def display(terminal: bool) -> tuple[Display, io.StringIO]:
+def display(terminal: bool, width: int = 100) -> tuple[Display, io.StringIO]:
     """A display, and what it has printed."""
     file = io.StringIO()
     console = Console(
         file=file,
         force_terminal=terminal,
-        width=100 if terminal else None,
+        width=width if terminal else None,
         soft_wrap=True,
         highlight=False,
         color_system=None,
@@ -34,28 +36,53 @@ def display(terminal: bool) -> tuple[Display, io.StringIO]:
     return Display(console), file
 
 
-def test_an_epoch_is_one_line_of_all_its_numbers():
+def shown_at(width, rows=(ROW,), epochs=24):
+    """The rows as they are shown at a width, without their head."""
     shown, file = display(False)
-    shown.epoch_line(ROW, 24)
-    assert file.getvalue() == (
-        "epoch  3/24  lr 0.2500  train loss 1.2346  accuracy 50.00%"
-        "  test loss 0.9877  accuracy 62.50%  12.3 s  1,234 images/s\n"
-    )
+    with patch("common.run.terminal.columns", return_value=width):
+        for row in rows:
+            shown.epoch_row(row, epochs, 4.5)
+    return file.getvalue().splitlines()
 
 
-def test_the_table_has_a_row_for_each_epoch():
-    shown, file = display(False)
-    shown.epoch_table([ROW, ROW | {"epoch": 4}])
-    head, *rows = file.getvalue().splitlines()
-    assert head.split("  ")[0] == "epoch"
-    for word in ("lr", "train loss", "test acc.", "seconds", "images/s"):
-        assert word in head
-    wanted = "0.2500 1.2346 50.00% 0.9877 62.50% 12.3 1,234"
-    assert [row.split() for row in rows] == [
-        ["3", *wanted.split()],
-        ["4", *wanted.split()],
+def test_an_epoch_is_a_row_of_all_its_numbers():
+    assert shown_at(None, [ROW, ROW | {"epoch": 4}]) == [
+        "                train              test            seconds",
+        "epoch      lr    loss  accuracy    loss  accuracy    epoch    total"
+        "  images/s",
+        " 3/24  0.2500  1.2346    50.00%  0.9877    62.50%      4.5     12.3"
+        "     1,234",
+        " 4/24  0.2500  1.2346    50.00%  0.9877    62.50%      4.5     12.3"
+        "     1,234",
     ]
-    assert all(row.endswith("1,234") for row in rows)  # to the right
+
+
+@pytest.mark.parametrize("width", range(15, 120))
+def test_a_row_fits_and_no_number_is_cut(width):
+    *head, row = shown_at(width)
+    assert max(map(len, [*head, row])) <= width
+    whole = shown_at(None)[-1].split()
+    left = iter(whole)
+    assert all(cell in left for cell in row.split())  # some of them, in order
+    assert {"3/24", "62.50%"} <= set(row.split())
+
+
+def test_at_80_columns_nothing_is_missing():
+    assert shown_at(80) == shown_at(None)
+    assert shown_at(80, epochs=100)[-1].startswith("  3/100 ")
+    assert len(shown_at(80, epochs=100)[-1]) <= 80
+
+
+def test_a_terminal_that_is_made_smaller_gets_another_head():
+    shown, file = display(False)
+    for width in (80, 80, 40):
+        with patch("common.run.terminal.columns", return_value=width):
+            shown.epoch_row(ROW, 24, 4.5)
+    lines = file.getvalue().splitlines()
+    assert [line.split()[0] for line in lines] == [
+        *("train", "epoch", "3/24", "3/24"),
+        *("train", "epoch", "3/24"),
+    ]
 
 
 def test_what_looks_like_markup_is_said_as_it_is():
@@ -81,6 +108,21 @@ def test_the_bar_counts_images_beside_the_last_epochs_numbers():
     assert "images/s" in text
     assert "0:00:00" in text  # nothing remains after 37 images
     assert text.endswith("\x1b[2K")  # and the bar is gone
+
+
+@pytest.mark.parametrize("width", range(25, 120, 5))
+def test_the_bar_fits_and_nothing_of_it_is_cut(width):
+    shown, file = display(True, width)
+    for _ in shown.epoch(BATCHES, "epoch 3/24", 37, ROW):
+        pass
+    last = re.sub(r"\x1b\[[0-9?]*[a-zA-Z]", "", file.getvalue())
+    last = last.split("\r")[-2].split("\n")[0]
+    assert "epoch 3/24" in last
+    assert ("images/s" in last) == (width >= 40)
+    assert "0:00:00" in last
+    assert "…" not in last
+    assert len(last.rstrip()) <= width
+    assert ("test 62.50%" in last) == (width >= 75)
 
 
 def test_the_first_epoch_has_no_numbers_beside_its_bar():
