@@ -23,8 +23,9 @@ from pathlib import Path
 from msgspec import structs
 
 from common.errors import CheckpointError, DiskError, LossNotFinite
-from common.files import disk_errors, write_atomic
+from common.files import write_atomic
 from common.recipe import Recipe, Run
+from common.run.events import Events
 from common.run.folder import choose_folder, claim, now
 from common.run.machine import describe_machine, git_commit
 from common.run.progress import Batch, Display
@@ -51,6 +52,7 @@ class Record:
         self.compile_seconds = 0.0
         self.epoch_seconds = 0.0
         self.about: dict = {}
+        self.events: Events | None = None  # from the first epoch on
 
     # --- folder ---------------------------------------------------------
 
@@ -221,22 +223,10 @@ class Record:
 
     def _write_events(self, row: dict) -> None:
         """One epoch's metrics as TensorBoard's scalars, by step."""
-        # Here: who does not ask for it need not wait for protobuf.
-        from tensorboardX import SummaryWriter
-
-        folder = self.folder / "tensorboard"
-        writer = SummaryWriter(
-            str(folder),
-            # What a run wrote past the checkpoint that it was resumed from
-            # is to be forgotten.
-            purge_step=row["step"],
-            # Names go by the second, and epochs can be quicker.
-            filename_suffix=f".{row['step']}",
-        )
-        with disk_errors(folder), writer:
-            for name, value in row.items():
-                if name not in ("epoch", "step"):
-                    writer.add_scalar(name, value, row["step"])
+        if self.events is None:
+            self.events = Events(self.folder / "tensorboard", row["step"])
+        scalars = {k: v for k, v in row.items() if k not in ("epoch", "step")}
+        self.events.add(row["step"], scalars)
 
     # --- end ------------------------------------------------------------
 
@@ -271,6 +261,8 @@ class Record:
             if kind is None:
                 raise
         finally:
+            if self.events is not None:
+                self.events.close()
             self.lock.release()
             signal.signal(signal.SIGINT, handler)
 

@@ -13,7 +13,7 @@ from common.errors import (
 )
 from common.recipe import PRESETS, Run
 from common.run.record import Record
-from common.run.records import Data, Epoch, Evaluation, read_run
+from common.run.records import Data, Evaluation, read_run
 from common.schedule import step_lr
 
 RECIPE = replace(PRESETS["smoke"], epochs=3)
@@ -195,39 +195,6 @@ def test_a_checkpoint_in_mid_epoch_is_of_another_recipe(tmp_path):
         log.evaluated({"loss": 1024.0, "correct": 512.0})
     about = read_run(tmp_path / "run").about
     assert about.evaluation == Evaluation(1.0, 0.5)
-
-
-def scalars(folder):
-    """What the event files hold: {(tag, step): value}."""
-    from tensorboardX.proto.event_pb2 import Event
-
-    found = {}
-    for path in sorted(folder.iterdir()):
-        data = path.read_bytes()
-        while data:  # a record: length, its checksum, content, its checksum
-            length = int.from_bytes(data[:8], "little")
-            event = Event.FromString(data[12 : 12 + length])
-            for value in event.summary.value:
-                found[value.tag, event.step] = value.simple_value
-            data = data[16 + length :]
-    return found
-
-
-def test_tensorboard_gets_the_numbers_of_the_record(tmp_path):
-    out = tmp_path / "run"
-    with record(Run(out=str(out), tensorboard=True)) as log:
-        for epoch in log.epochs(0):
-            an_epoch(log, epoch)
-    found = scalars(out / "tensorboard")
-    rows = read_run(out).rows
-    names = set(Epoch.__struct_fields__) - {"epoch", "step"}
-    assert len(found) == len(rows) * len(names)
-    for row in rows:
-        for name in names:
-            # Event files hold float32.
-            assert found[name, row.step] == pytest.approx(
-                getattr(row, name), rel=1e-6, abs=1e-12
-            )
 
 
 def test_without_the_flag_there_are_no_event_files(tmp_path):
