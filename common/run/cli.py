@@ -19,7 +19,7 @@ from common.errors import UsageError, UserError
 from common.files import user_path
 from common.recipe import PRESETS, Preset, Recipe, Run, auto_preset
 from common.run.load import find_checkpoint
-from common.run.process import tune_allocator
+from common.run.process import describe_environment, tune_allocator
 from common.run.terminal import say, tolerant_output
 from common.run.usage import first_sentence, name_unknown
 
@@ -175,7 +175,11 @@ def _run(argv: Sequence[str], prog: str, train: Callable, *machine) -> int:
     _end_by_signals()
     tune_allocator()
     try:
-        train(*parse(argv, prog, *machine))
+        ignored = describe_environment()
+        recipe, run = parse(argv, prog, *machine)
+        if ignored:
+            say(ignored)
+        train(recipe, run)
         return errors.DONE
     except errors.Terminated:
         return errors.TERMINATED

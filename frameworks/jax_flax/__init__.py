@@ -4,3 +4,8 @@ Images are (N, H, W, C) throughout. Nothing is changed in place: a step takes
 the whole state (weights, statistics, velocity) and returns a new one, and
 gives its memory up for it (donation).
 """
+
+from common.run.process import set_environment
+
+# Before any file here imports the framework, which reads it then.
+set_environment("jax_flax")

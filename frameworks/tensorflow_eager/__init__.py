@@ -3,3 +3,8 @@
 Images are (N, H, W, C) throughout. State is held by variables inside the
 model and the optimizer, and `train_step` changes it in place.
 """
+
+from common.run.process import set_environment
+
+# Before any file here imports the framework, which reads it then.
+set_environment("tensorflow_eager")

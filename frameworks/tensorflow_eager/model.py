@@ -132,6 +132,7 @@ class ConvBN(tf.keras.layers.Layer):
             3,
             padding="same",  # differs: conv-padding
             use_bias=False,
+            data_format="channels_last",  # differs: data-format
             kernel_initializer=init_uniform,  # differs: init-default
             dtype=layer_dtype(recipe),
         )
@@ -153,7 +154,11 @@ class ResBlock(tf.keras.layers.Layer):
         super().__init__(dtype=layer_dtype(recipe))
         self.residual = residual
         self.conv_bn = ConvBN(c_out, generator, recipe)
-        self.pool = tf.keras.layers.MaxPool2D(2, dtype=layer_dtype(recipe))
+        self.pool = tf.keras.layers.MaxPool2D(
+            2,
+            data_format="channels_last",  # differs: data-format
+            dtype=layer_dtype(recipe),
+        )
         if residual:
             self.res1 = ConvBN(c_out, generator, recipe)
             self.res2 = ConvBN(c_out, generator, recipe)

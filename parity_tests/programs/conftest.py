@@ -33,8 +33,12 @@ class Program:
 
     def run(self, *flags, **environment) -> subprocess.CompletedProcess:
         """Run to the end; output as text."""
+        return self.run_words(*self.command(*flags)[1:], **environment)
+
+    def run_words(self, *words, **environment) -> subprocess.CompletedProcess:
+        """Run this interpreter with other words; output as text."""
         return subprocess.run(
-            self.command(*flags),
+            [str(self.python), *map(str, words)],
             cwd=ROOT,
             env=os.environ | environment,
             capture_output=True,

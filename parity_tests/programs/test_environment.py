@@ -1,0 +1,71 @@
+"""Settings of other projects, in the environment and in Keras's file."""
+
+import json
+
+import safetensors.numpy
+
+from parity_tests.programs.conftest import errors
+
+TRAIN = (
+    *("--preset", "smoke", "--dataset", "synthetic", "--device", "cpu"),
+    *("--train-images", 64, "--test-images", 32, "--batch-size", 32),
+)
+# Each of these alone ends a start in a traceback, or changes the result.
+SETTINGS = {
+    "KERAS_BACKEND": "torch",
+    "TF_USE_LEGACY_KERAS": "1",
+    "TF_XLA_FLAGS": "--tf_nonsense",
+    "XLA_FLAGS": "--xla_nonsense=1",
+    "JAX_PLATFORMS": "cuda",
+    "JAX_ENABLE_X64": "banana",
+    "JAX_DISABLE_JIT": "1",
+    "JAX_DEBUG_NANS": "1",
+    "JAX_NUMPY_DTYPE_PROMOTION": "strict",
+    "JAX_DEFAULT_DTYPE_BITS": "32",
+    "JAX_DEFAULT_MATMUL_PRECISION": "bfloat16",
+    "JAX_DEFAULT_PRNG_IMPL": "rbg",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1",
+    "TORCHDYNAMO_DISABLE": "1",
+    "PYTORCH_JIT": "0",
+    "NVIDIA_TF32_OVERRIDE": "1",
+}
+KERAS_JSON = {
+    "backend": "torch",
+    "floatx": "float16",
+    "epsilon": 1e-2,
+    "image_data_format": "channels_first",
+}
+
+
+def test_settings_of_other_projects_change_nothing(program, tmp_path):
+    keras = tmp_path / "home" / ".keras"
+    keras.mkdir(parents=True)
+    (keras / "keras.json").write_text(json.dumps(KERAS_JSON))
+    others = SETTINGS | {"HOME": str(tmp_path / "home")}
+    weights = {}
+    for name, environment in (("plain", {}), ("others", others)):
+        out = tmp_path / name
+        result = program.run(*TRAIN, "--out", out, **environment)
+        assert result.returncode == 0, result.stderr
+        weights[name] = safetensors.numpy.load_file(
+            out / "checkpoint.safetensors"
+        )
+        told = "not used, from the environment: " in result.stdout
+        assert told == (name == "others")
+    assert weights["plain"].keys() == weights["others"].keys()
+    for name, array in weights["plain"].items():
+        assert array.tobytes() == weights["others"][name].tobytes(), name
+
+
+def test_a_framework_that_was_imported_first_is_told_in_one_line(
+    program, tmp_path
+):
+    package = {"tensorflow_eager": "tensorflow", "pytorch": "torch"}
+    first = package.get(program.framework, "jax")
+    start = f"import sys, {first}; from frameworks.{program.framework}"
+    start += ".train import main; sys.exit(main(sys.argv[1:]))"
+    words = ["-c", start, *TRAIN, "--out", tmp_path / "run"]
+    result = program.run_words(*words, NVIDIA_TF32_OVERRIDE="1")
+    assert result.returncode == 78, result.stderr
+    [line] = errors(result)
+    assert "NVIDIA_TF32_OVERRIDE" in line
