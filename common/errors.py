@@ -61,7 +61,7 @@ class DeviceError(UserError):
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, raised where Ctrl-C would raise KeyboardInterrupt."""
+    """SIGTERM or SIGHUP, by name, where Ctrl-C raises KeyboardInterrupt."""
 
 
 INTERRUPTED = 130  # 128 + SIGINT

@@ -14,6 +14,9 @@ from typing import BinaryIO
 
 from common.errors import DiskError, UsageError
 
+# The names of files that are not yet whole; a process that was killed leaves
+# them.
+TEMPORARY = r"\..+\.[0-9a-f]{8}\.tmp"
 _CAUSES = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -74,6 +77,7 @@ def atomic_writer(
     Raises DiskError, with `advice`, for every OSError of the block.
     """
     path = Path(path)
+    # Its form is TEMPORARY.
     temp = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with disk_errors(path, advice):
         try:

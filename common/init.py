@@ -5,11 +5,16 @@ linear (in, out). Checkpoints, traces and tests use them in all frameworks.
 """
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
+from common.errors import CheckpointError
 from common.recipe import Recipe
+
+T = TypeVar("T")
 
 CLASSES = 10
 IMAGE_CHANNELS = 3
@@ -74,6 +79,36 @@ def parameter_table(recipe: Recipe) -> list[Parameter]:
     linear = (8 * recipe.width, CLASSES)
     rows.append(Parameter("linear.kernel", linear, "kernel"))
     return rows
+
+
+def match_table(
+    recipe: Recipe, own: Mapping[str, T], find: Callable[[str], T]
+) -> dict[str, T]:
+    """The tensors of a model by canonical name, in the order of the table.
+
+    own: all tensors that the framework knows of, by its names for them;
+    find: the tensor of a canonical name, AttributeError or KeyError if there
+    is none. Raises CheckpointError unless the table names each tensor: one
+    that it does not name would be trained, and be in no checkpoint.
+    """
+    named = {}
+    for row in parameter_table(recipe):
+        try:
+            named[row.name] = find(row.name)
+        except (AttributeError, KeyError) as error:
+            raise CheckpointError(
+                f"{row.name} stands in parameter_table() of common/init.py, "
+                "but the model has no such tensor"
+            ) from error
+    known = {id(tensor) for tensor in named.values()}
+    for name, tensor in own.items():
+        if id(tensor) not in known:
+            raise CheckpointError(
+                f"the model's tensor {name} does not stand in "
+                "parameter_table() of common/init.py: no checkpoint would "
+                "hold it"
+            )
+    return named
 
 
 def shared_params(recipe: Recipe, seed: int) -> dict[str, np.ndarray]:

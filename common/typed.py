@@ -1,7 +1,7 @@
 """JSON that others wrote, checked into a typed thing or refused.
 
 Every format of this project is declared once, as a msgspec Struct, and read
-by these two functions, so that no other code meets a field of a wrong kind.
+by these functions, so that no other code meets a field of a wrong kind.
 """
 
 import os
@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 # Text that may stand in a terminal and in one cell of a table.
 Text = Annotated[str, Meta(max_length=1_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+PathText = Annotated[str, Meta(max_length=10_000)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Positive = Annotated[int, Meta(ge=1, le=2**53)]
 Seconds = Annotated[float, Meta(ge=0, le=1e12)]
@@ -46,6 +47,14 @@ def decode(content: bytes | str, kind: type[T]) -> T:
         raise Malformed("it is not UTF-8 text") from error
     # UserError: what a dataclass says of its own fields.
     except (msgspec.MsgspecError, UserError) as error:
+        raise Malformed(one_line(error)) from error
+
+
+def convert(fields: dict[str, str], kind: type[T]) -> T:
+    """Fields that are all text as `kind`: "12" may be a number. As decode."""
+    try:
+        return msgspec.convert(fields, kind, strict=False)
+    except msgspec.MsgspecError as error:
         raise Malformed(one_line(error)) from error
 
 

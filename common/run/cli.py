@@ -3,9 +3,7 @@
 import contextlib
 import io
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -20,6 +18,7 @@ from common.files import user_path
 from common.recipe import PRESETS, Preset, Recipe, Run, auto_preset
 from common.run.load import find_checkpoint
 from common.run.process import describe_environment, tune_allocator
+from common.run.signals import EndBySignals
 from common.run.terminal import say, tolerant_output
 from common.run.usage import first_sentence, name_unknown
 
@@ -165,14 +164,13 @@ def run_command(
     traceback.
     """
     argv = sys.argv[1:] if argv is None else argv
-    with tolerant_output():
+    with tolerant_output(), EndBySignals():
         return _run(argv, prog, train, sees_gpu, cpu_mode, gpu_mode)
 
 
 def _run(argv: Sequence[str], prog: str, train: Callable, *machine) -> int:
     """run_command, once its output can be relied on."""
     debug = "--debug" in argv
-    _end_by_signals()
     tune_allocator()
     try:
         ignored = describe_environment()
@@ -202,21 +200,6 @@ def _run(argv: Sequence[str], prog: str, train: Callable, *machine) -> int:
             "--debug shows where it comes from",
             1,
         )
-
-
-def _end_by_signals() -> None:
-    """Let the signals that end a process raise, so that its record says so."""
-    if threading.current_thread() is not threading.main_thread():
-        return  # Python refuses, and leaves them to the main thread
-
-    def terminate(number, frame):
-        raise errors.Terminated
-
-    signal.signal(signal.SIGTERM, terminate)
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup sets it
-        signal.signal(signal.SIGHUP, terminate)
-    # Not the default everywhere: a shell starts background jobs without.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _end(message: str, code: int) -> int:

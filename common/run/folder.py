@@ -1,17 +1,35 @@
 """Which folder a run owns, and who may write to it."""
 
-from dataclasses import asdict
+import os
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import filelock
 
-from common.errors import DiskError, UsageError
-from common.files import disk_errors
+from common.checkpoint import read_step
+from common.errors import DiskError, RecordError, UsageError, UserError
+from common.files import TEMPORARY, disk_errors
 from common.recipe import Recipe, Run
-from common.run.records import read_about
+from common.run.records import ABOUT, RunRecord, read_run
 
 RUNS = Path("runs")
+CHECKPOINT = "checkpoint.safetensors"
+LOCK = "run.lock"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A folder that this process may write to, until the lock is released."""
+
+    path: Path
+    lock: filelock.BaseFileLock
+    before: RunRecord | None = None  # the run that is resumed
+    step: int = 0  # updates that its checkpoint has
 
 
 def now() -> str:
@@ -19,93 +37,201 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def choose_folder(framework: str, run: Run) -> Path:
-    """--out, or the last unfinished run with --resume, or a new folder.
+def take_folder(
+    framework: str, recipe: Recipe, run: Run, say: Callable[[str], None]
+) -> Taken:
+    """The folder for a run: --out, the run to resume, or a new one.
 
-    Raises UsageError if there is no run to resume.
+    say: takes a line on each choice that a person may not have expected.
+
+    Raises UsageError if there is nothing to resume, or the folder holds
+    something else; RecordError or CheckpointError if what it holds is
+    damaged; DiskError if another process has it or it cannot be made.
     """
+    if not run.resume:
+        return _take_new(framework, run, say)
     if run.out:
-        return Path(run.out)
-    name = f"{run.preset}-seed{run.seed}-"
-    if run.resume:
-        return _last_unfinished(RUNS / framework, name)
-    base = RUNS / framework / (name + now())
-    folder, count = base, 1
-    while folder.exists():
-        count += 1
-        folder = base.with_name(f"{base.name}-{count}")
-    return folder
+        taken = _take_again(Path(run.out), framework, recipe, run)
+    else:
+        taken = _take_last(framework, recipe, run, say)
+    done = taken.step // recipe.steps_per_epoch
+    say(f"resuming {taken.path} after epoch {done} of {recipe.epochs}")
+    return taken
 
 
-def _last_unfinished(home: Path, name: str) -> Path:
-    for path in sorted(home.glob(name + "*/run.json"), reverse=True):
-        if read_about(path.parent).status != "done":
-            return path.parent
-    raise UsageError(
-        f"--resume: no unfinished run {name}... in {home}; name one by --out"
-    )
+# --- A new run ----------------------------------------------------------
 
 
-def claim(
-    folder: Path, framework: str, recipe: Recipe, run: Run
-) -> filelock.BaseFileLock:
-    """Make the folder, or check what lies in it; the lock that is now held.
-
-    Raises UsageError if the folder holds something else than what `run`
-    asks for, DiskError if another process has it or it cannot be made.
-    """
-    there = (folder / "run.json").exists()
-    if run.resume and not there:
-        raise UsageError(f"--resume: {folder} holds no run")
-    if not there and folder.is_dir() and any(folder.iterdir()):
-        raise UsageError(
-            f"--out {folder}: not empty; name a new or an empty folder"
-        )
-    lock = _lock(folder)
+def _take_new(framework: str, run: Run, say: Callable[[str], None]) -> Taken:
+    """--out, if nothing is lost there; without it, a folder of a new name."""
+    if run.out:
+        path = Path(run.out)
+        _refuse_content(path)
+        with disk_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
+    else:
+        path = _make_folder(RUNS / framework, f"{run.preset}-seed{run.seed}-")
+    lock = _lock(path)
     try:
-        if there and not run.resume:
-            raise UsageError(
-                f"--out {folder}: holds another run; name a new folder, or "
-                "go on with it by --resume"
-            )
-        if there:
-            _check_same_training(folder, framework, recipe, run)
+        # Again, now that nobody else can change it.
+        _refuse_content(path)
+        if (path / ABOUT).exists():
+            say(f"taking over {path}: its run ended before its first epoch")
+        _remove_temporary(path)
     except BaseException:
         lock.release()
         raise
-    return lock
+    return Taken(path, lock)
 
 
-def _lock(folder: Path) -> filelock.BaseFileLock:
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / "run.lock")
+def _make_folder(home: Path, start: str) -> Path:
+    """A new folder: who makes it has it, and others take the next name."""
+    base = start + now()
+    with disk_errors(home):
+        home.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            path = home / (base if number == 1 else f"{base}-{number}")
+            with suppress(FileExistsError):
+                path.mkdir()
+                return path
+
+
+def _refuse_content(path: Path) -> None:
+    """Raise UsageError if a new run in this folder would destroy something.
+
+    What a start that died early leaves is nothing: a lock, temporary files,
+    and a run without an epoch.
+    """
+    with disk_errors(path, doing="read"):
+        if not path.is_dir():
+            return
+        left = {p.name for p in path.iterdir() if not _is_ours(p.name)}
+    if ABOUT not in left:
+        if left:
+            raise UsageError(
+                f"--out {path}: not empty (it holds {min(left)!r}); name a "
+                "new or an empty folder"
+            )
+        return
+    try:
+        run = read_run(path)
+    except RecordError as error:
+        raise UsageError(
+            f"--out {path}: holds a run that cannot be read ({error}); name "
+            "a new folder"
+        ) from error
+    if run.rows or run.about.evaluation or CHECKPOINT in left:
+        raise UsageError(
+            f"--out {path}: holds another run; name a new folder, or go on "
+            "with it by --resume"
+        )
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a file is a lock, or a temporary file of a process."""
+    return name == LOCK or re.fullmatch(TEMPORARY, name) is not None
+
+
+def _remove_temporary(path: Path) -> None:
+    """Remove the temporary files of processes that died. Hold the lock!"""
+    with disk_errors(path, doing="remove temporary files from"):
+        for file in path.iterdir():
+            if re.fullmatch(TEMPORARY, file.name):
+                file.unlink()
+
+
+def _lock(path: Path) -> filelock.BaseFileLock:
+    """The lock of a folder. Raises DiskError if another process has it."""
+    lock = filelock.FileLock(path / LOCK)
+    with disk_errors(path, doing="lock"):
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout as error:
             raise DiskError(
-                f"{folder}: another process is writing this run; wait for "
+                f"{path}: another process is writing this run; wait for "
                 "it or name another folder with --out"
             ) from error
     return lock
 
 
+# --- A run that is resumed ----------------------------------------------
+
+
+def _take_again(path: Path, framework: str, recipe: Recipe, run: Run) -> Taken:
+    """A folder with an unfinished run of this training."""
+    if not (path / ABOUT).exists():
+        raise UsageError(f"--resume: {path} holds no run")
+    lock = _lock(path)
+    try:
+        before = read_run(path)
+        _check_same_training(before, framework, recipe, run)
+        _remove_temporary(path)
+        file = path / CHECKPOINT
+        step = read_step(file) if os.path.lexists(file) else 0
+    except BaseException:
+        lock.release()
+        raise
+    return Taken(path, lock, before, step)
+
+
+def _take_last(
+    framework: str, recipe: Recipe, run: Run, say: Callable[[str], None]
+) -> Taken:
+    """The newest unfinished run of this training that has a checkpoint.
+
+    If none has one, the newest of them. Those that cannot be resumed are
+    passed over, each with a line, but for those that are done.
+    """
+    home, start = RUNS / framework, f"{run.preset}-seed{run.seed}-"
+    paths = [p.parent for p in home.glob(f"{start}*/{ABOUT}")]
+    for with_checkpoint in (True, False):
+        for path in sorted(paths, key=_last_change, reverse=True):
+            if with_checkpoint != (path / CHECKPOINT).exists():
+                continue
+            try:
+                return _take_again(path, framework, recipe, run)
+            except Done:
+                continue
+            except UserError as error:
+                reason = str(error).removeprefix("--resume: ")
+                say(f"not resumed: {reason}")
+    raise UsageError(
+        f"--resume: no unfinished run {start}... of this training in {home}; "
+        "name one by --out"
+    )
+
+
+def _last_change(path: Path) -> tuple[float, str]:
+    """When a run's record was last written; then its name."""
+    with suppress(OSError):
+        return (path / ABOUT).stat().st_mtime, path.name
+    return 0.0, path.name
+
+
+class Done(UsageError):
+    """A run that is finished: nothing of it can be resumed."""
+
+
 def _check_same_training(
-    folder: Path, framework: str, recipe: Recipe, run: Run
+    before: RunRecord, framework: str, recipe: Recipe, run: Run
 ) -> None:
-    """Raise UsageError unless the run in the folder is this training."""
-    about = read_about(folder)
+    """Raise UsageError unless a run is this training, and unfinished."""
+    about, folder = before.about, before.folder
     if about.status == "done":
-        raise UsageError(f"--resume: the run in {folder} is done")
+        raise Done(f"--resume: the run in {folder} is done")
     if about.framework != framework:
         raise UsageError(
             f"--resume: {folder} is a run of {about.framework}; another "
-            f"framework takes it up with --load {folder}/"
-            "checkpoint.safetensors and a new --out"
+            f"framework takes it up with --load {folder} and a new --out"
         )
     ours = asdict(recipe) | {"seed": run.seed, "dataset": run.dataset}
     theirs = asdict(about.recipe)
     theirs |= {"seed": about.seed, "dataset": about.run.dataset}
+    # Both belong to the start: without these flags, they are the run's.
+    for name, unsaid in (("init", "native"), ("load", None)):
+        if getattr(run, name) != unsaid:
+            ours[name] = getattr(run, name)
+            theirs[name] = getattr(about.run, name)
     for name, value in ours.items():
         if theirs[name] != value:
             flag = "--" + name.replace("_", "-")

@@ -8,6 +8,9 @@ from pathlib import Path
 from common.files import disk_errors
 from common.run.process import tune_allocator
 
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ("common", "frameworks", "parity_tests", "tools")
+
 
 def describe_machine() -> dict:
     """System, processor, cores that may be used, and allocator settings."""
@@ -31,19 +34,27 @@ def processor() -> str:
 def git_commit() -> str | None:
     """The commit of the source, with "+" where it was changed since.
 
-    None if the source is not in a git checkout.
+    None if the source is not a git checkout of its own: a repository around
+    it has commits of something else. A file that git does not know of counts
+    as a change where it may be imported.
     """
+    # A hook runs with variables that name the repository it was called by.
+    outside = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
 
     def git(*words: str) -> str:
         return subprocess.run(
-            ["git", "-C", str(Path(__file__).parents[2]), *words],
+            ["git", "-C", str(ROOT), *words],
             capture_output=True,
             text=True,
             check=True,
+            env=outside,
         ).stdout.strip()
 
     try:
-        commit = git("rev-parse", "HEAD")
-        return commit + ("+" if git("status", "--porcelain", "-uno") else "")
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != ROOT:
+            return None
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        unknown = git("ls-files", "--others", "--exclude-standard", *SOURCE)
+        return git("rev-parse", "HEAD") + ("+" if changed or unknown else "")
     except (OSError, subprocess.CalledProcessError):
         return None

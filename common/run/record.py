@@ -12,24 +12,33 @@ Every file is replaced as a whole, so that a reader never sees half of one.
 
 import json
 import math
-import signal
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from msgspec import structs
+from msgspec import structs, to_builtins
 
+from common import checkpoint
+from common.checkpoint import Checkpoint
 from common.errors import CheckpointError, DiskError, LossNotFinite
 from common.files import write_atomic
 from common.recipe import Recipe, Run
 from common.run.events import Events
-from common.run.folder import choose_folder, claim, now
+from common.run.folder import CHECKPOINT, now, take_folder
 from common.run.machine import describe_machine, git_commit
 from common.run.progress import Batch, Display
-from common.run.records import FORMAT, read_rows
+from common.run.records import (
+    ABOUT,
+    FORMAT,
+    LONGEST_REASON,
+    METRICS,
+    RunRecord,
+)
+from common.run.signals import holding_signals
 from common.schedule import step_lr
 
 
@@ -57,39 +66,57 @@ class Record:
     # --- folder ---------------------------------------------------------
 
     def __enter__(self) -> "Record":
-        run = self.run
-        self.folder = choose_folder(self.framework, run)
-        self.lock = claim(self.folder, self.framework, self.recipe, run)
-        if run.resume:
-            self.rows = [
-                structs.asdict(row)
-                for row in read_rows(self.folder, self.recipe)
-            ]
+        taken = take_folder(
+            self.framework, self.recipe, self.run, self.display.say
+        )
+        self.folder, self.lock = taken.path, taken.lock
+        try:
+            self._begin(taken.before, taken.step)
+            return self
+        except BaseException:
+            # No `with` block was entered that would end in __exit__.
+            self.__exit__(*sys.exc_info())
+            raise
+
+    def _begin(self, before: RunRecord | None, step: int) -> None:
+        """Write run.json anew; of a run that is resumed, keep its start."""
         libraries = self.facts.pop("libraries")
-        self.about = {
-            "format": FORMAT,
-            "framework": self.framework,
-            "preset": run.preset,
-            "seed": run.seed,
-            "mode": run.mode,
-            "precision": self.recipe.precision,
-            "recipe": asdict(self.recipe),
-            "run": asdict(run),
-            "status": "running",
-            "reason": None,
+        start = {
             "started": now(),
+            "epoch": step // self.steps,
+            "mode": self.run.mode,
             "machine": describe_machine() | self.facts,
             "versions": {name: version(name) for name in libraries},
             "git_commit": git_commit(),
+        }
+        starts = [start]
+        if before is not None:
+            self.rows = [structs.asdict(row) for row in before.rows]
+            self.run = replace(
+                self.run, init=before.about.run.init, load=before.about.run.load
+            )
+            starts = to_builtins(before.about.all_starts) + starts
+        about = {
+            "format": FORMAT,
+            "framework": self.framework,
+            "preset": self.run.preset,
+            "seed": self.run.seed,
+            "precision": self.recipe.precision,
+            "recipe": asdict(self.recipe),
+            "run": asdict(self.run),
+            "status": "running",
+            "reason": None,
+            **{name: start[name] for name in start if name != "epoch"},
+            "started": starts[0]["started"],
+            "starts": starts,
             "data": None,
         }
-        self._write_about()
-        return self
+        self._write_about(**about)
 
     @property
     def checkpoint(self) -> Path:
         """Where this run keeps its last checkpoint."""
-        return self.folder / "checkpoint.safetensors"
+        return self.folder / CHECKPOINT
 
     @property
     def start(self) -> Path | None:
@@ -98,10 +125,33 @@ class Record:
             return self.checkpoint
         return Path(self.run.load) if self.run.load else None
 
+    def initial(self) -> Checkpoint | None:
+        """What the training starts from; None: the framework's own weights.
+
+        The checkpoint of a run that is resumed, that of --load, or the
+        shared initial weights. Raises CheckpointError.
+        """
+        if self.start is not None:
+            found = checkpoint.read(self.start, self.recipe)
+            changed = checkpoint.differences(found.recipe, self.recipe)
+            for name, (theirs, ours) in changed.items():
+                self.display.say(
+                    f"{self.start} was trained with {name} {theirs}; "
+                    f"this run goes on with {ours}"
+                )
+            return found
+        if self.run.init == "shared":
+            arrays = checkpoint.shared_start(self.recipe, self.run.seed)
+            return Checkpoint(arrays, 0, self.recipe, "shared")
+        return None
+
     def _write_about(self, **changed) -> None:
+        if not (self.about or "format" in changed):
+            return  # the run has not begun: what lies there is not of it
         self.about |= changed
-        text = json.dumps(self.about, indent=2) + "\n"
-        write_atomic(self.folder / "run.json", text.encode())
+        text = json.dumps(self.about, indent=2, ensure_ascii=False) + "\n"
+        # "replace": a path may have bytes that are no text.
+        write_atomic(self.folder / ABOUT, text.encode(errors="replace"))
 
     def data_loaded(self, source: str, sums: Mapping[str, str]) -> None:
         """Note where the data came from, and the sums of its arrays."""
@@ -203,7 +253,7 @@ class Record:
 
     def _write_metrics(self) -> None:
         lines = "".join(json.dumps(row) + "\n" for row in self.rows)
-        write_atomic(self.folder / "metrics.jsonl", lines.encode())
+        write_atomic(self.folder / METRICS, lines.encode())
         tsv = "epoch\thours\ttop1Accuracy\n"
         for row in self.rows:
             hours = row["train_seconds"] / 3600
@@ -230,9 +280,11 @@ class Record:
 
     # --- end ------------------------------------------------------------
 
+    @holding_signals
     def __exit__(self, kind, error, traceback) -> None:
-        # A second Ctrl-C must not stop the writing of how the first ended.
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        done = f"{len(self.rows)} epochs"
+        if len(self.rows) == 1:
+            done = "1 epoch"
         try:
             if kind is None:
                 self._write_about(
@@ -242,17 +294,17 @@ class Record:
                 )
                 self._show_end()
             elif issubclass(kind, KeyboardInterrupt):
+                reason = (
+                    f"stopped by {str(error) or 'an interrupt'} after {done}"
+                )
                 self._write_about(
-                    status="interrupted",
-                    reason=f"stopped after {len(self.rows)} epochs",
-                    finished=now(),
+                    status="interrupted", reason=reason, finished=now()
                 )
                 self.display.say(
-                    f"interrupted after {len(self.rows)} whole epochs; go on "
-                    f"with --resume --out {self.folder}"
+                    f"{reason}; go on with --resume --out {self.folder}"
                 )
             else:
-                reason = f"{kind.__name__}: {error}"
+                reason = f"{kind.__name__}: {error}"[:LONGEST_REASON]
                 self._write_about(
                     status="failed", reason=reason, finished=now()
                 )
@@ -264,7 +316,6 @@ class Record:
             if self.events is not None:
                 self.events.close()
             self.lock.release()
-            signal.signal(signal.SIGINT, handler)
 
     def _show_end(self) -> None:
         if self.rows:

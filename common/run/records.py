@@ -24,6 +24,7 @@ from common.typed import (
     Commit,
     Count,
     Malformed,
+    PathText,
     Positive,
     Seconds,
     Sha256,
@@ -38,9 +39,11 @@ ABOUT = "run.json"
 METRICS = "metrics.jsonl"
 # Of a file, in bytes; the largest of real ones are 4 kB and 350 an epoch.
 LARGEST = {ABOUT: 2**20, METRICS: 2**24}
+LONGEST_REASON = 10_000  # characters
 DEEPEST = 4  # folders between runs/ and a record
 
 Framework = Literal["tensorflow_eager", "pytorch", "jax_flax"]
+Mode = Literal["eager", "compiled"]
 Moment = Annotated[str, Meta(pattern=r"^\d{8}T\d{6}Z\Z")]
 
 
@@ -49,9 +52,9 @@ class Options(Struct, frozen=True):
 
     dataset: Literal["cifar10", "synthetic"]
     init: Literal["native", "shared"] = "native"
-    load: Text | None = None
-    data_dir: Text | None = None
-    out: Text | None = None
+    load: PathText | None = None
+    data_dir: PathText | None = None
+    out: PathText | None = None
 
 
 class Machine(Struct, frozen=True):
@@ -63,12 +66,13 @@ class Machine(Struct, frozen=True):
     cores: Count = 0
     threads: Count = 0
     tf32: bool = False
+    allocator: dict[Text, int] = {}  # settings of glibc's malloc
 
 
 class Data(Struct, frozen=True):
     """The data that were read."""
 
-    source: Text  # where they came from
+    source: PathText  # where they came from
     sha256: dict[Text, Sha256]  # of each array
 
 
@@ -84,6 +88,7 @@ class Start(Struct, frozen=True):
 
     started: Moment
     epoch: Count  # whole epochs that lay behind it
+    mode: Mode
     machine: Machine
     versions: dict[Text, Text]
     git_commit: Commit | None
@@ -96,7 +101,7 @@ class About(Struct, frozen=True):
     framework: Framework
     preset: Text
     seed: Annotated[int, Meta(ge=0, lt=2**31)]
-    mode: Literal["eager", "compiled"]
+    mode: Mode
     precision: Text
     recipe: Recipe
     run: Options
@@ -107,7 +112,7 @@ class About(Struct, frozen=True):
     git_commit: Commit | None = None
     data: Data | None = None
     # why it ended, if it is not done; libraries write what they like
-    reason: Annotated[str, Meta(max_length=10_000)] | None = None
+    reason: Annotated[str, Meta(max_length=LONGEST_REASON)] | None = None
     finished: Moment | None = None
     evaluation: Evaluation | None = None
     starts: list[Start] = []  # empty in records of earlier versions
@@ -115,6 +120,15 @@ class About(Struct, frozen=True):
     def __post_init__(self):
         for moment in (self.started, self.finished or self.started):
             datetime.strptime(moment, "%Y%m%dT%H%M%SZ")  # or ValueError
+
+    @property
+    def all_starts(self) -> list[Start]:
+        """The processes that trained it, also of a record without a list."""
+        one = Start(
+            *(self.started, 0, self.mode),
+            *(self.machine, self.versions, self.git_commit),
+        )
+        return self.starts or [one]
 
 
 class Epoch(Struct, frozen=True):

@@ -16,18 +16,21 @@ from flax import nnx
 
 from common import checkpoint
 from common.checkpoint import VELOCITY, Arrays
+from common.init import match_table
 from common.recipe import Recipe
 from frameworks.jax_flax.step import TrainState
 
 # --- Convert ------------------------------------------------------------
 
 
-def to_arrays(tree: nnx.State, prefix: str = "") -> Arrays:
-    """The arrays of a state by canonical name."""
-    return {
-        prefix + ".".join(path): np.array(leaf[...])
+def named_tensors(state: TrainState, recipe: Recipe) -> dict[str, nnx.Variable]:
+    """The state's own variables by canonical name, each of them once."""
+    own = {
+        ".".join(map(str, path)): leaf
+        for tree in (state.params, state.stats)
         for path, leaf in nnx.to_flat_state(tree)
     }
+    return match_table(recipe, own, own.__getitem__)
 
 
 def from_arrays(tree: nnx.State, arrays: Arrays, prefix: str = ""):
@@ -45,18 +48,19 @@ def from_arrays(tree: nnx.State, arrays: Arrays, prefix: str = ""):
 
 def export_arrays(state: TrainState, recipe: Recipe) -> Arrays:
     """Weights, statistics and velocity as arrays by canonical name."""
+    named = named_tensors(state, recipe)
+    arrays = {name: np.array(leaf[...]) for name, leaf in named.items()}
     velocity = optax.tree.get(state.opt_state, "trace")
-    return (
-        to_arrays(state.params)
-        | to_arrays(state.stats)
-        | to_arrays(velocity, VELOCITY)
-    )
+    for path, leaf in nnx.to_flat_state(velocity):
+        arrays[VELOCITY + ".".join(path)] = np.array(leaf[...])
+    return arrays
 
 
 def import_arrays(
     state: TrainState, arrays: Arrays, step: int, recipe: Recipe
 ) -> TrainState:
     """A state with these arrays and this step."""
+    named_tensors(state, recipe)  # raises, if one of them has no array
     velocity = optax.tree.get(state.opt_state, "trace")
     (device,) = jax.tree.leaves(state.params)[0].devices()
     state = replace(

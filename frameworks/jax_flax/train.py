@@ -17,7 +17,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from common.checkpoint import shared_start
 from common.cifar10.load import load_data
 from common.draws import Draws, epoch_draws
 from common.recipe import Recipe, Run
@@ -27,7 +26,6 @@ from common.schedule import step_lr
 from frameworks.jax_flax.checkpoint import (
     export_arrays,
     import_arrays,
-    load,
     save,
 )
 from frameworks.jax_flax.data import (
@@ -175,11 +173,8 @@ def train(recipe: Recipe, run: Run) -> None:
         test_data = to_device(data.test, device)
 
         state = create_state(recipe, run.seed, device)
-        if run.init == "shared":
-            start = shared_start(recipe, run.seed)
-            state = import_arrays(state, start, 0, recipe)
-        if record.start is not None:
-            state = load(record.start, state, recipe)
+        if (start := record.initial()) is not None:
+            state = import_arrays(state, start.arrays, start.step, recipe)
 
         train_step, eval_step = make_steps(state, run.mode)
         scanned = run.mode == "compiled" and device.platform != "cpu"

@@ -14,9 +14,8 @@ from torch import Tensor
 
 from common import checkpoint
 from common.checkpoint import VELOCITY, Arrays
-from common.init import parameter_table
+from common.init import match_table
 from common.recipe import Recipe
-from frameworks.pytorch.model import DavidNet
 from frameworks.pytorch.step import TrainState
 
 # --- Convert ------------------------------------------------------------
@@ -29,15 +28,21 @@ NAMES = {
     "mean": "running_mean",
     "var": "running_var",
 }
+UNUSED = "num_batches_tracked"
 
 
-def named_tensors(model: DavidNet, recipe: Recipe) -> dict[str, Tensor]:
-    """The model's own tensors by canonical name."""
-    tensors = {}
-    for row in parameter_table(recipe):
-        owner, _, role = row.name.rpartition(".")
-        tensors[row.name] = attrgetter(f"{owner}.{NAMES[role]}")(model)
-    return tensors
+def named_tensors(state: TrainState, recipe: Recipe) -> dict[str, Tensor]:
+    """The model's own tensors by canonical name, each of them once."""
+    model = state.model
+
+    def find(name: str) -> Tensor:
+        owner, _, role = name.rpartition(".")
+        return attrgetter(f"{owner}.{NAMES[role]}")(model)
+
+    own = dict(model.named_parameters()) | dict(model.named_buffers())
+    # PyTorch counts batches for a momentum that is not used here.
+    own = {n: t for n, t in own.items() if not n.endswith(UNUSED)}
+    return match_table(recipe, own, find)
 
 
 def to_canonical(tensor: Tensor) -> np.ndarray:
@@ -56,7 +61,7 @@ def from_canonical(array: np.ndarray) -> Tensor:
 def export_arrays(state: TrainState, recipe: Recipe) -> Arrays:
     """Weights, statistics and velocity as arrays by canonical name."""
     arrays = {}
-    for name, tensor in named_tensors(state.model, recipe).items():
+    for name, tensor in named_tensors(state, recipe).items():
         arrays[name] = to_canonical(tensor)
         if tensor.requires_grad:
             past = state.optimizer.state[tensor].get("momentum_buffer")
@@ -71,7 +76,7 @@ def import_arrays(
     state: TrainState, arrays: Arrays, step: int, recipe: Recipe
 ) -> TrainState:
     """The state with these arrays and this step. Changes it in place."""
-    for name, tensor in named_tensors(state.model, recipe).items():
+    for name, tensor in named_tensors(state, recipe).items():
         tensor.copy_(from_canonical(arrays[name]))
         if tensor.requires_grad:
             past = torch.empty_like(tensor)

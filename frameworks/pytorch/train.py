@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from common.checkpoint import shared_start
 from common.cifar10.load import load_data
 from common.draws import epoch_draws
 from common.recipe import Recipe, Run
@@ -22,7 +21,6 @@ from common.schedule import step_lr
 from frameworks.pytorch.checkpoint import (
     export_arrays,
     import_arrays,
-    load,
     save,
 )
 from frameworks.pytorch.data import (
@@ -112,11 +110,8 @@ def train(recipe: Recipe, run: Run) -> None:
         test_data = to_device(data.test, device)
 
         state = create_state(recipe, run.seed, device)
-        if run.init == "shared":
-            start = shared_start(recipe, run.seed)
-            state = import_arrays(state, start, 0, recipe)
-        if record.start is not None:
-            state = load(record.start, state, recipe)
+        if (start := record.initial()) is not None:
+            state = import_arrays(state, start.arrays, start.step, recipe)
 
         train_step, eval_step = make_steps(state, run.mode)
         with record.compiling():

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from common import checkpoint
 from common.checkpoint import VELOCITY, Arrays
-from common.init import parameter_table
+from common.init import match_table, parameter_table
 from common.recipe import Recipe
 from frameworks.tensorflow_eager.step import TrainState
 
@@ -22,18 +22,18 @@ from frameworks.tensorflow_eager.step import TrainState
 def named_tensors(
     state: TrainState, recipe: Recipe
 ) -> dict[str, tf.keras.Variable]:
-    """The variables of model and optimizer by canonical name."""
-    weights = state.model.trainable_variables
+    """The variables of model and optimizer by canonical name, each once."""
+    model, weights = state.model, state.model.trainable_variables
     velocities = dict(
         zip(map(id, weights), state.optimizer.velocities, strict=True)
     )
-    variables = {}
-    for row in parameter_table(recipe):
-        variable = attrgetter(row.name)(state.model)
-        variables[row.name] = variable
-        if row.trained:
-            variables[VELOCITY + row.name] = velocities[id(variable)]
-    return variables
+    # `weights` leaves out the state of the masks' generator: it is the step.
+    own = {variable.path: variable for variable in model.weights}
+    named = match_table(recipe, own, lambda name: attrgetter(name)(model))
+    trained = [row.name for row in parameter_table(recipe) if row.trained]
+    return named | {
+        VELOCITY + name: velocities[id(named[name])] for name in trained
+    }
 
 
 def export_arrays(state: TrainState, recipe: Recipe) -> Arrays:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from common.checkpoint import shared_start
 from common.cifar10.load import load_data
 from common.draws import epoch_draws
 from common.recipe import Recipe, Run
@@ -23,7 +22,6 @@ from common.schedule import step_lr
 from frameworks.tensorflow_eager.checkpoint import (
     export_arrays,
     import_arrays,
-    load,
     save,
 )
 from frameworks.tensorflow_eager.data import (
@@ -125,11 +123,8 @@ def train(recipe: Recipe, run: Run) -> None:
         test_data = to_device(data.test, device)
 
         state = create_state(recipe, run.seed, device)
-        if run.init == "shared":
-            start = shared_start(recipe, run.seed)
-            state = import_arrays(state, start, 0, recipe)
-        if record.start is not None:
-            state = load(record.start, state, recipe)
+        if (start := record.initial()) is not None:
+            state = import_arrays(state, start.arrays, start.step, recipe)
 
         train_step, eval_step = make_steps(state, run.mode)
         with record.compiling():

@@ -3,15 +3,27 @@
 import errno
 import json
 import os
-from dataclasses import asdict, replace
+import random
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
 from common import checkpoint
-from common.checkpoint import VELOCITY, array_shapes, read, shared_start, write
+from common.checkpoint import (
+    VELOCITY,
+    array_shapes,
+    read,
+    read_step,
+    shared_start,
+    write,
+)
 from common.errors import CheckpointError, DiskError
+from common.init import match_table, parameter_table
 from common.recipe import PRESETS
 
 RECIPE = PRESETS["smoke"]
@@ -39,7 +51,8 @@ def test_what_was_written_is_read(good):
         assert found.arrays[name].dtype == array.dtype
         assert np.array_equal(found.arrays[name], array)
     assert found.step == 12
-    assert found.recipe == json.loads(json.dumps(asdict(RECIPE)))
+    assert found.recipe == RECIPE
+    assert read_step(good) == 12
     assert found.framework == "pytorch"
 
 
@@ -107,7 +120,9 @@ def test_integers_are_no_weights(good):
         good,
         lambda a: a.update({"prep.bn.bias": np.zeros(4, np.int32)}),
     )
-    with pytest.raises(CheckpointError, match="int32"):
+    with pytest.raises(
+        CheckpointError, match="I32, expected float32 or float64"
+    ):
         read(good, RECIPE)
 
 
@@ -125,6 +140,173 @@ def test_a_full_disk_leaves_the_last_checkpoint(good, monkeypatch):
 
 
 def test_a_format_of_another_time_is_told(good, monkeypatch):
-    monkeypatch.setattr(checkpoint, "FORMAT", "davidnet-checkpoint-2")
-    with pytest.raises(CheckpointError, match="davidnet-checkpoint-2"):
+    monkeypatch.setattr(checkpoint, "FORMAT", "davidnet-checkpoint-3")
+    with pytest.raises(CheckpointError, match="davidnet-checkpoint-3"):
         read(good, RECIPE)
+
+
+def in_another_process(path):
+    """Write the same state there, with another order of hashes."""
+    code = (
+        "import sys; from pathlib import Path;"
+        "from common.checkpoint import shared_start, write;"
+        "from common.recipe import PRESETS;"
+        "recipe = PRESETS['smoke'];"
+        "arrays = dict(reversed(shared_start(recipe, 3).items()));"
+        "write(Path(sys.argv[1]), arrays, 12, recipe, 'pytorch')"
+    )
+    subprocess.run([sys.executable, "-c", code, path], check=True)
+
+
+def test_the_same_state_gives_the_same_bytes(good, tmp_path):
+    for number in range(3):
+        other = tmp_path / f"{number}.safetensors"
+        in_another_process(other)
+        assert other.read_bytes() == good.read_bytes()
+
+
+def test_every_flipped_bit_is_noticed(good):
+    whole = good.read_bytes()
+    rng = random.Random(0)
+    places = [*range(300), *rng.sample(range(300, len(whole)), 300)]
+    for place in places:
+        bad = bytearray(whole)
+        bad[place] ^= 1 << rng.randrange(8)
+        good.write_bytes(bad)
+        with pytest.raises(CheckpointError):
+            read(good, RECIPE)
+    good.write_bytes(whole)
+    read(good, RECIPE)
+
+
+def test_a_checkpoint_without_a_checksum_of_an_earlier_version_is_read(
+    good, monkeypatch
+):
+    whole, metadata = with_metadata(good)
+    del metadata["sha256"]
+    metadata["format"] = checkpoint.FORMAT_1
+    good.write_bytes(safetensors.numpy.save(whole, metadata))
+    assert read(good, RECIPE).step == 12
+
+
+def with_metadata(path):
+    """What a file holds, as it is."""
+    with safetensors.safe_open(path, framework="numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return arrays, dict(file.metadata())
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"step": "many"}, "Expected `int`"),
+        ({"step": "-4"}, "`int` >= 0"),
+        ({"step": "16"}, "its checksum is another"),
+        ({"recipe": "[]"}, "Expected `object`"),
+        ({"recipe": '{"width": 0}'}, "--width 0"),
+        ({"recipe": "[" * 100_000}, "damaged"),
+        ({"framework": "x\x1b[31m"}, "matching regex"),
+        ({"sha256": "0"}, "matching regex"),
+        ({"sha256": "0" * 64}, "its checksum is another"),
+        ({"sha256": None}, "its checksum is another"),
+        ({"step": None}, "missing required field `step`"),
+        ({"recipe": None}, "missing required field `recipe`"),
+        ({"format": None}, "not a checkpoint of this project"),
+    ],
+)
+def test_metadata_that_are_damaged_are_told_in_one_line(good, changed, words):
+    arrays, metadata = with_metadata(good)
+    metadata = {k: v for k, v in (metadata | changed).items() if v is not None}
+    good.write_bytes(safetensors.numpy.save(arrays, metadata))
+    with pytest.raises(CheckpointError) as caught:
+        read(good, RECIPE)
+    assert words in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_a_variance_below_0_is_told(good):
+    changed(good, lambda a: a["prep.bn.var"].__setitem__(1, -5))
+    with pytest.raises(CheckpointError, match=r"prep\.bn\.var has a variance"):
+        read(good, RECIPE)
+    # A mean may be.
+    changed(good, lambda a: a["prep.bn.mean"].__setitem__(1, -5))
+    read(good, RECIPE)
+
+
+@pytest.mark.parametrize(
+    "ours",
+    [
+        replace(RECIPE, train_images=1024, epochs=4),
+        replace(RECIPE, batch_size=256),
+        replace(RECIPE, width=8, train_images=1024, peak_lr=0.1),
+    ],
+)
+def test_another_schedule_is_refused_with_all_flags_that_lead_on(good, ours):
+    """One error does not lead to the next: what is offered is enough."""
+    with pytest.raises(CheckpointError, match="to go on by its recipe") as why:
+        read(good, ours)
+    words = shlex.split(str(why.value).partition(", add ")[2])
+    fields = {
+        flag.removeprefix("--").replace("-", "_"): float(value)
+        for flag, value in zip(words[::2], words[1::2], strict=True)
+    }
+    assert read(good, replace(ours, **fields)).step == 12
+
+
+def test_initial_weights_fit_every_schedule(good):
+    write(good, shared_start(RECIPE, 3), 0, RECIPE, "pytorch")
+    assert read(good, replace(RECIPE, train_images=1024)).step == 0
+
+
+def test_shapes_are_checked_before_arrays_take_memory(tmp_path):
+    """A header that promises much, in a file of a hole."""
+    path = tmp_path / "c.safetensors"
+    arrays = shared_start(RECIPE, 3)
+    write(path, arrays, 12, RECIPE, "pytorch")
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    size = 2**40
+    header = {"__metadata__": header["__metadata__"]} | {
+        "linear.kernel": {
+            "dtype": "F32",
+            "shape": [size // 4],
+            "data_offsets": [0, size],
+        }
+    }
+    text = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(8 + len(text) + size)
+    with pytest.raises(CheckpointError, match="is missing"):
+        read(path, RECIPE)
+
+
+# --- A model and the table ----------------------------------------------
+
+NAMED = {row.name: object() for row in parameter_table(RECIPE)}
+
+
+def test_a_model_of_the_table_is_matched_in_its_order():
+    own = {f"own {name}": NAMED[name] for name in reversed(NAMED)}
+    found = match_table(RECIPE, own, NAMED.__getitem__)
+    assert list(found) == list(NAMED)
+    assert found == NAMED
+
+
+def test_a_tensor_that_the_table_does_not_name_is_told():
+    own = NAMED | {"layer4.weight": object()}
+    with pytest.raises(CheckpointError, match=r"layer4\.weight does not stand"):
+        match_table(RECIPE, own, NAMED.__getitem__)
+
+
+@pytest.mark.parametrize("error", [KeyError, AttributeError])
+def test_a_name_without_a_tensor_is_told(error):
+    def find(name):
+        if name == "layer2.conv_bn.bn.var":
+            raise error(name)
+        return NAMED[name]
+
+    with pytest.raises(CheckpointError, match=r"bn\.var stands in") as caught:
+        match_table(RECIPE, {}, find)
+    assert "no such tensor" in str(caught.value)

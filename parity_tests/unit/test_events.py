@@ -12,6 +12,7 @@ from common.recipe import PRESETS, Run
 from common.run.events import Events
 from common.run.record import Record
 from common.run.records import Epoch, read_run
+from parity_tests.unit.recording import save
 
 RECIPE = replace(PRESETS["smoke"], epochs=6)
 TEST = {"loss": 1024.0, "correct": 256.0}
@@ -30,7 +31,7 @@ def train(log, step, epochs, loss=2048.0):
             pass
         train_sums = {"loss": loss * (epoch + 1), "correct": 512.0}
         log.end_epoch(epoch, train_sums, TEST)
-        log.checkpoint.write_bytes(b"state")
+        save(log.checkpoint, epoch + 1, RECIPE)
 
 
 def seen(out, tag="train_loss"):

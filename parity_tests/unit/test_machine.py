@@ -56,25 +56,25 @@ def test_a_machine_without_cpuinfo_is_told(monkeypatch):
         machine.processor()
 
 
+def git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    subprocess.run(
+        ["git", "-C", str(folder), *who, *words],
+        check=True,
+        capture_output=True,
+    )
+
+
 @pytest.fixture
 def checkout(tmp_path, monkeypatch) -> Path:
     """A git checkout with one commit; machine.py seems to lie in it."""
-
-    def git(*words: str) -> None:
-        who = ("-c", "user.name=a", "-c", "user.email=a@b")
-        subprocess.run(
-            ["git", "-C", str(tmp_path), *who, *words],
-            check=True,
-            capture_output=True,
-        )
-
-    git("init")
-    file = tmp_path / "common" / "run" / "machine.py"
-    file.parent.mkdir(parents=True)
-    file.write_text("1\n")
-    git("add", ".")
-    git("commit", "-m", "one")
-    monkeypatch.setattr(machine, "__file__", str(file))
+    for folder in machine.SOURCE:
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.py").write_text("1\n")
+    git(tmp_path, "init")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "one")
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
     return tmp_path
 
 
@@ -84,14 +84,41 @@ def test_the_commit_has_a_plus_where_the_source_was_changed(checkout):
     assert set(clean) <= set("0123456789abcdef")
     (checkout / "new.txt").write_text("no part of the source")
     assert machine.git_commit() == clean
-    (checkout / "common" / "run" / "machine.py").write_text("2\n")
+    (checkout / "common" / "a.py").write_text("2\n")
     assert machine.git_commit() == clean + "+"
 
 
+def test_a_file_of_ours_that_git_does_not_know_of_is_a_change(checkout):
+    clean = machine.git_commit()
+    (checkout / ".gitignore").write_text("*.pyc\n")
+    (checkout / "frameworks" / "a.pyc").write_text("")
+    assert machine.git_commit() == clean
+    (checkout / "frameworks" / "new.py").write_text("")
+    assert machine.git_commit() == clean + "+"
+
+
+def test_the_commit_of_a_repository_around_the_source_is_not_ours(
+    checkout, monkeypatch
+):
+    copy = checkout / "copy"
+    (copy / "common").mkdir(parents=True)
+    monkeypatch.setattr(machine, "ROOT", copy)
+    assert machine.git_commit() is None
+
+
+def test_variables_of_a_git_hook_do_not_lead_to_another_commit(
+    checkout, tmp_path_factory, monkeypatch
+):
+    clean = machine.git_commit()
+    other = tmp_path_factory.mktemp("other")
+    git(other, "init")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    assert machine.git_commit() == clean
+
+
 def test_without_a_checkout_there_is_no_commit(tmp_path, monkeypatch):
-    file = tmp_path / "common" / "run" / "machine.py"
-    monkeypatch.setattr(machine, "__file__", str(file))
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
     assert machine.git_commit() is None
     monkeypatch.setenv("PATH", "")
     assert machine.git_commit() is None

@@ -40,7 +40,7 @@ CONTRACT = {
         "Steps": ["train_step", "eval_step", "make_steps"],
     },
     "checkpoint.py": {
-        "Convert": ["export_arrays", "import_arrays"],
+        "Convert": ["named_tensors", "export_arrays", "import_arrays"],
         "Files": ["save", "load"],
     },
     "train.py": {
@@ -58,13 +58,8 @@ ALONE = {
     ("tensorflow_eager", "step.py", "Nesterov"): (
         "no Keras optimizer has the rate outside the velocity"
     ),
-    ("tensorflow_eager", "checkpoint.py", "named_tensors"): (
-        "variables change in place: model and optimizer share one table"
-    ),
-    ("pytorch", "checkpoint.py", "named_tensors"): (
-        "tensors change in place, and have other names"
-    ),
     ("pytorch", "checkpoint.py", "NAMES"): "PyTorch's words for them",
+    ("pytorch", "checkpoint.py", "UNUSED"): "a buffer that only PyTorch has",
     ("pytorch", "checkpoint.py", "to_canonical"): "layouts are turned",
     ("pytorch", "checkpoint.py", "from_canonical"): "layouts are turned",
     ("jax_flax", "model.py", "param_dtype"): "every array says its type",
@@ -77,7 +72,6 @@ ALONE = {
     ("jax_flax", "train.py", "epoch_rates"): "run_epoch and scan_epoch share",
     ("jax_flax", "train.py", "epoch_program"): "what is compiled has a name",
     ("jax_flax", "train.py", "scan_epoch"): "a GPU's loop must not be Python's",
-    ("jax_flax", "checkpoint.py", "to_arrays"): "a state is a tree",
     ("jax_flax", "checkpoint.py", "from_arrays"): "a state is a tree",
 }
 # Aliases of types: they say what a framework calls the thing.

@@ -5,33 +5,27 @@ from dataclasses import replace
 import filelock
 import pytest
 
+from common.checkpoint import read_step
 from common.errors import (
     CheckpointError,
     DiskError,
     LossNotFinite,
     UsageError,
 )
-from common.recipe import PRESETS, Run
-from common.run.record import Record
+from common.recipe import Run
 from common.run.records import Data, Evaluation, read_run
 from common.schedule import step_lr
+from parity_tests.unit.recording import (
+    GOOD,
+    RECIPE,
+    an_epoch,
+    interrupted,
+    record,
+    save,
+)
 
-RECIPE = replace(PRESETS["smoke"], epochs=3)
-GOOD = {"loss": 2048.0, "correct": 512.0}
 SHA256 = "0" * 64
 NAN = {"loss": float("nan"), "correct": 0.0}
-
-
-def record(run, recipe=RECIPE):
-    facts = {"device": "cpu", "threads": 2, "libraries": ("numpy",)}
-    return Record("pytorch", recipe, run, facts)
-
-
-def an_epoch(run_record, epoch):
-    with run_record.training():
-        pass
-    run_record.end_epoch(epoch, GOOD, {"loss": 1024.0, "correct": 256.0})
-    run_record.checkpoint.write_bytes(b"state")
 
 
 def test_a_whole_run_is_recorded(tmp_path, capsys):
@@ -84,19 +78,11 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, train, test):
                 pass
             log.end_epoch(1, train, test)
     assert str(log.checkpoint) in str(error.value)
-    assert log.checkpoint.read_bytes() == b"state"
+    assert read_step(log.checkpoint) == RECIPE.steps_per_epoch
     about = read_run(out).about
     assert about.status == "failed"
     assert "LossNotFinite" in about.reason
     assert [row.epoch for row in read_run(out).rows] == [1]
-
-
-def interrupted(out, epochs=1, **flags):
-    with pytest.raises(KeyboardInterrupt):  # noqa: SIM117
-        with record(Run(out=str(out), **flags)) as log:
-            for epoch in range(epochs):
-                an_epoch(log, epoch)
-            raise KeyboardInterrupt
 
 
 def test_an_interrupted_run_says_how_to_go_on_and_does(tmp_path, capsys):
@@ -108,24 +94,13 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(tmp_path, capsys):
         assert log.start == log.checkpoint
         # The checkpoint is of epoch 1: the second line was written before
         # its checkpoint could be.
-        left = log.epochs(RECIPE.steps_per_epoch)
+        save(log.checkpoint, 1)
+        left = log.epochs(log.initial().step)
         assert list(left) == [1, 2]
         for epoch in left:
             an_epoch(log, epoch)
     assert [row.epoch for row in read_run(out).rows] == [1, 2, 3]
     assert read_run(out).about.status == "done"
-
-
-def test_resume_finds_the_last_unfinished_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="no unfinished run"):
-        record(Run(preset="smoke", resume=True)).__enter__()
-    with pytest.raises(KeyboardInterrupt), record(Run(preset="smoke")) as log:
-        an_epoch(log, 0)
-        raise KeyboardInterrupt
-    with record(Run(preset="smoke", resume=True)) as again:
-        assert again.folder == log.folder
-        an_epoch(again, 1)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def no_evidence(run: RunRecord) -> str:
         return "it was started from a checkpoint by --load"
     if [row.epoch for row in run.rows] != [*range(1, about.recipe.epochs + 1)]:
         return "its epochs are not recorded without a gap"
-    for start in about.starts or [about]:
+    for start in about.all_starts:
         if start.git_commit is None or start.git_commit.endswith("+"):
             return (
                 f"its commit is {start.git_commit}: the source was changed, "

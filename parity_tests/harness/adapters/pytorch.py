@@ -108,7 +108,7 @@ def image_grad(state: TrainState, pixels: Tensor, right: Tensor) -> Tensor:
 
 def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
     """One update of the real optimizer by these gradients."""
-    tensors = checkpoint.named_tensors(state.model, recipe)
+    tensors = checkpoint.named_tensors(state, recipe)
     for name, grad in grads.items():
         weight = tensors[name]
         weight.grad = torch.empty_like(weight)
@@ -129,7 +129,7 @@ def whole_epoch(driver, state, data, draws, epoch: int, recipe: Recipe):
 
 def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:
     """One tensor of one axis, without the others."""
-    return array(checkpoint.named_tensors(state.model, recipe)[name])
+    return array(checkpoint.named_tensors(state, recipe)[name])
 
 
 def tf32() -> bool:

@@ -91,6 +91,7 @@ OPTIONS = fake_records.about()["run"]
 START = {
     "started": "20260101T000000Z",
     "epoch": 0,
+    "mode": "eager",
     "machine": {"device": "cpu"},
     "versions": {},
 }

@@ -1,0 +1,68 @@
+"""Signals that end a run: raised in it, but not while its end is written.
+
+SIGTERM and SIGHUP raise Terminated where Ctrl-C raises KeyboardInterrupt.
+A second one may come at any time, also while the first unwinds the stack:
+within a function that is marked by `@holding_signals` none is raised.
+"""
+
+import signal
+import threading
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import TypeVar
+
+from common.errors import Terminated
+
+F = TypeVar("F", bound=Callable)
+
+_HOLDING: set[CodeType] = set()
+
+
+def holding_signals(function: F) -> F:
+    """A function that the signals of `EndBySignals` do not interrupt.
+
+    A signal that comes while it runs is dropped: the function writes how
+    the run ended, and the process ends after it.
+    """
+    _HOLDING.add(function.__code__)
+    return function
+
+
+class EndBySignals:
+    """A block that the signals which end a process leave by an exception.
+
+    So its record says how it ended. Only in the main thread: Python refuses
+    handlers elsewhere, and leaves signals to the main thread.
+    """
+
+    def __enter__(self) -> None:
+        self.before: dict[int, object] = {}
+        if threading.current_thread() is not threading.main_thread():
+            return
+        # SIGINT too: a shell starts background jobs with it ignored.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.before[number] = signal.signal(number, _end)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as by nohup
+            self.before[signal.SIGHUP] = signal.signal(signal.SIGHUP, _end)
+
+    @holding_signals
+    def __exit__(self, *error) -> None:
+        for number, handler in self.before.items():
+            # None: a handler that was not set by Python stays lost.
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Raise the signal's exception, unless a frame holds signals back.
+
+    The frame of a call is there before its first line: unlike a handler
+    that the function sets, this leaves no gap for a signal.
+    """
+    while frame is not None:
+        if frame.f_code in _HOLDING:
+            return
+        frame = frame.f_back
+    name = signal.Signals(number).name
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt(name)
+    raise Terminated(name)

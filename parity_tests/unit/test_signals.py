@@ -1,0 +1,128 @@
+"""Signals that end a run, one or many, and what its record says then."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from common.recipe import Run
+from common.run.cli import run_command
+from common.run.records import read_run
+from common.run.signals import EndBySignals, holding_signals
+from parity_tests.unit.recording import an_epoch, record
+
+FORK = multiprocessing.get_context("fork")
+
+
+def a_run(out, ready, slow):
+    """In a process: epochs until a signal comes; slow: seconds of a flush."""
+    os.setpgid(0, 0)
+    fsync = os.fsync
+
+    def slow_fsync(handle):
+        time.sleep(slow)
+        fsync(handle)
+
+    def train(recipe, run):
+        with record(Run(out=out)) as log:
+            an_epoch(log, 0)
+            os.fsync = slow_fsync
+            ready.set()
+            while True:
+                time.sleep(0.001)
+
+    argv = ("--preset", "smoke", "--device", "cpu")
+    sys.exit(run_command(argv, "prog", train, bool, "eager", "eager"))
+
+
+def ended(out, send, slow=0.05, before=lambda: None):
+    """Start a run, let `send` send it signals; its exit code and record."""
+    ready = FORK.Event()
+    before()
+    process = FORK.Process(target=a_run, args=(str(out), ready, slow))
+    process.start()
+    assert ready.wait(60)
+    send(process.pid)
+    process.join(60)
+    assert not process.is_alive()
+    return process.exitcode, read_run(out).about
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130)],
+)
+def test_a_signal_is_named_in_the_record(tmp_path, number, code):
+    found, about = ended(tmp_path / "a", lambda pid: os.kill(pid, number))
+    assert found == code
+    assert about.status == "interrupted"
+    assert about.reason == f"stopped by {number.name} after 1 epoch"
+
+
+@pytest.mark.parametrize("second", ["SIGTERM", "SIGINT", "SIGHUP"])
+@pytest.mark.parametrize("gap", [0, 0.0005, 0.002, 0.01, 0.02, 0.06])
+def test_a_second_signal_does_not_stop_the_writing_of_the_end(
+    tmp_path, gap, second
+):
+    def send(pid):
+        os.kill(pid, signal.SIGTERM)
+        time.sleep(gap)
+        os.kill(pid, signal.Signals[second])
+
+    _, about = ended(tmp_path / "a", send)
+    assert about.status == "interrupted"
+    assert about.finished is not None
+
+
+def test_a_rain_of_signals_leaves_a_whole_record(tmp_path):
+    """As many as come while the end is written, and after it."""
+
+    def send(pid):
+        for _ in range(200):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                os.kill(pid, number)
+            time.sleep(0.0003)
+
+    _, about = ended(tmp_path / "a", send)
+    assert about.status == "interrupted"
+
+
+def test_a_hangup_that_nohup_ignores_ends_nothing(tmp_path):
+    def send(pid):
+        os.kill(pid, signal.SIGHUP)
+        time.sleep(0.2)
+        os.kill(pid, signal.SIGTERM)
+
+    handler = signal.getsignal(signal.SIGHUP)
+    try:
+        _, about = ended(
+            tmp_path / "a",
+            send,
+            before=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        )
+    finally:
+        signal.signal(signal.SIGHUP, handler)
+    assert about.reason == "stopped by SIGTERM after 1 epoch"
+
+
+def test_signals_are_held_back_at_every_depth_and_only_there():
+    told = []
+
+    def deep():
+        os.kill(os.getpid(), signal.SIGTERM)
+        told.append("went on")
+
+    @holding_signals
+    def end():
+        deep()
+
+    before = signal.getsignal(signal.SIGTERM)
+    with EndBySignals():
+        end()
+        with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+            deep()
+    assert told == ["went on"]
+    assert signal.getsignal(signal.SIGTERM) == before
