@@ -118,6 +118,16 @@ def train_jax(session):
     train(session, "jax")
 
 
+@nox.session(venv_backend="none")
+def compare(session):
+    """Compare the runs in runs/, recipe by recipe, without training."""
+    for short in FRAMEWORKS:
+        if (Path(session.cache_dir).parent / f"train-{short}").exists():
+            run_in(session, short, "common.run.compare", *session.posargs)
+            return
+    session.error("no run to compare: nox -s train-tf train-torch train-jax")
+
+
 @nox.session
 def tests(session):
     """Test common code, mirror and programs; -- -k WORD picks some."""

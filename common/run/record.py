@@ -27,6 +27,7 @@ from common.checkpoint import Checkpoint
 from common.errors import CheckpointError, DiskError, LossNotFinite
 from common.files import write_atomic
 from common.recipe import Recipe, Run
+from common.run.compare import print_alike
 from common.run.events import Events
 from common.run.folder import CHECKPOINT, now, take_folder
 from common.run.machine import describe_machine, git_commit
@@ -329,3 +330,5 @@ class Record:
                 f"warm-up {last['compile_seconds']:.1f} s"
             )
         self.display.say(f"record: {self.folder}")
+        if self.rows:
+            print_alike(self.folder)

@@ -1,0 +1,205 @@
+"""The comparison of the frameworks: a table of the runs in runs/.
+
+Runs are compared like with like: one recipe (its precision is a part of
+it), one data set, one kind of initial weights, one machine. Printed at the
+end of each training, and for all recipes by
+
+    python -m common.run.compare [FOLDER ...]
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from common.files import user_path
+from common.run.folder import RUNS
+from common.run.records import RunRecord, find_runs
+from common.run.terminal import align, columns, say, tolerant_output
+
+NAMES = {
+    "tensorflow_eager": "TensorFlow",
+    "pytorch": "PyTorch",
+    "jax_flax": "JAX",
+}
+SITE = "`nox -s site` draws these runs, beside the source of the three"
+
+
+def comparable(run: RunRecord) -> bool:
+    """Whether a run is one whole training, from its first epoch on."""
+    return not run.problem and run.about.run.load is None
+
+
+def likeness(run: RunRecord) -> str:
+    """Equal for two runs that are to be compared."""
+    about, machine = run.about, run.about.machine
+    return json.dumps(
+        [
+            asdict(about.recipe),
+            [about.run.dataset, about.run.init],
+            [machine.device, machine.processor, machine.cores],
+        ]
+    )
+
+
+def title(run: RunRecord) -> str:
+    """What the runs of a table have in common."""
+    about, machine = run.about, run.about.machine
+    parts = [run.title, about.precision]
+    if about.run.dataset != "cifar10":
+        parts.append(f"{about.run.dataset} data")
+    if about.run.init != "native":
+        parts.append(f"{about.run.init} initial weights")
+    where = machine.device
+    if where == "cpu":
+        where = f"{machine.cores} cores of {machine.processor}"
+    return f"{', '.join(parts)}; {where}"
+
+
+def numbers(values: Iterable[int]) -> str:
+    """Integers in few letters: "0 to 4, 7"."""
+    spans: list[list[int]] = []
+    for value in sorted(values):
+        if spans and value == spans[-1][1] + 1:
+            spans[-1][1] = value
+        else:
+            spans.append([value, value])
+    return ", ".join(
+        " to ".join(map(str, sorted({first, last}))) for first, last in spans
+    )
+
+
+def column(runs: list[RunRecord]) -> dict[str, str]:
+    """The cells of one framework in one mode: medians over its seeds.
+
+    runs: one for each seed.
+    """
+    about = runs[0].about
+    images = about.recipe.train_images * about.recipe.epochs
+
+    def median(form: str, of) -> str:
+        return form.format(statistics.median(map(of, runs)))
+
+    cells = {
+        "": NAMES[about.framework],
+        "test accuracy": median("{:.2%}", lambda r: r.rows[-1].test_accuracy),
+    }
+    if len(runs) > 1:
+        found = [run.rows[-1].test_accuracy for run in runs]
+        cells["  lowest"] = f"{min(found):.2%}"
+        cells["  highest"] = f"{max(found):.2%}"
+    cells |= {
+        "test loss": median("{:.4f}", lambda r: r.rows[-1].test_loss),
+        "train loss": median("{:.4f}", lambda r: r.rows[-1].train_loss),
+        "seconds": median("{:,.1f}", lambda r: r.rows[-1].train_seconds),
+        "images/s": median(
+            "{:,.0f}", lambda r: images / (r.rows[-1].train_seconds or 1e-9)
+        ),
+        "mode": about.mode,
+        "seed": numbers(run.about.seed for run in runs),
+    }
+    return cells
+
+
+def table(runs: list[RunRecord], width: int | None) -> list[str]:
+    """The lines of one table. runs: all alike; of a seed the newest counts."""
+    newest = {}
+    for run in sorted(runs, key=lambda r: r.started):
+        about = run.about
+        newest[about.framework, about.mode, about.seed] = run
+    of_column = defaultdict(list)
+    for (framework, mode, _), run in sorted(newest.items(), key=_order):
+        of_column[framework, mode].append(run)
+    cells = [column(found) for found in of_column.values()]
+    longest = max(cells, key=len)
+    head = title(runs[0]) + (" (medians)" if "  lowest" in longest else "")
+    rows = [[name, *(c.get(name, "") for c in cells)] for name in longest]
+    return [head, *align(rows, width)]
+
+
+def _order(item: tuple) -> tuple:
+    (framework, mode, seed), _ = item
+    return list(NAMES).index(framework), mode, seed
+
+
+def print_alike(folder: Path) -> None:
+    """Print the table of the runs in runs/ that are like the one in `folder`.
+
+    Nothing, if that one is no whole training.
+    """
+    found, _ = find_runs(folder, RUNS)
+    runs = [run for run in found if comparable(run)]
+    ours = [likeness(run) for run in runs if run.folder == folder]
+    if not ours:
+        return
+    alike = [run for run in runs if likeness(run) == ours[0]]
+    _print(table(alike, columns(sys.stdout)))
+    print()
+    missing = NAMES.keys() - {run.about.framework for run in alike}
+    if missing:
+        names = " and ".join(NAMES[name] for name in NAMES if name in missing)
+        say(f"not trained like this yet: {names}")
+    else:
+        say(SITE)
+
+
+def print_all(*roots: Path) -> int:
+    """Print a table for each recipe, the newest last; the number of tables.
+
+    What could not be compared is named below, with the reason.
+    """
+    found, problems = find_runs(*roots)
+    groups = defaultdict(list)
+    for run in sorted(found, key=lambda r: r.started, reverse=True):
+        if comparable(run):
+            groups[likeness(run)].append(run)
+    for runs in reversed(groups.values()):
+        _print(table(runs, columns(sys.stdout)))
+    print()
+    reasons = [(problem.name, problem.reason) for problem in problems]
+    for run in found:
+        if not comparable(run):
+            reasons.append((run.name, run.problem or "it started by --load"))
+    if reasons:
+        say("not compared:")
+    for name, reason in sorted(reasons):
+        say(f"  {name}: {reason}")
+    if groups:
+        say(SITE)
+    return len(groups)
+
+
+def _print(lines: Iterable[str]) -> None:
+    print()
+    head, *rest = lines
+    say(head)
+    for line in rest:
+        print(line, flush=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Compare the runs below the folders in argv, by default runs/."""
+    parser = argparse.ArgumentParser(
+        prog="python -m common.run.compare", description=__doc__
+    )
+    words = "folders with records (default: runs)"
+    parser.add_argument("folders", type=user_path, nargs="*", help=words)
+    folders = parser.parse_args(argv).folders or [RUNS]
+    with tolerant_output():
+        if print_all(*folders):
+            return 0
+        places = ", ".join(map(str, folders))
+        say(
+            f"error: no finished training in {places}; "
+            "`nox -s train-tf train-torch train-jax` makes three",
+            sys.stderr,
+        )
+        return 65
+
+
+if __name__ == "__main__":
+    sys.exit(main())
