@@ -1,4 +1,4 @@
-"""CIFAR-10 out of a folder or an archive on this disk.
+"""CIFAR-10 out of one folder or one archive.
 
 Nothing is unpacked to the disk: the files that a form names are read out of
 the archive as a stream, and everything else in it is passed over.
@@ -6,56 +6,51 @@ the archive as a stream, and everything else in it is passed over.
 
 import gzip
 import tarfile
+import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from common.cifar10 import checksums
 from common.cifar10.checksums import Arrays
-from common.cifar10.formats import FORMS, Form, form_with
-from common.errors import DataError
+from common.cifar10.formats import Form, form_with
+from common.cifar10.kinds import HEAD, TAKES, kind_of_file, kind_of_names
+from common.errors import DataError, UserError
 from common.files import disk_errors, one_line
 
 MAX_UNPACKED = 400_000_000  # bytes; the official archives have 187 million
+MAX_NAMES = 1_000  # of other files, to say what an archive is
 ADVICE = "fetch it again, or give another --data-dir"
+GZIP = b"\x1f\x8b"
+ZIP = b"PK\x03\x04"
+TAR = b"ustar"  # at byte 257
 
 
-def read_place(place: Path) -> Arrays:
-    """The arrays from a folder of any form, or an archive, or its folder.
+class Member(NamedTuple):
+    """One entry of an archive."""
 
-    Raises DataError if they are not there, damaged, or not CIFAR-10, and
-    DiskError if they cannot be read.
-    """
-    if place.is_file():
-        return read_archive(place)
-    if not place.is_dir():
-        raise DataError(f"{place}: no such file or folder; check --data-dir")
-    folders = [
-        (folder, form)
-        for form in FORMS
-        for folder in (place, place / form.folder)
-    ]
-    for folder, form in folders:
-        if all((folder / name).is_file() for name in form.files):
-            return read_folder(folder, form)
-    for form in FORMS:
-        if (place / form.archive).is_file():
-            return read_archive(place / form.archive)
-    for folder, form in folders:
-        if any((folder / name).is_file() for name in form.files):
-            return read_folder(folder, form)
-    archives = ", ".join(form.archive for form in FORMS)
-    raise DataError(
-        f"{place}: no CIFAR-10 here; --data-dir takes a folder with the "
-        "official files (data_batch_1.bin ... or data_batch_1 ...), or one "
-        f"of {archives}, or this project's cache"
-    )
+    name: str
+    size: int  # bytes
+    plain: bool  # a file or a folder: no link, no device
+    content: BinaryIO | None  # None for a folder
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file begins as an archive that can be read."""
+    with path.open("rb") as file:
+        return _archive_kind(file.read(HEAD)) is not None
 
 
 def read_folder(folder: Path, form: Form) -> Arrays:
-    """The arrays from a folder with the files of `form`; errors as above."""
+    """The arrays from a folder with the files of `form`.
+
+    Raises DataError if they are missing, damaged, or not CIFAR-10, and
+    DiskError if they cannot be read.
+    """
     collected = _Collected(form, folder)
     for name in form.files:
         path = folder / name
@@ -66,55 +61,108 @@ def read_folder(folder: Path, form: Form) -> Arrays:
 
 
 def read_archive(path: Path) -> Arrays:
-    """The arrays from a .tar.gz of any form; errors as above.
+    """The arrays from a .tar.gz, .tar, .zip or .npz; errors as above.
 
-    The form is known by its files, not by the archive's name.
+    Archive and form are known by their content, not by the file's name.
     """
-    try:
-        with _reading(path), path.open("rb") as packed:
-            return _read_tar(path, _Unpacked(packed))
-    except tarfile.TarError as error:
-        raise DataError(
-            f"{path}: cut short, damaged or no .tar.gz ({error}); {ADVICE}"
-        ) from error
-
-
-def _read_tar(path: Path, stream: "_Unpacked") -> Arrays:
-    collected: _Collected | None = None
-    with tarfile.open(fileobj=stream, mode="r|", bufsize=1 << 20) as tar:
-        for member in tar:
-            place = PurePosixPath(member.name)
-            climbs = place.is_absolute() or ".." in place.parts
-            if climbs or not (member.isfile() or member.isdir()):
-                # Nothing would be written; but no true archive has these.
+    with _reading(path), path.open("rb") as file:
+        head = file.read(HEAD)
+        file.seek(0)
+        kind = _archive_kind(head)
+        if kind is None:
+            found = kind_of_file(head) or "no .tar.gz, .tar, .zip or .npz"
+            raise DataError(f"{path}: this is {found}; {TAKES}")
+        if kind == ZIP:
+            return _collect(path, _zip_members(file))
+        if kind == GZIP:
+            file = gzip.GzipFile(fileobj=file)
+            head = _Limited(file).read(HEAD)
+            file.seek(0)
+            if _archive_kind(head) != TAR:
+                found = kind_of_file(head) or "something else"
                 raise DataError(
-                    f"{path}: refused, as {member.name!r} in it leads out of "
-                    f"the archive or is a link or device; {ADVICE}"
+                    f"{path}: this is no .tar.gz, but {found} in gzip; {TAKES}"
                 )
-            form = form_with(place.name)
-            if collected is None and form is not None:
-                collected = _Collected(form, path)
-            if collected is not None and form is collected.form:
-                file = tar.extractfile(member)
-                if file is not None:  # None: a folder
-                    collected.add(place.name, file, member.size)
+        return _collect(path, _tar_members(_Limited(file)))
+
+
+def _archive_kind(head: bytes) -> bytes | None:
+    """GZIP, ZIP or TAR, by a file's first bytes; None for another."""
+    for start in (GZIP, ZIP):
+        if head.startswith(start):
+            return start
+    return TAR if head[257:262] == TAR else None
+
+
+def _tar_members(stream: "_Limited") -> Iterator[Member]:
+    with tarfile.open(fileobj=stream, mode="r|", bufsize=1 << 20) as tar:
+        for info in tar:
+            plain = info.isfile() or info.isdir()
+            content = tar.extractfile(info) if plain else None
+            yield Member(info.name, info.size, plain, content)
+
+
+def _zip_members(file: BinaryIO) -> Iterator[Member]:
+    with zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            with archive.open(info) as file:
+                content = None if info.is_dir() else file
+                yield Member(info.filename, info.file_size, True, content)
+
+
+def _collect(path: Path, members: Iterator[Member]) -> Arrays:
+    """The arrays out of an archive with these members."""
+    collected: _Collected | None = None
+    others: list[str] = []
+    for member in members:
+        place = PurePosixPath(member.name)
+        climbs = place.is_absolute() or ".." in place.parts
+        if climbs or not member.plain:
+            # Nothing would be written; but no true archive has these.
+            raise DataError(
+                f"{path}: refused, as {member.name!r} in it leads out of "
+                f"the archive or is a link or device; {ADVICE}"
+            )
+        form = form_with(place.name)
+        if collected is None and form is not None:
+            collected = _Collected(form, path)
+        if collected is not None and form is collected.form:
+            if member.content is not None:
+                collected.add(place.name, member.content, member.size)
+        elif len(others) < MAX_NAMES:
+            others.append(member.name)
     if collected is None:
-        raise DataError(f"{path}: no CIFAR-10 in this archive; {ADVICE}")
+        found = kind_of_names(others)
+        found = f"it holds {found}" if found else "its files have other names"
+        raise DataError(
+            f"{path}: no CIFAR-10 in this archive: {one_line(found)}; {TAKES}"
+        )
     return collected.finish()
 
 
-def _reading(path: Path):
-    return disk_errors(path, "check the file and the disk", "read")
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what the block raises into an error of one clear line."""
+    try:
+        with disk_errors(path, "check the file and the disk", "read"):
+            yield
+    except UserError:
+        raise
+    # The readers of archives fail in many ways on bytes that are damaged.
+    except Exception as error:
+        raise DataError(
+            f"{path}: cut short or damaged ({one_line(error)}); {ADVICE}"
+        ) from error
 
 
-class _Unpacked:
-    """A gzip stream that turns its errors into tarfile's, and has an end.
+class _Limited:
+    """A stream that has an end, and whose errors are not those of a disk.
 
     A few bytes of gzip can stand for terabytes of zeros.
     """
 
-    def __init__(self, packed: BinaryIO):
-        self._file = gzip.GzipFile(fileobj=packed)
+    def __init__(self, file: BinaryIO):
+        self._file = file
         self._left = MAX_UNPACKED
 
     def read(self, size: int) -> bytes:

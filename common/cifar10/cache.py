@@ -1,40 +1,51 @@
 """The one copy of CIFAR-10 that this project keeps.
 
-`cifar10/` in the cache folder holds four .npy files and a manifest. It comes
-into being by one rename, when all of it is on the disk; and all of it is
-checked at every start, which takes a quarter of a second.
+`cifar10/` in the cache folder holds four .npy files and a manifest, which is
+written last: without it, the rest counts for nothing. All of it is checked
+at every start, which takes a quarter of a second. Whatever is written is
+written inside that folder, so that it may be a link to another disk.
 """
 
-import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 import numpy as np
 from filelock import FileLock, Timeout
 
 from common.cifar10 import checksums
+from common.cifar10.answer import without_secrets
 from common.cifar10.checksums import Arrays
 from common.errors import DataError, DiskError
 from common.files import (
     atomic_writer,
     disk_errors,
     one_line,
-    sync_folder,
     user_path,
     write_atomic,
 )
+from common.typed import Text, decode, read_limited
 
 FOLDER = "cifar10"
+LOCK = "cache.lock"
 MANIFEST = "manifest.json"
+MANIFEST_BYTES = 65_536  # at most
 FORMAT = 1  # of the cache; a reader takes no other
 ADVICE = (
     "set the environment variable DAVIDNET_CACHE to a folder that can be "
     "written to and has 0.5 GB of room"
 )
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a cache says of itself."""
+
+    format: Literal[1]  # FORMAT
+    source: Text
 
 
 @dataclass(frozen=True)
@@ -70,69 +81,68 @@ def read_cache(folder: Path, advice: str = ADVICE) -> Cached | None:
     Raises DataError if the cache is damaged, DiskError if it is unreadable.
     """
     arrays = {}
+    name = MANIFEST
     with disk_errors(folder, advice, "read"):
         if not (folder / MANIFEST).exists():
             return None
         try:
-            manifest = json.loads((folder / MANIFEST).read_bytes())
-            if manifest["format"] != FORMAT:
-                raise ValueError(f"format {manifest['format']}, not {FORMAT}")
-            source = str(manifest["source"])
-            for name in checksums.EXPECTED.shapes():
-                arrays[name] = np.load(
-                    folder / f"{name}.npy", mmap_mode="c", allow_pickle=False
-                )
+            content = read_limited(folder / MANIFEST, MANIFEST_BYTES)
+            manifest = decode(content, Manifest)
+            for array in checksums.EXPECTED.shapes():
+                name = f"{array}.npy"
+                arrays[array] = _map_npy(folder / name)
             problem = checksums.what_is_wrong(arrays)
-        except FileNotFoundError as error:
-            problem = f"{Path(error.filename).name} is missing"
-        # Of NumPy and json, for files cut short or overwritten.
-        except (ValueError, EOFError, KeyError, TypeError) as error:
-            problem = f"a file is damaged ({one_line(error)})"
+        except FileNotFoundError:
+            problem = f"{name} is missing"
+        except OSError:
+            raise
+        # NumPy fails in many ways on bytes that are no array of its own.
+        except Exception as error:
+            problem = f"{name} is damaged ({one_line(error)})"
     if problem:
         raise DataError(f"the cache {folder} is damaged: {problem}")
+    source = manifest.source
+    if "://" in source:  # an older version may have kept a password
+        source = without_secrets(source)
     return Cached(arrays, source)
 
 
-def write_cache(root: Path, arrays: Arrays, source: str) -> None:
+def good_cache(folder: Path) -> Cached | None:
+    """The same, but None if the cache is damaged."""
+    try:
+        return read_cache(folder)
+    except DataError:
+        return None
+
+
+def write_cache(folder: Path, arrays: Arrays, source: str) -> None:
     """Put `arrays` in the cache, in place of what it has. Hold the lock!
 
+    Other files in the folder stay as they are.
     Raises DiskError; then there is no cache, rather than part of one.
     """
-    temp, folder = root / f"{FOLDER}.tmp", root / FOLDER
+    manifest = msgspec.json.encode(Manifest(FORMAT, source))
     with disk_errors(folder, ADVICE):
-        _refuse_foreign(folder)
-        shutil.rmtree(temp, ignore_errors=True)
-        temp.mkdir()
+        (folder / MANIFEST).unlink(missing_ok=True)
+        # Of starts that were killed while they wrote.
+        for leftover in folder.glob(".*.npy.*.tmp"):
+            leftover.unlink()
         try:
             for name, array in arrays.items():
-                _write_npy(temp / f"{name}.npy", array)
-            manifest = {
-                "format": FORMAT,
-                "source": source,
-                "sums": checksums.array_sums(arrays),
-            }
-            text = json.dumps(manifest, indent=2) + "\n"
-            write_atomic(temp / MANIFEST, text.encode(), ADVICE)
-            sync_folder(temp)
-            # What others have mapped stays readable until they close it.
-            if folder.exists():
-                shutil.rmtree(folder)
-            temp.rename(folder)
-            sync_folder(root)
-        finally:
-            shutil.rmtree(temp, ignore_errors=True)
+                _write_npy(folder / f"{name}.npy", array)
+            write_atomic(folder / MANIFEST, manifest + b"\n", ADVICE)
+        except BaseException:
+            for name in (MANIFEST, *(f"{name}.npy" for name in arrays)):
+                with suppress(OSError):
+                    (folder / name).unlink()
+            raise
 
 
-def _refuse_foreign(folder: Path) -> None:
-    """Raise DiskError if `folder` has files that are not a cache's."""
-    ours = {f"{name}.npy" for name in checksums.EXPECTED.shapes()}
-    if folder.exists():
-        others = {p.name for p in folder.iterdir()} - ours - {MANIFEST}
-        if others:
-            raise DiskError(
-                f"{folder} has other files in it ({min(others)}), so it "
-                f"cannot be the cache; {ADVICE}"
-            )
+def _map_npy(path: Path) -> np.ndarray:
+    if path.exists() and not path.is_file():
+        raise ValueError("it is not an ordinary file")  # a pipe would wait
+    # Not np.load, which takes other formats too.
+    return np.lib.format.open_memmap(path, mode="c")
 
 
 def _write_npy(path: Path, array: np.ndarray) -> None:
@@ -144,20 +154,25 @@ def _write_npy(path: Path, array: np.ndarray) -> None:
 
 
 @contextmanager
-def cache_lock(root: Path, say: Callable[[str], None]) -> Iterator[None]:
+def cache_lock(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Make the cache folder and hold its lock: one process fetches at once.
 
     If another process holds it, says so and waits.
     Raises DiskError if the folder cannot be made or written to.
     """
-    with disk_errors(root, ADVICE, "make and lock the cache"):
-        root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(root / f"{FOLDER}.lock")
+    with disk_errors(folder, ADVICE, "make and lock the cache"):
+        # A link to a folder that is not there yet is followed.
+        Path(os.path.realpath(folder)).mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout:
             say("CIFAR-10: another process is fetching it; waiting for that")
             lock.acquire()
+        except NotImplementedError as error:
+            raise DiskError(
+                f"the file system of {folder} has no locks; {ADVICE}"
+            ) from error
     try:
         yield
     finally:

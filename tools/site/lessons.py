@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from common.cifar10.classes import CLASS_NAMES
 from common.errors import UserError
 from parity_tests.oracle import data as oracle_data
 from tools.site.augmented import (
@@ -20,11 +21,6 @@ from tools.site.augmented import (
     fingerprint,
 )
 from tools.site.contract import FRAMEWORKS
-
-CLASSES = (
-    *("airplane", "automobile", "bird", "cat", "deer"),
-    *("dog", "frog", "horse", "ship", "truck"),
-)
 
 
 def picture(image: np.ndarray) -> str:
@@ -94,7 +90,7 @@ def lesson(folder: Path | None, data_dir: str | None = None) -> Lesson:
         problem = "the frameworks' own pictures were not made"
     shown = [
         Shown(
-            label=CLASSES[int(labels[i])],
+            label=CLASS_NAMES[int(labels[i])],
             place=int(draws.order[i]),
             top=int(draws.crop_top[i]),
             left=int(draws.crop_left[i]),

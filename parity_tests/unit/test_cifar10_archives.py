@@ -1,0 +1,121 @@
+"""CIFAR-10 out of archives; foreign bytes are not trusted."""
+
+import io
+import os
+import tarfile
+import zlib
+
+import pytest
+
+from common.cifar10 import archives
+from common.cifar10.archives import read_archive
+from parity_tests.unit import cifar10_fakes as fakes
+from parity_tests.unit.cifar10_reading import (
+    ARCHIVES,
+    assert_same,
+    read,
+    refused,
+    write,
+)
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_an_archive_of_each_form_is_read(tmp_path, arrays, name):
+    write(tmp_path, {name: ARCHIVES[name](arrays)})
+    assert_same(read(tmp_path / name), arrays)
+    assert_same(read(tmp_path), arrays)
+
+
+def test_an_archive_is_known_by_its_files(tmp_path, arrays):
+    write(tmp_path, {"other.name": fakes.python_archive(arrays)})
+    assert_same(read(tmp_path / "other.name"), arrays)
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.99])
+def test_a_truncated_archive_is_refused(tmp_path, arrays, name, share):
+    content = ARCHIVES[name](arrays)
+    write(tmp_path, {name: content[: int(share * len(content))]})
+    refused(tmp_path / name, "; fetch it again")
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_a_flipped_byte_in_an_archive_is_refused(tmp_path, arrays, name):
+    content = bytearray(ARCHIVES[name](arrays))
+    content[len(content) // 2] ^= 1
+    write(tmp_path, {name: bytes(content)})
+    refused(tmp_path / name, "; fetch it again")
+
+
+def archive_with(path, member, content=b""):
+    """A good archive, but for a first member that is odd."""
+    member.size = len(content)
+    good = fakes.binary_files(fakes.fake_arrays())
+    with tarfile.open(path, "w:gz") as tar:
+        tar.addfile(member, io.BytesIO(content))
+        for name, data in good.items():
+            info = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../climbed",
+        "cifar-10-batches-bin/../../climbed",
+        "../data_batch_1.bin",
+        "/tmp/climbed",
+    ],
+)
+def test_a_path_that_climbs_out_is_refused(tmp_path, arrays, name):
+    (tmp_path / "in").mkdir()
+    path = tmp_path / "in" / "a.tar.gz"
+    refused(
+        archive_with(path, tarfile.TarInfo(name), b"x"), "refused, as .* leads"
+    )
+    assert os.listdir(tmp_path) == ["in"]
+    assert os.listdir(tmp_path / "in") == ["a.tar.gz"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE],
+)
+def test_a_link_or_a_device_is_refused(tmp_path, arrays, kind):
+    member = tarfile.TarInfo("cifar-10-batches-bin/data_batch_1.bin")
+    member.type, member.linkname = kind, "/etc/passwd"
+    path = archive_with(tmp_path / "a.tar.gz", member)
+    refused(path, "is a link or device")
+
+
+def test_an_archive_writes_no_file(tmp_path, arrays, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, {"a.tar.gz": fakes.binary_archive(arrays)})
+    read_archive(tmp_path / "a.tar.gz")
+    assert os.listdir(tmp_path) == ["a.tar.gz"]
+
+
+def test_an_archive_that_unpacks_to_too_much_is_given_up(
+    tmp_path, arrays, monkeypatch
+):
+    monkeypatch.setattr(archives, "MAX_UNPACKED", 1_000_000)
+    member = tarfile.TarInfo("cifar-10-batches-bin/zeros")
+    path = archive_with(tmp_path / "a.tar.gz", member, bytes(2_000_000))
+    assert path.stat().st_size < 500_000
+    refused(path, "unpacks to over 1,000,000 bytes")
+
+
+def test_a_file_that_is_no_archive_is_refused(tmp_path, arrays):
+    write(tmp_path, {"a": b"hello", "b": zlib.compress(b"hello")})
+    for name in "ab":
+        refused(
+            tmp_path / name,
+            "this is no .tar.gz, .tar, .zip or .npz; ",
+        )
+
+
+def test_an_archive_of_something_else_is_refused(tmp_path, arrays):
+    write(tmp_path, {"a": fakes.tar_gz({"train.bin": b"x"}, "cifar-100")})
+    refused(tmp_path / "a", "no CIFAR-10 in this archive")
