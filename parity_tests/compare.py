@@ -18,7 +18,7 @@ from parity_tests.harness.tracefile import TraceError
 from parity_tests.judge.checks import Row, Traces, run_check
 from parity_tests.judge.collect import collect
 from parity_tests.judge.diagnosis import diagnose
-from parity_tests.judge.guard import guard
+from parity_tests.judge.guard import guard, read_spread
 from parity_tests.judge.recorded_runs import analyse, read_runs
 from parity_tests.judge.report import HEAD, as_html, as_json, cells, the_four
 from parity_tests.judge.tolerances import CHECKS
@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> int:
     rows = climb(traces, skipped_elsewhere(CHECKS) if elsewhere else CHECKS)
     problems = diagnose(rows)
     if not elsewhere:
-        problems += [f"GUARD: {line}" for line in guard(rows)]
+        problems += [f"GUARD: {line}" for line in guard(rows, read_spread())]
         problems += [f"GUARD: {line}" for line in uncompared(traces)]
     found, unreadable = read_runs(flags.runs)
     runs = analyse(found) + unreadable

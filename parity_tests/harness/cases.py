@@ -5,6 +5,8 @@ All numbers fit in float32, so that both precisions see the same inputs.
 
 import hashlib
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,6 +18,13 @@ from common.recipe import Recipe
 Arrays = dict[str, np.ndarray]
 ROOT = Path(__file__).parents[2]
 PRECISIONS = ("float64", "float32")
+# Other cases of the same kinds: other seeds, and the images of each batch in
+# another order. `parity_tests/machines` sets them; 0, 0 are the ladder's own.
+VARIANT = int(os.environ.get("DAVIDNET_PARITY_VARIANT", "0"))
+ORDER = int(os.environ.get("DAVIDNET_PARITY_ORDER", "0"))
+# Seeds of the float32 cases, by variant: `python -m parity_tests.calm` chose
+# them, so that no ReLU, pool or largest logit is near a tie.
+CALM_FILE = Path(__file__).with_name("calm_seeds.json")
 
 # Every field differs from its default where that tells something apart.
 # Rungs 4 and 5: no decay, so that the first velocity is the gradient.
@@ -30,8 +39,9 @@ STILL = Recipe(width=1, cutout_size=0, logit_scale=1e-300)
 TRAJECTORY = Recipe(
     width=8, epochs=4, batch_size=16, train_images=76, test_images=24
 )
-# float32: see rung7_calm.py on why the rate is lower.
-CALM = replace(TRAJECTORY, peak_lr=0.05, cutout_size=0)
+# The calm cases, in float32: small, and at a lower rate (rung7_calm.py).
+SMALL = replace(NET, width=4)
+CALM = replace(TRAJECTORY, width=4, peak_lr=0.01, cutout_size=0)
 # Full width, two steps; at the default rate and with the full decay.
 WIDE = Recipe(epochs=4, batch_size=8, train_images=16, test_images=8)
 # Rung 8, the short race. At twice the rate rounding alone moves the first test
@@ -47,6 +57,7 @@ RACE = Recipe(
 )
 RECIPES = {
     "net": NET,
+    "small": SMALL,
     "data": DATA,
     "still": STILL,
     "trajectory": TRAJECTORY,
@@ -58,8 +69,22 @@ RECIPES = {
 
 
 def rng(*seed: int) -> np.random.Generator:
-    """A stream of its own for each purpose."""
-    return np.random.default_rng(seed)
+    """A stream of its own for each purpose, and each variant."""
+    return np.random.default_rng([*seed, VARIANT] if VARIANT else seed)
+
+
+def ordered(*arrays: np.ndarray) -> Iterator[np.ndarray]:
+    """The images and labels of a batch, in the order of this machine."""
+    for array in arrays:
+        if ORDER == 0:
+            yield array
+        else:
+            yield array[rng(ORDER, 47).permutation(len(array))]
+
+
+def calm_seeds() -> dict:
+    """By float32 case its seed; of the trajectory, one for each step."""
+    return json.loads(CALM_FILE.read_text())[str(VARIANT)]
 
 
 def random_params(recipe: Recipe, seed: int) -> Arrays:
@@ -78,6 +103,22 @@ def random_params(recipe: Recipe, seed: int) -> Arrays:
     return arrays
 
 
+def calm_params(recipe: Recipe, seed: int) -> Arrays:
+    """The same, with few numbers near 0 before a ReLU.
+
+    Batch norm gives each channel a standard deviation of 0.5 to 1.5; here
+    its mean is 1.5 to 2 above or below 0, so that at most a sixth of a
+    channel lies beyond.
+    """
+    draw, arrays = rng(seed, 48), random_params(recipe, seed)
+    for name, array in arrays.items():
+        if name.endswith("bn.bias"):
+            side = draw.choice([-1.0, 1.0], array.shape)
+            value = side * draw.uniform(1.5, 2.0, array.shape)
+            arrays[name] = value.astype(np.float32)
+    return arrays
+
+
 def random_images(n: int, side: int, seed: int) -> np.ndarray:
     """(n, side, side, 3) float32, like normalised images."""
     return rng(seed, 41).normal(size=(n, side, side, 3)).astype(np.float32)
@@ -89,16 +130,17 @@ def random_labels(n: int, seed: int) -> np.ndarray:
 
 
 def recipe_hash() -> str:
-    """One sum over all recipes of the ladder."""
-    text = json.dumps({k: asdict(r) for k, r in RECIPES.items()})
+    """One sum over all recipes of the ladder, and the variant of its cases."""
+    recipes = {k: asdict(r) for k, r in RECIPES.items()}
+    text = json.dumps(recipes | {"variant": VARIANT, "order": ORDER})
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def source_hash() -> str:
     """One sum over what both sides of a comparison must share.
 
-    That is common/, and what makes the cases: parity_tests/rungs/ and this
-    file. The frameworks' own folders are what is compared.
+    That is common/, and what makes the cases: parity_tests/rungs/, this file
+    and the seeds beside it. The frameworks' own folders are what is compared.
     """
     total = hashlib.sha256()
     for file in shared_files():
@@ -111,4 +153,4 @@ def shared_files() -> list[Path]:
     """The files that source_hash() covers."""
     files = sorted((ROOT / "common").rglob("*.py"))
     files += sorted((ROOT / "parity_tests" / "rungs").rglob("*.py"))
-    return [*files, Path(__file__)]
+    return [*files, Path(__file__), CALM_FILE]

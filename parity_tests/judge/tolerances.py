@@ -7,6 +7,7 @@ The mission's table gives ceilings; here most tolerances are tighter, 10 to
 from parity_tests.judge import (
     check_dropout,
     check_init,
+    check_margins,
     check_noise,
     check_race,
     check_repeat,
@@ -70,6 +71,7 @@ CHECKS: list[Check] = [
         5e-5,
         "sums of positive numbers in float32; tf32 would lose 2.4e-4",
     ),
+    *check_margins.CHECKS_4,
     *check_dropout.CHECKS,
     same(
         4,
@@ -90,6 +92,7 @@ CHECKS: list[Check] = [
     same(4, "bfloat16: results", "4/bfloat16/*", 1e-2, HALF),
     same(5, "gradients, float64", "5/float64/*", 1e-11, DOUBLE),
     same(5, "gradients, float32", "5/float32/*", 1e-4, SINGLE),
+    *check_margins.CHECKS_5,
     same(6, "impulse, decay, random", "6/float64/*", 1e-13, "rounding"),
     same(6, "the same in float32", "6/float32/*", 1e-6, "rounding"),
     same(7, "20 steps, float64", "7/float64/trajectory/*", 1e-11, DOUBLE),
@@ -99,6 +102,7 @@ CHECKS: list[Check] = [
     same(7, "hand-over, 9 pairs", "7/float64/handover/*", 1e-11, DOUBLE),
     same(7, "whole epochs, float64", "7/float64/epochs/*", 1e-11, DOUBLE),
     *check_repeat.CHECKS,
+    *check_margins.CHECKS_7,
     *check_noise.CHECKS,
     same(8, "race: steps, rates, status", "8/*/race/[els]*", 0, EXACT),
     *check_race.CHECKS,

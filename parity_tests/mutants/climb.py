@@ -20,9 +20,7 @@ from parity_tests.judge.checks import (
     Row,
     Traces,
     run_check,
-    share,
 )
-from parity_tests.judge.guard import NARROW
 from parity_tests.judge.tolerances import CHECKS
 
 # By rung: what its tensors are called. The quick and sharp rungs first.
@@ -88,14 +86,10 @@ def red(row: Row) -> str:
     """Why a row would end `nox -s parity`; "" if it would not."""
     check = row.check
     what = f"rung {check.rung}: {check.what}"
-    if row.failed:
-        why = row.problem or row.worst.tensor
-        return f"{what} | {why}"
-    # The guard's: an error so near its tolerance is red, too.
-    near = row.worst is not None and share(row.worst, check) * NARROW > 1
-    if near and row.tolerance > 0 and not check.unguarded:
-        return f"{what} | {row.worst.tensor}, near its tolerance"
-    return ""
+    if not row.failed:
+        return ""
+    why = row.problem or row.worst.tensor
+    return f"{what} | {why}"
 
 
 class Baseline:

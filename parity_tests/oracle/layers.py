@@ -28,7 +28,7 @@ def conv3x3(images: Array, kernel: Array) -> Array:
     """
     n, height, width, c_in = images.shape
     padded = _zero_border(images)
-    out = np.zeros((n * height * width, kernel.shape[-1]))
+    out = np.zeros((n * height * width, kernel.shape[-1]), images.dtype)
     for row in range(3):
         for col in range(3):
             shifted = padded[:, row : row + height, col : col + width]
@@ -161,12 +161,12 @@ def relu_grad(d_out: Array, images: Array) -> Array:
 
 def max_pool(images: Array) -> Array:
     """The largest of each 2x2 square: (N, H, W, C) -> (N, H/2, W/2, C)."""
-    return _squares(images).max(3)
+    return squares(images).max(3)
 
 
 def max_pool_grad(d_out: Array, images: Array) -> Array:
     """All to one winner: on ties the first, left to right, then down."""
-    winner = _squares(images).argmax(3)  # argmax takes the first of equals
+    winner = squares(images).argmax(3)  # argmax takes the first of equals
     d_images = np.zeros_like(images)
     for place in range(4):
         row, col = divmod(place, 2)
@@ -174,7 +174,7 @@ def max_pool_grad(d_out: Array, images: Array) -> Array:
     return d_images
 
 
-def _squares(images: Array) -> Array:
+def squares(images: Array) -> Array:
     """The 2x2 squares in row-major order, (N, H/2, W/2, 4, C)."""
     corners = [images[:, r::2, c::2] for r in (0, 1) for c in (0, 1)]
     return np.stack(corners, axis=3)

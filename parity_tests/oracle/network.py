@@ -66,6 +66,7 @@ class Forward:
     recipe: Recipe
     train: bool
     masks: Arrays | None
+    dtype: type = np.float64
     # Outputs by name: blocks, ConvBNs (after ReLU), pools, head, logits.
     activations: Arrays = field(default_factory=dict)
     # All running statistics after the pass; in evaluation the old ones.
@@ -102,16 +103,18 @@ def forward(
     recipe: Recipe,
     train: bool,
     masks: Arrays | None = None,
+    dtype: type = np.float64,
 ) -> Forward:
     """The whole network.
 
     params: trained tensors and running statistics by name.
     masks: by ConvBN, bool, True where an output of the convolution stays;
         None: no dropout. Not looked at in evaluation.
+    dtype: np.float32 only to measure what its rounding does (`margins.py`).
     """
-    net = Forward(as_float64(params), recipe, train, masks)
+    net = Forward(as_type(params, dtype), recipe, train, masks, dtype)
     acts = net.activations
-    h = conv_bn(net, "prep", np.asarray(images, np.float64))
+    h = conv_bn(net, "prep", np.asarray(images, dtype))
     for name, residual in BLOCKS.items():
         h = res_block(net, name, h, residual)
     acts["head"] = global_max(h)
@@ -252,13 +255,14 @@ def train_step(
     lr: float,
     recipe: Recipe,
     masks: Arrays | None = None,
+    dtype: type = np.float64,
 ) -> tuple[Arrays, Arrays, float, int]:
     """One update: (new params with statistics, new velocity, loss, correct).
 
     lr: for the *sum* of losses, as `step_lr` of `common/schedule.py` gives.
     loss is the sum, before the update.
     """
-    net = forward(params, images, recipe, train=True, masks=masks)
+    net = forward(params, images, recipe, True, masks, dtype)
     grads, _ = backward(net, labels)
     new, velocity = optimizer_step(params, velocity, grads, lr, recipe)
     loss = cross_entropy(net.logits, labels)
@@ -278,4 +282,9 @@ def eval_step(
 
 def as_float64(arrays: Arrays) -> Arrays:
     """The same arrays in float64, in a new dictionary."""
-    return {name: np.asarray(a, np.float64) for name, a in arrays.items()}
+    return as_type(arrays, np.float64)
+
+
+def as_type(arrays: Arrays, dtype: type) -> Arrays:
+    """The same arrays in this type, in a new dictionary."""
+    return {name: np.asarray(a, dtype) for name, a in arrays.items()}

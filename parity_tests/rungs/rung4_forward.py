@@ -10,6 +10,7 @@ from parity_tests.harness.cases import (
     NET,
     PRECISIONS,
     Arrays,
+    ordered,
     random_images,
     random_labels,
     random_params,
@@ -56,7 +57,7 @@ def cases(recipe: Recipe = NET) -> dict[str, Case]:
     for name in plain:
         if name.endswith("bn.bias"):
             offset[name] = plain[name] + np.float32(OFFSET)
-    return {
+    found = {
         "plain": Case(plain, images, labels),
         "lowvar-3": Case(scaled(0.06), images, labels),
         "lowvar-6": Case(scaled(0.002), images, labels),
@@ -64,6 +65,12 @@ def cases(recipe: Recipe = NET) -> dict[str, Case]:
         "tiny": Case(plain, images[:6, :8, :8], labels[:6]),
         "alone": Case(plain, images[:1], labels[:1]),
     }
+    return {name: in_order(case) for name, case in found.items()}
+
+
+def in_order(case: Case) -> Case:
+    """The case with its images in the order of this machine."""
+    return Case(case.params, *ordered(case.images, case.labels))
 
 
 OFFSET = 32.0

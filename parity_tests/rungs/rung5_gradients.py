@@ -1,11 +1,24 @@
-"""Rung 5: every derivative of a real training step, and of the images."""
+"""Rung 5: every derivative of a real training step, and of the images.
+
+In float32 a ReLU or a pool that stands near a tie may fall the other way on
+another processor, and the derivative with it. So its cases are smaller, and
+calm: `python -m parity_tests.calm` chose their seeds. What each framework
+computes inside is kept beside the gradients, to be held against the nearest
+tie.
+"""
+
+from functools import cache
 
 import numpy as np
 
+from common.recipe import Recipe
 from parity_tests.harness.cases import (
     NET,
     PRECISIONS,
+    SMALL,
     Arrays,
+    calm_params,
+    calm_seeds,
     random_images,
     random_labels,
     random_params,
@@ -13,77 +26,109 @@ from parity_tests.harness.cases import (
 from parity_tests.harness.driver import Driver, in_precision
 from parity_tests.oracle import network as oracle
 from parity_tests.oracle.layers import count_correct, cross_entropy
-from parity_tests.rungs.rung4_forward import Case
+from parity_tests.oracle.margins import margins, places
+from parity_tests.rungs.rung4_forward import Case, in_order
+
+# Where batch norm's scale is 0 in every other channel, and its bias there.
+FLAT = {
+    "ties-layer1": (("layer1.conv_bn",), 0.5),
+    "ties-layer2": (("layer2.conv_bn",), 0.5),
+    "ties-layer3": (("layer3.conv_bn", "layer3.res2"), 0.5),
+    "zeros": (("layer1.res2", "layer3.res1", "layer3.res2"), 0.0),
+}
+CASES = ("plain", "short", "double", "large", *FLAT)
 
 
-def cases() -> dict[str, Case]:
-    """The inputs of this rung, by name.
+def recipe_of(precision: str) -> Recipe:
+    """Of the cases in this precision."""
+    return in_precision(NET if precision == "float64" else SMALL, precision)
 
-    short, double: 3 images; and 4 images twice. Sums, unlike means, have
-        gradients that are smaller and twice as large.
+
+@cache
+def cases(precision: str) -> dict[str, Case]:
+    """The inputs of this rung, by name."""
+    if precision == "float64":
+        given = random_params(NET, 2), random_images(8, 32, 2)
+        given += (random_labels(8, 2),)
+        return {name: in_order(case(name, *given)) for name in CASES}
+    seeds = calm_seeds()
+    return {name: calm_case(name, seeds[f"5/{name}"]) for name in CASES}
+
+
+def calm_case(name: str, seed: int) -> Case:
+    """A case in float32: 4 images of 16x16, width 4."""
+    images, labels = random_images(4, 16, seed), random_labels(4, seed)
+    return in_order(case(name, calm_params(SMALL, seed), images, labels))
+
+
+def case(name: str, params: Arrays, images, labels) -> Case:
+    """One case of these numbers.
+
+    short, double: 3 images; and half of the images twice. Sums, unlike
+        means, have gradients that are smaller and twice as large.
     large: logits of some hundreds.
     ties-layer1 to -layer3: batch norm's scale is 0 in every other channel
         where it feeds a pool: each square of four is equal and positive. In
-        layer3 so is the end of the residual: the 16 places that the head
-        looks at are equal.
+        layer3 so is the end of the residual: all places that the head looks
+        at are equal. These ties are exact on every machine: 0 times
+        anything, and a bias that float32 holds.
     zeros: there scale and bias are 0: the ReLUs of the residuals see exact
         zeros.
     """
-    plain = random_params(NET, 2)
-    images, labels = random_images(8, 32, 2), random_labels(8, 2)
-
-    def flat(*names: str, bias: float) -> Arrays:
-        changed = {}
-        for name in names:
-            scale = plain[f"{name}.bn.scale"]
-            every = np.arange(len(scale)) % 2 == 0
-            changed[f"{name}.bn.scale"] = np.where(every, 0, scale)
-            shift = plain[f"{name}.bn.bias"]
-            changed[f"{name}.bn.bias"] = np.where(every, bias, shift)
-        return plain | changed
-
-    kernel = plain["linear.kernel"] * np.float32(2000)
-    twice = np.concatenate
-    return {
-        "plain": Case(plain, images, labels),
-        "short": Case(plain, images[:3], labels[:3]),
-        "double": Case(plain, twice([images[:4]] * 2), twice([labels[:4]] * 2)),
-        "large": Case(plain | {"linear.kernel": kernel}, images, labels),
-        "ties-layer1": Case(flat("layer1.conv_bn", bias=0.5), images, labels),
-        "ties-layer2": Case(flat("layer2.conv_bn", bias=0.5), images, labels),
-        "ties-layer3": Case(
-            flat("layer3.conv_bn", "layer3.res2", bias=0.5), images, labels
-        ),
-        "zeros": Case(
-            flat("layer1.res2", "layer3.res1", "layer3.res2", bias=0.0),
-            images,
-            labels,
-        ),
-    }
+    half = len(images) // 2
+    if name == "short":
+        return Case(params, images[:3], labels[:3])
+    if name == "double":
+        twice = np.concatenate([np.arange(half)] * 2)
+        return Case(params, images[twice], labels[twice])
+    if name == "large":
+        kernel = params["linear.kernel"] * np.float32(2000)
+        return Case(params | {"linear.kernel": kernel}, images, labels)
+    changed = dict(params)
+    places, bias = FLAT.get(name, ((), 0.0))
+    for place in places:
+        for role, value in (("scale", 0.0), ("bias", bias)):
+            old = params[f"{place}.bn.{role}"]
+            every = np.arange(len(old)) % 2 == 0
+            new = np.where(every, np.float32(value), old)
+            changed[f"{place}.bn.{role}"] = new
+    return Case(changed, images, labels)
 
 
 def trace(driver: Driver) -> None:
     """Loss, correct, and all gradients of each case."""
     for precision in PRECISIONS:
-        recipe = in_precision(NET, precision)
-        for name, case in cases().items():
-            found = driver.grads(recipe, case.params, case.images, case.labels)
-            for tensor, value in found.items():
-                driver.put(f"5/{precision}/{name}/{tensor}", value)
+        recipe = recipe_of(precision)
+        for name, one in cases(precision).items():
+            prefix = f"5/{precision}/{name}"
+            given = one.images, one.labels
+            found = driver.grads(recipe, one.params, *given)
+            driver.put_all(prefix, found)
+            if precision == "float32":
+                state = driver.state(recipe, one.params)
+                images = driver.images(one.images, recipe)
+                inside = driver.activations(state, images, True)
+                driver.put_all(f"{prefix}/inside", places(inside))
 
 
 def expected() -> Arrays:
-    """The same numbers from the oracle."""
+    """The same numbers from the oracle, and the margins of float32."""
     found = {}
-    for name, case in cases().items():
-        net = oracle.forward(case.params, case.images, NET, True)
-        grads, images = oracle.backward(net, case.labels)
-        grads = grads | {
-            "images": images,
-            "loss": cross_entropy(net.logits, case.labels),
-            "correct": count_correct(net.logits, case.labels),
-        }
-        for precision in PRECISIONS:
+    for precision in PRECISIONS:
+        for name, one in cases(precision).items():
+            prefix = f"5/{precision}/{name}"
+            net = oracle.forward(
+                one.params, one.images, recipe_of(precision), True
+            )
+            grads, images = oracle.backward(net, one.labels)
+            found[f"{prefix}/images"] = images
+            found[f"{prefix}/loss"] = cross_entropy(net.logits, one.labels)
+            found[f"{prefix}/correct"] = count_correct(net.logits, one.labels)
             for tensor, value in grads.items():
-                found[f"5/{precision}/{name}/{tensor}"] = value
+                found[f"{prefix}/{tensor}"] = value
+            if precision == "float32":
+                for place, value in places(net.activations).items():
+                    found[f"{prefix}/inside/{place}"] = value
+                for place, value in margins(net).items():
+                    found[f"{prefix}/margin/{place}"] = np.array(value)
     return found

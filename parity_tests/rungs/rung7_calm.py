@@ -1,12 +1,14 @@
-"""Rung 7 in float32: 20 steps that rounding does not turn into others.
+"""Rung 7 in float32: 20 steps that no processor's rounding turns.
 
 At the recipe's rate, from fresh weights and on whole images, two float32
 runs of ONE framework with the images of each batch in another order are
 10 % apart after 5 steps: among half a million ReLUs and pools some are so
 near a tie that rounding decides which way a derivative goes, and training
-makes much of it. Nothing could be told apart. So: images of 8x8, a peak
-rate of 0.05, and weights as in mid-training, where no bias is near 0. Then
-the same reordering makes 1e-5 after 20 steps.
+makes much of it. Nothing could be told apart. So: images of 8x8, width 4, a
+peak rate of 0.01, biases away from 0, and each batch drawn until the nearest
+tie is a hundred times as far away as rounding has reached by that step
+(`python -m parity_tests.calm` chose the seeds). Then every processor takes
+the same decisions, and the rest is rounding.
 """
 
 from collections.abc import Iterator
@@ -17,13 +19,16 @@ from common.schedule import step_lr
 from parity_tests.harness.cases import (
     CALM,
     Arrays,
+    calm_params,
+    calm_seeds,
+    ordered,
     random_images,
     random_labels,
-    random_params,
     rng,
 )
 from parity_tests.harness.driver import Driver
 from parity_tests.oracle import network as oracle
+from parity_tests.oracle.margins import margins, places
 from parity_tests.rungs.rung7_trajectory import (
     PERMUTATIONS,
     VELOCITY,
@@ -35,20 +40,32 @@ from parity_tests.rungs.rung7_trajectory import (
 PREFIX = "7/float32"
 
 
+def start() -> Arrays:
+    """The weights that it begins with."""
+    return calm_params(CALM, calm_seeds()["7/weights"])
+
+
+def batch(place: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of a place in its epoch: 16 images, and 12 in the last."""
+    n = 16 if place < CALM.steps_per_epoch - 1 else 12
+    images, labels = ordered(random_images(n, 8, seed), random_labels(n, seed))
+    return images, labels
+
+
 def batches(epoch: int, order: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Four batches of 16 and one of 12; order: 0, or of a permutation."""
+    """Those of an epoch; order: 0, or of a permutation."""
     for place in range(CALM.steps_per_epoch):
-        seed = 1000 + epoch * CALM.steps_per_epoch + place
-        n = 16 if place < CALM.steps_per_epoch - 1 else 12
-        shown = np.arange(n)
+        step = epoch * CALM.steps_per_epoch + place
+        images, labels = batch(place, calm_seeds()["7/batches"][step])
+        shown = np.arange(len(images))
         if order:
             rng(order, 46, place).shuffle(shown)
-        yield random_images(n, 8, seed)[shown], random_labels(n, seed)[shown]
+        yield images[shown], labels[shown]
 
 
 def run(driver: Driver, order: int) -> list[Arrays]:
     """All tensors after each step of the real loop."""
-    state = driver.state(CALM, random_params(CALM, 3))
+    state = driver.state(CALM, start())
     train_step, _ = driver.step.make_steps(state, driver.adapter.MODE)
     steps = []
 
@@ -76,6 +93,22 @@ def trace(driver: Driver) -> None:
     others = [run(driver, order) for order in range(1, PERMUTATIONS + 1)]
     for name, noise in floors(steps, others).items():
         driver.put(f"{PREFIX}/floor/{name}", noise)
+    inside(driver, steps)
+
+
+def inside(driver: Driver, steps: list[Arrays]) -> None:
+    """What each step computes inside, from where the one before it ended.
+
+    A pass in training mode, without an update, of a state made for it.
+    """
+    arrays, step = start(), 0
+    for epoch in range(CALM.epochs):
+        for images, _ in batches(epoch, 0):
+            state = driver.state(CALM, arrays)
+            named = driver.activations(state, driver.images(images, CALM), True)
+            driver.put_all(f"{PREFIX}/inside/{step:02}", places(named))
+            arrays = {name: steps[step][name] for name in arrays}
+            step += 1
 
 
 def flatten(steps: list[Arrays]) -> Arrays:
@@ -88,11 +121,17 @@ def flatten(steps: list[Arrays]) -> Arrays:
 
 
 def expected() -> Arrays:
-    """The same from the oracle, in float64."""
-    params, steps = random_params(CALM, 3), []
+    """The same from the oracle, in float64, and the margins of each step."""
+    params, steps, found = start(), [], {}
     velocity = oracle.init_velocity(params, CALM)
     for epoch in range(CALM.epochs):
         for images, labels in batches(epoch, 0):
+            net = oracle.forward(params, images, CALM, True)
+            step = f"{len(steps):02}"
+            for name, value in places(net.activations).items():
+                found[f"{PREFIX}/inside/{step}/{name}"] = value
+            for name, value in margins(net).items():
+                found[f"{PREFIX}/margin/{step}/{name}"] = np.array(value)
             lr = step_lr(len(steps), CALM)
             params, velocity, loss, correct = oracle.train_step(
                 params, velocity, images, labels, lr, CALM
@@ -100,7 +139,7 @@ def expected() -> Arrays:
             moved = {VELOCITY + n: v for n, v in velocity.items()}
             sums = {"loss": np.array(loss), "correct": np.array(correct)}
             steps.append(params | moved | sums)
-    return {
+    return found | {
         f"{PREFIX}/trajectory/{name}": value
         for name, value in flatten(steps).items()
     }

@@ -1,0 +1,1 @@
+"""The ladder on many machines, all of them on one: what rounds otherwise."""

@@ -1,0 +1,180 @@
+"""Run the ladder on a matrix of machines, and judge its tolerances by it.
+
+    python -m parity_tests.machines                     all, or go on
+    python -m parity_tests.machines --quick             one, in minutes
+    python -m parity_tests.machines --only avx2-3 sse-1
+
+The machines are this one, with other instruction sets, numbers of threads,
+orders of images and seeds (matrix.py). A trace that is of this source and
+this machine is kept, so that an interrupted matrix goes on.
+
+Exit codes: 0 every row is 3 times below its tolerance, on every machine;
+1 one is not; 2 usage; 65 a trace is bad.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from common.files import write_atomic
+from common.run.machine import git_commit
+from parity_tests.harness import tracefile
+from parity_tests.harness.cases import ROOT, shared_files
+from parity_tests.machines.matrix import MACHINES, QUICK, Machine
+from parity_tests.machines.report import failures, show, summary
+
+SESSIONS = {
+    "pytorch": "train-torch",
+    "tensorflow_eager": "train-tf",
+    "jax_flax": "train-jax",
+}
+QUICK_MACHINE = "avx2-3"
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The flags."""
+    parser = argparse.ArgumentParser(
+        prog="python -m parity_tests.machines", description=__doc__
+    )
+    add = parser.add_argument
+    add("--environments", type=Path, default=ROOT / ".nox")
+    add("--out", type=Path, default=ROOT / "traces" / "machines")
+    add("--quick", action="store_true", help=f"{QUICK_MACHINE}, float32 rungs")
+    add("--only", nargs="+", default=[], help="machines by name")
+    return parser.parse_args(argv)
+
+
+def chosen(flags: argparse.Namespace) -> list[tuple[Machine, tuple[str, ...]]]:
+    """The machines, each with its rungs. Raises SystemExit on a bad name."""
+    names = [machine.name for machine in MACHINES]
+    wanted = [QUICK_MACHINE] if flags.quick else flags.only or names
+    for name in wanted:
+        if name not in names:
+            raise SystemExit(
+                f"--only {name}: no such machine, there are {', '.join(names)}"
+            )
+    return [
+        (machine, QUICK if flags.quick else machine.rungs)
+        for machine in MACHINES
+        if machine.name in wanted
+    ]
+
+
+def source() -> str:
+    """One sum over all that makes a trace."""
+    total = hashlib.sha256()
+    files = {*shared_files(), ROOT / "parity_tests" / "trace.py"}
+    for folder in ("frameworks", "parity_tests/harness"):
+        files |= set((ROOT / folder).rglob("*.py"))
+    for path in sorted(files):
+        total.update(path.relative_to(ROOT).as_posix().encode())
+        total.update(path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def run_id(machine: Machine, rungs: tuple[str, ...]) -> str:
+    """A trace with it needs not be made again."""
+    text = json.dumps([source(), machine.environment, rungs])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def environment(machine: Machine, out: Path) -> dict[str, str]:
+    """Of the machine's processes; compiled programs are kept for each cap."""
+    cache = out.resolve() / "compiled" / machine.cap
+    return (
+        os.environ
+        | {
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+            "OMP_WAIT_POLICY": "passive",
+            "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+            "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
+        }
+        | machine.environment
+    )
+
+
+def traced(
+    machine: Machine, rungs: tuple[str, ...], flags: argparse.Namespace
+) -> list[Path]:
+    """The machine's traces, made where they are not there yet."""
+    files, wanted = [], run_id(machine, rungs)
+    for framework, session in SESSIONS.items():
+        file = flags.out / machine.name / f"{framework}.npz"
+        files.append(file)
+        if fresh(file, wanted):
+            continue
+        begun = time.perf_counter()
+        command = [
+            *(flags.environments / session / "bin" / "python", "-m"),
+            *("parity_tests.trace", "--framework", framework),
+            *("--out", file, "--run-id", wanted, "--only", *rungs),
+        ]
+        done = subprocess.run(
+            [str(word) for word in command],
+            cwd=ROOT,
+            env=environment(machine, flags.out),
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise SystemExit(
+                f"{machine.name}: {framework} made no trace:\n{done.stderr}"
+            )
+        took = time.perf_counter() - begun
+        print(f"{machine.name}: {framework} {took:.0f} s", flush=True)
+    return files
+
+
+def fresh(file: Path, wanted: str) -> bool:
+    """Whether a trace is there, whole, and the one that is wanted."""
+    try:
+        return tracefile.read(file).facts["run_id"] == wanted
+    except tracefile.TraceError:
+        return False
+
+
+def judged(machine: Machine, files: list[Path], out: Path) -> dict:
+    """Its rows. Raises SystemExit with the code of what went wrong."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "parity_tests.machines.judge"),
+            *map(str, files),
+        ],
+        cwd=ROOT,
+        env=environment(machine, out),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if done.returncode:
+        print(f"error: {machine.name} is not judged", file=sys.stderr)
+        raise SystemExit(done.returncode)
+    return json.loads(done.stdout)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Trace, judge, report."""
+    flags = parse(argv)
+    found = {}
+    for machine, rungs in chosen(flags):
+        files = traced(machine, rungs, flags)
+        found[machine.name] = judged(machine, files, flags.out)
+        bad = [r["what"] for r in found[machine.name]["rows"] if r["failed"]]
+        print(f"{machine.name}: {', '.join(bad) or 'green'}", flush=True)
+    report = summary(found) | {"git_commit": git_commit()}
+    name = "quick.json" if flags.quick or flags.only else "machines.json"
+    write_atomic(flags.out / name, json.dumps(report, indent=1).encode())
+    show(report)
+    lines = failures(report)
+    print(*lines, "machines: FAIL" if lines else "machines: green", sep="\n")
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""What the machines have shown: the worst error of each row, over all."""
+
+import platform
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+FORMAT = "davidnet-machines-1"
+TIMES = 3  # a row must stay so many times below its tolerance
+HEAD = ("rung", "what", "machines", "worst error", "tolerance", "times below")
+
+
+def processor() -> str:
+    """Its name, as Linux gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    facts = dict(
+        line.split(":", 1) for line in lines if ":" in line and line.strip()
+    )
+    facts = {key.strip(): value.strip() for key, value in facts.items()}
+    words = facts.get("model name", platform.machine())
+    numbers = [facts.get("cpu family"), facts.get("model")]
+    if None not in numbers:
+        words += ", family {} model {}".format(*numbers)
+    return words
+
+
+def summary(found: dict[str, dict]) -> dict:
+    """Everything, by row and by machine. found: what judge.py said of each."""
+    rows: dict[tuple, dict] = {}
+    for machine, said in found.items():
+        for row in said["rows"]:
+            key = row["rung"], row["what"]
+            known = rows.setdefault(key, row | {"machine": machine, "on": 0})
+            known["on"] += 1
+            known["failed"] |= row["failed"]
+            if row["share"] > known["share"]:
+                on, failed = known["on"], known["failed"]
+                known |= row | {"machine": machine, "on": on, "failed": failed}
+    worst = max(found, key=lambda name: found[name]["double"]["error"])
+    frameworks = next(iter(found.values()))["rounding"]
+    return {
+        "format": FORMAT,
+        "processor": processor(),
+        "machines": list(found),
+        "rows": list(rows.values()),
+        "double": found[worst]["double"] | {"machine": worst},
+        "roundings": {
+            who: len({said["rounding"][who] for said in plain(found)})
+            for who in frameworks
+        },
+        "plain": len(plain(found)),
+        "versions": {
+            who: said["versions"]
+            for who, said in next(iter(found.values()))["facts"].items()
+        },
+    }
+
+
+def plain(found: dict[str, dict]) -> list[dict]:
+    """Those with the ladder's own cases: their bits may be compared."""
+    return [
+        said
+        for name, said in found.items()
+        if "-order" not in name and "-seeds" not in name
+    ]
+
+
+def sentence(report: dict) -> str:
+    """What float64 shows, in one sentence."""
+    double, machines = report["double"], len(report["machines"])
+    return (
+        f"In float64 the largest difference between any two of the three and "
+        f"the NumPy oracle, in {double['numbers']:,} numbers on each of "
+        f"{machines} machines, is {double['error']:.1e} of a tensor's largest "
+        f"number (`{double['tensor']}` on {double['machine']})."
+    )
+
+
+def rounding(report: dict) -> str:
+    """How many different bits the machines gave: that the caps took hold."""
+    each = ", ".join(f"{who} {n}" for who, n in report["roundings"].items())
+    return (
+        f"On the {report['plain']} machines with the same cases, float32 came "
+        f"out in so many different roundings: {each}."
+    )
+
+
+def times(row: dict) -> str:
+    """How often the error goes into the tolerance."""
+    if row["share"] == 0:
+        return "equal" if row["tolerance"] == 0 else "no error"
+    return f"{1 / row['share']:.1f}"
+
+
+def cells(row: dict) -> tuple[str, ...]:
+    """One line of the table."""
+    tolerance = f"{row['tolerance']:.1e}" if row["tolerance"] else "exact"
+    error = f"{row['error']:.1e}" if row["error"] else "0"
+    return (
+        *(row["rung"], row["what"], str(row["on"])),
+        *(error, tolerance, times(row)),
+    )
+
+
+def failures(report: dict) -> list[str]:
+    """A line for each row that is nearer than 3 times to its tolerance."""
+    lines = []
+    for row in report["rows"]:
+        near = row["share"] * TIMES > 1 and not row["counted"]
+        if row["failed"] or near:
+            lines.append(
+                f"rung {row['rung']}, {row['what']}: error {row['error']:.1e} "
+                f"on {row['machine']} ({row['tensor']}, {row['who']}), "
+                f"tolerance {row['tolerance']:.1e}: expected {TIMES} times less"
+            )
+    return lines
+
+
+def show(report: dict) -> None:
+    """The table, for people."""
+    title = f"The ladder on {len(report['machines'])} machines"
+    table = Table(*HEAD, "where", title=title)
+    for row in report["rows"]:
+        table.add_row(*cells(row), f"{row['machine']}: {row['tensor']}")
+    console = Console(width=150)
+    console.print(table)
+    console.print(sentence(report), rounding(report), highlight=False)
+
+
+def markdown(report: dict) -> str:
+    """The same for docs/."""
+    names = ", ".join(report["machines"])
+    lines = [
+        sentence(report),
+        rounding(report),
+        "",
+        f"Measured on {report['processor']}, commit "
+        f"{report['git_commit'][:7]}; machines: {names}.",
+        "",
+        "| " + " | ".join(HEAD) + " |",
+        "|---" * len(HEAD) + "|",
+    ]
+    lines += ["| " + " | ".join(cells(row)) + " |" for row in report["rows"]]
+    return "\n".join(lines)
