@@ -157,6 +157,20 @@ def parity(session):
 
 
 @nox.session
+def machines(session):
+    """Run the ladder as on 18 processors: -- --quick, --only NAME."""
+    install(session, "tools")
+    make_environments(session)
+    home = Path(session.cache_dir).parent
+    session.run(
+        *("python", "-m", "parity_tests.machines"),
+        *(f"--environments={home}", *session.posargs),
+        env=ONE_THREAD,
+        **PATIENT,
+    )
+
+
+@nox.session
 def mutants(session):
     """Break one thing at a time: does parity see it? -- --generated."""
     install(session, "tools")

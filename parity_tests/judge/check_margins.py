@@ -13,10 +13,12 @@ import numpy as np
 from parity_tests.judge.checks import Check, Measure, Traces
 from parity_tests.oracle.margins import lead
 
-# A decision 33 noises away. The seeds were chosen so that it is 200
-# (parity_tests/calm.py), and the machines of the matrix may show 100.
-LIMIT = 0.03
-WHY = "the nearest tie is at least 33 times as far away as rounding reaches"
+# The seeds were chosen so that the nearest decision is 120 times as far away
+# as the oracle's float32 reaches (parity_tests/calm.py). A framework may
+# round 6 times worse; over the machines, the guard of tolerances asks that
+# none rounds more than twice as much.
+LIMIT = 0.05
+WHY = "the nearest tie is at least 20 times as far away as rounding reaches"
 
 
 def noise_over_margin(name: str, margin: float, traces: Traces) -> Iterator:
@@ -27,12 +29,17 @@ def noise_over_margin(name: str, margin: float, traces: Traces) -> Iterator:
         yield Measure(noise / margin, name, who, noise, "tie", margin)
 
 
+def margin_of(name: str) -> str:
+    """What the oracle calls the margin of a place inside a training step."""
+    return name.replace("/inside/", "/margin/")
+
+
 def inside(pattern: str):
     """Of all places of a training step."""
 
     def measure(traces: Traces) -> Iterator[Measure]:
         for name in traces.names(pattern):
-            margin = traces.oracle[name.replace("/inside/", "/margin/")]
+            margin = traces.oracle[margin_of(name)]
             yield from noise_over_margin(name, float(margin), traces)
 
     return measure

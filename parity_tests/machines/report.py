@@ -36,10 +36,8 @@ def summary(found: dict[str, dict]) -> dict:
             key = row["rung"], row["what"]
             known = rows.setdefault(key, row | {"machine": machine, "on": 0})
             known["on"] += 1
-            known["failed"] |= row["failed"]
-            if row["share"] > known["share"]:
-                on, failed = known["on"], known["failed"]
-                known |= row | {"machine": machine, "on": on, "failed": failed}
+            if order(row) > order(known):
+                known |= row | {"machine": machine, "on": known["on"]}
     worst = max(found, key=lambda name: found[name]["double"]["error"])
     frameworks = next(iter(found.values()))["rounding"]
     return {
@@ -58,6 +56,11 @@ def summary(found: dict[str, dict]) -> dict:
             for who, said in next(iter(found.values()))["facts"].items()
         },
     }
+
+
+def order(row: dict) -> tuple[bool, float]:
+    """What is worse is more: a row that failed, then the share it takes."""
+    return row["failed"], row["share"]
 
 
 def plain(found: dict[str, dict]) -> list[dict]:

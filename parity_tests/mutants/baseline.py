@@ -16,7 +16,7 @@ from parity_tests.judge import collect
 from parity_tests.judge.checks import Arrays, Traces, equal_tensors, run_check
 from parity_tests.judge.diagnosis import diagnose
 from parity_tests.judge.tolerances import CHECKS
-from parity_tests.mutants.climb import NAMES, number, red, rung_of
+from parity_tests.mutants.climb import NAMES, beside, number, red, rung_of
 from parity_tests.mutants.source import FRAMEWORKS, ROOT, tree_hash
 
 SESSIONS = {
@@ -150,4 +150,4 @@ def restricted(traces: Traces, names: list[str]) -> Traces:
         return {name: arrays[name] for name in names if name in arrays}
 
     arrays = {who: chosen(found) for who, found in traces.arrays.items()}
-    return Traces(arrays, chosen(traces.oracle))
+    return Traces(arrays, beside(traces.oracle, names))

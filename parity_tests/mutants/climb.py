@@ -7,6 +7,7 @@ other frameworks gave without a mutant.
 """
 
 import time
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from parity_tests.harness.driver import FRAMEWORKS, Driver
+from parity_tests.judge.check_margins import margin_of
 from parity_tests.judge.checks import (
     Arrays,
     Check,
@@ -92,6 +94,12 @@ def red(row: Row) -> str:
     return f"{what} | {why}"
 
 
+def beside(oracle: Arrays, names: Iterable[str]) -> Arrays:
+    """The oracle's numbers of these tensors, and their margins."""
+    wanted = {*names, *map(margin_of, names)}
+    return {name: oracle[name] for name in wanted if name in oracle}
+
+
 class Baseline:
     """The numbers without a mutant, and which check looks at which."""
 
@@ -125,8 +133,7 @@ class Climber(Driver):
         for who, arrays in self.base.arrays.items():
             if who != self.framework and not self.alone:
                 everyone[who] = {n: arrays[n] for n in mine if n in arrays}
-        oracle = {n: self.oracle[n] for n in mine if n in self.oracle}
-        traces = Traces(everyone, oracle)
+        traces = Traces(everyone, beside(self.oracle, mine))
         row = run_check(check, traces)
         if self.alone and row.comparisons == 0:
             return  # nobody to compare with

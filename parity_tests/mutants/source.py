@@ -16,7 +16,9 @@ PARTS = (
     *("common", "frameworks", "parity_tests", "tools", "docs", "results"),
     *("README.md", "pyproject.toml"),
 )
-APART = tuple(f"parity_tests/{n}" for n in ("mutants", "unit", "programs"))
+APART = tuple(
+    f"parity_tests/{n}" for n in ("mutants", "machines", "unit", "programs")
+)
 LONGEST = 60  # characters of a change as it is shown
 
 

@@ -16,9 +16,10 @@ ROOMS = (
     "parity_tests/harness",
     "parity_tests/rungs",
     "parity_tests/judge",
-    "parity_tests",  # the two commands, trace.py and compare.py
+    "parity_tests",  # the commands: trace.py, compare.py, calm.py
     "parity_tests/programs",
     "parity_tests/mutants",
+    "parity_tests/machines",
     "tools",
     "parity_tests/unit",
 )

@@ -4,6 +4,7 @@
     python -m tools.results --write    put them into the files
     python -m tools.results --take runs/pytorch/small-...   publish a run
     python -m tools.results --ladder traces/parity.json     publish a ladder
+    python -m tools.results --machines traces/machines/machines.json
     python -m tools.results --bench traces/bench.json       publish a bench
 
 A published run is a record without its checkpoint. Runs of one framework,
@@ -15,7 +16,13 @@ from pathlib import Path
 
 import tyro
 
-from tools.results.publish import ROOT, publish_bench, publish_ladder, take
+from tools.results.publish import (
+    ROOT,
+    publish_bench,
+    publish_ladder,
+    publish_machines,
+    take,
+)
 from tools.results.tables import TABLES, filled
 
 
@@ -26,6 +33,7 @@ class Options:
     write: bool = False  # put the tables into README.md and docs/
     take: tuple[Path, ...] = ()  # folders of runs to publish in results/
     ladder: Path | None = None  # a parity report to publish in results/
+    machines: Path | None = None  # a matrix to publish in results/
     bench: Path | None = None  # a bench to publish in results/
 
 
@@ -38,6 +46,8 @@ def main() -> None:
         print(take(folder))
     if options.ladder:
         publish_ladder(options.ladder)
+    if options.machines:
+        publish_machines(options.machines)
     if options.bench:
         publish_bench(options.bench)
     for file, tables in TABLES.items():

@@ -3,8 +3,9 @@
 import json
 from collections import Counter, defaultdict
 
+from parity_tests.machines.report import markdown
 from parity_tests.mutants.killers import killer
-from tools.results.publish import LADDER, MUTANTS
+from tools.results.publish import LADDER, MACHINES, MUTANTS
 
 
 def ladder_table() -> str:
@@ -15,6 +16,13 @@ def ladder_table() -> str:
     for found in report["rows"]:
         lines.append("| " + " | ".join(found[h] for h in heads) + " |")
     return "\n".join(lines)
+
+
+def machines_table() -> str:
+    """The worst error of each row over all machines, from the matrix."""
+    if not MACHINES.exists():
+        return "No matrix of machines is published yet."
+    return markdown(json.loads(MACHINES.read_text()))
 
 
 def mutants_table() -> str:

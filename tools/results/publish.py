@@ -8,6 +8,7 @@ from common.cifar10 import checksums
 from common.errors import RecordError
 from common.recipe import PRESETS
 from common.run.records import ABOUT, METRICS, RunRecord, read_run
+from parity_tests.machines import matrix, report
 from tools.bench.report import FORMAT
 
 ROOT = Path(__file__).parents[2]
@@ -15,6 +16,7 @@ RESULTS = ROOT / "results"
 LADDER = RESULTS / "parity.json"
 BENCH = RESULTS / "bench.json"
 MUTANTS = RESULTS / "mutants.json"
+MACHINES = RESULTS / "machines.json"
 
 
 def take(folder: Path) -> Path:
@@ -94,3 +96,19 @@ def publish_ladder(file: Path) -> None:
     if verdict != "pass":
         raise SystemExit(f"{file}: the verdict is {verdict}, not pass")
     shutil.copy(file, LADDER)
+
+
+def publish_machines(file: Path) -> None:
+    """Copy a matrix to results/, if it is whole, green and of committed source.
+
+    Raises SystemExit otherwise.
+    """
+    found = json.loads(file.read_text())
+    missing = {m.name for m in matrix.MACHINES} - set(found["machines"])
+    if missing:
+        raise SystemExit(f"{file}: not all machines: {sorted(missing)} missing")
+    if lines := report.failures(found):
+        raise SystemExit(f"{file}: {lines[0]}")
+    if (found["git_commit"] or "+").endswith("+"):
+        raise SystemExit(f"{file}: of changed source")
+    shutil.copy(file, MACHINES)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from tools.bench import markdown
-from tools.results.proofs import ladder_table, mutants_table
+from tools.results.proofs import ladder_table, machines_table, mutants_table
 from tools.results.publish import BENCH
 from tools.results.trainings import runs_table
 
@@ -28,6 +28,7 @@ TABLES = {
         "mutants": mutants_table,
         "bench": bench_tables(markdown.summary),
     },
+    "docs/machines.md": {"machines": machines_table},
     "docs/performance.md": {
         "speeds": bench_tables(markdown.speeds),
         "kinds": bench_tables(markdown.kinds),

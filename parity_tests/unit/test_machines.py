@@ -1,0 +1,160 @@
+"""The matrix of machines: what it must have, and what it must refuse."""
+
+import numpy as np
+import pytest
+
+from parity_tests.harness.tracefile import TraceError
+from parity_tests.judge.checks import (
+    Check,
+    Measure,
+    Traces,
+    equal_tensors,
+    run_check,
+)
+from parity_tests.judge.guard import guard, read_spread
+from parity_tests.judge.tolerances import CHECKS
+from parity_tests.machines import judge, report
+from parity_tests.machines.__main__ import chosen, parse, run_id
+from parity_tests.machines.matrix import CAPS, CORE, MACHINES, QUICK
+from parity_tests.rungs import RUNGS
+
+
+def row(share=0.1, tolerance=1e-4, **more) -> dict:
+    """As judge.py gives one."""
+    found = {"rung": "5 gradients", "what": "gradients, float32"}
+    found |= {"error": share * tolerance, "tolerance": tolerance}
+    found |= {"share": share, "tensor": "5/x", "who": "a, b"}
+    return found | {"failed": False, "problem": "", "counted": False} | more
+
+
+def said(*rows: dict, bits: str = "0") -> dict:
+    """All that judge.py says of a machine."""
+    double = {"error": 1e-13, "tensor": "4/float64/x", "numbers": 7}
+    return {
+        "rows": list(rows),
+        "rounding": {"pytorch": bits},
+        "double": double,
+        "facts": {"pytorch": {"versions": {}}},
+    }
+
+
+def test_there_are_twelve_machines_and_more_of_every_kind():
+    names = [machine.name for machine in MACHINES]
+    assert len(set(names)) == len(names) >= 12
+    assert {machine.threads for machine in MACHINES} == {1, 2, 3, 8}
+    assert {machine.cap for machine in MACHINES} == set(CAPS)
+    assert any(machine.order for machine in MACHINES)
+    assert len({machine.variant for machine in MACHINES}) >= 3
+    wanted = "AVX2", "avx2", "--xla_cpu_max_isa=AVX2", "Haswell"
+    assert set(wanted) == set(CAPS["avx2"].values())
+    assert set(CORE) | set(QUICK) < set(RUNGS)
+
+
+def test_a_machine_has_the_threads_and_the_cases_of_its_name():
+    found = {machine.name: machine.environment for machine in MACHINES}
+    assert found["avx2-3"]["OMP_NUM_THREADS"] == "3"
+    assert found["native-2-order1"]["DAVIDNET_PARITY_ORDER"] == "1"
+    assert found["avx2-1-seeds2"]["DAVIDNET_PARITY_VARIANT"] == "2"
+    ids = {run_id(machine, CORE) for machine in MACHINES}
+    assert len(ids) == len(MACHINES)
+
+
+def test_quick_is_a_machine_that_is_not_the_default():
+    [(machine, rungs)] = chosen(parse(["--quick"]))
+    assert (machine.cap, machine.threads) == ("avx2", 3)
+    assert rungs == QUICK
+    with pytest.raises(SystemExit, match="no such machine"):
+        chosen(parse(["--only", "vax"]))
+
+
+def test_the_worst_of_all_machines_is_reported():
+    found = {"a": said(row(0.1)), "b": said(row(0.2), bits="1")}
+    found["c"] = said(row(0.15))
+    made = report.summary(found)
+    [worst] = made["rows"]
+    assert (worst["share"], worst["machine"], worst["on"]) == (0.2, "b", 3)
+    assert made["roundings"] == {"pytorch": 2}
+    assert report.failures(made) == []
+    text = report.markdown(made | {"git_commit": "0" * 40})
+    assert "| 5 gradients | gradients, float32 | 3 | 2.0e-05 |" in text
+    assert "on each of 3 machines, is 1.0e-13" in text
+
+
+@pytest.mark.parametrize(
+    ("one", "fails"),
+    [
+        (row(0.3), False),
+        (row(0.4), True),  # 2.5 times below its tolerance
+        (row(0.4, counted=True), False),
+        (row(0.1, failed=True), True),
+    ],
+)
+def test_a_row_nearer_than_three_times_fails_on_any_machine(one, fails):
+    made = report.summary({"a": said(row(0.1)), "b": said(one)})
+    lines = report.failures(made)
+    assert bool(lines) == fails
+    assert all(
+        "gradients, float32" in line and "on b" in line for line in lines
+    )
+
+
+def test_a_row_that_failed_on_one_machine_is_not_forgotten_for_another():
+    rows = said(row(0.01, failed=True)), said(row(0.3)), said(row(0.1))
+    made = report.summary(dict(zip("abc", rows, strict=True)))
+    assert report.failures(made)
+
+
+def test_a_tensor_that_one_trace_lacks_is_no_missing_row(monkeypatch):
+    check = equal_tensors(4, "x", "4/*", 1e-4, "rounding")
+    monkeypatch.setattr(judge, "CHECKS", [check])
+    one = {"4/float32/a": np.ones(2), "4/float32/b": np.ones(2)}
+    traces = Traces({"pytorch": one, "jax_flax": dict(one)}, {})
+    assert len(judge.climbed(traces)) == 1
+    del traces.arrays["jax_flax"]["4/float32/b"]
+    with pytest.raises(TraceError, match="4/float32/b is not in both"):
+        judge.climbed(traces)
+
+
+def test_a_tensor_that_no_row_looks_at_is_refused(monkeypatch):
+    check = equal_tensors(4, "x", "4/float32/a", 1e-4, "rounding")
+    monkeypatch.setattr(judge, "CHECKS", [check])
+    one = {"4/float32/a": np.ones(2), "4/float32/b": np.ones(2)}
+    with pytest.raises(TraceError, match="no rung compares 1 tensors"):
+        judge.climbed(Traces({"pytorch": one, "jax_flax": one}, {}))
+
+
+def test_another_last_bit_is_another_rounding():
+    one = {"5/float32/x": np.ones(2, np.float32), "5/float64/x": np.ones(2)}
+    other = one | {"5/float64/x": np.zeros(2)}
+    assert judge.digest(one) == judge.digest(other)  # float32 alone
+    other["5/float32/x"] = np.nextafter(one["5/float32/x"], np.float32(2))
+    assert judge.digest(one) != judge.digest(other)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "seen", "here", "word"),
+    [
+        (1e-4, 1e-5, 1e-6, ""),
+        (1e-4, 1e-7, 1e-7, "more than 300 times"),
+        (1e-4, 5e-5, 1e-6, "less than 3 times"),  # on another machine
+        (1e-4, 1e-5, 9e-5, ""),  # passes here: a processor not seen yet
+        (1e-4, None, 5e-5, "less than 3 times"),  # no matrix has this row
+        (1e-4, None, 1e-7, "more than 300 times"),
+    ],
+)
+def test_the_guard_judges_all_machines_not_one_run(tolerance, seen, here, word):
+    def measure(traces):
+        yield Measure(here, "x", "a", 0, "b", 0)
+
+    check = Check(4, "x", tolerance, "why", measure)
+    spread = {(4, "x"): {"error": seen, "share": 0}} if seen else {}
+    lines = guard([run_check(check, Traces({"a": {}}, {}))], spread)
+    assert bool(lines) == bool(word)
+    assert all(word in line for line in lines)
+
+
+def test_a_published_matrix_is_of_all_machines_and_of_rows_that_exist():
+    """Where one is published; rows made since are judged by their own run."""
+    spread = read_spread()
+    known = {(check.rung, check.what) for check in CHECKS}
+    assert len(spread.keys() & known) >= 0.8 * len(spread)
