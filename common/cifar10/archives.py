@@ -210,7 +210,7 @@ class _Collected:
         self._missing.discard(name)
 
     def finish(self) -> Arrays:
-        """The arrays, once nothing is missing and the sums are right."""
+        """The arrays, once nothing is missing and the checksums are right."""
         if self._missing:
             names = ", ".join(sorted(self._missing))
             self._fail(f"{names} missing from the {self.form.name}")

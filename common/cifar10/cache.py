@@ -7,6 +7,7 @@ written inside that folder, so that it may be a link to another disk.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from common.cifar10.answer import without_secrets
 from common.cifar10.checksums import Arrays
 from common.errors import DataError, DiskError
 from common.files import (
+    TEMPORARY,
     atomic_writer,
     disk_errors,
     one_line,
@@ -52,8 +54,8 @@ class Manifest(msgspec.Struct, frozen=True):
 class Cached:
     """What a cache holds."""
 
-    arrays: Arrays  # memory-mapped; their sums were found right
-    source: str  # where they came from
+    arrays: Arrays  # memory-mapped where the cache has them; checked
+    source: str  # where they come from
 
 
 def cache_root() -> Path:
@@ -73,7 +75,7 @@ def cache_root() -> Path:
 
 
 def read_cache(folder: Path, advice: str = ADVICE) -> Cached | None:
-    """The data that `folder` keeps, all sums checked; None if it has none.
+    """The data that `folder` keeps, all of them checked; None if it has none.
 
     folder: where the manifest lies; `cache_root() / FOLDER` is this user's
     The arrays are mapped copy-on-write: PyTorch warns about arrays that it
@@ -125,8 +127,9 @@ def write_cache(folder: Path, arrays: Arrays, source: str) -> None:
     with disk_errors(folder, ADVICE):
         (folder / MANIFEST).unlink(missing_ok=True)
         # Of starts that were killed while they wrote.
-        for leftover in folder.glob(".*.npy.*.tmp"):
-            leftover.unlink()
+        for path in folder.iterdir():
+            if re.fullmatch(TEMPORARY, path.name):
+                path.unlink()
         try:
             for name, array in arrays.items():
                 _write_npy(folder / f"{name}.npy", array)

@@ -1,7 +1,7 @@
-"""What CIFAR-10 is: four arrays, and the sums that decide.
+"""What CIFAR-10 is: four arrays, known by their checksums.
 
-Wherever the data come from, they are accepted if the bytes of these arrays
-have these SHA-256 sums, and not otherwise.
+Data from any source are accepted if and only if the bytes of these arrays
+have these SHA-256 checksums.
 """
 
 import hashlib
@@ -15,11 +15,11 @@ Arrays = dict[str, np.ndarray]  # by name, as in Expected.shapes
 
 @dataclass(frozen=True)
 class Expected:
-    """The sizes of the set, and the SHA-256 of each array's bytes."""
+    """The sizes of the set, and the checksum of each array."""
 
     train_images: int
     test_images: int
-    sums: Mapping[str, str]
+    sha256: Mapping[str, str]  # of its bytes, by name
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each array by name; all are uint8, in C order."""
@@ -34,7 +34,7 @@ class Expected:
 EXPECTED = Expected(
     train_images=50_000,
     test_images=10_000,
-    sums={
+    sha256={
         "x_train": (
             "47af8b02cfcfb6cdf3dbbd1969ad7f1b70f4413f6f80f437b020ee4e5bc8304a"
         ),
@@ -51,8 +51,8 @@ EXPECTED = Expected(
 )
 
 
-def array_sums(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """SHA-256 of the bytes of each array, in C order, by name."""
+def array_sha256(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """The SHA-256 of the bytes of each array, in C order, by name."""
     return {
         name: hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
         for name, array in arrays.items()
@@ -68,8 +68,8 @@ def what_is_wrong(arrays: Mapping[str, np.ndarray]) -> str:
                 f"{name} is {array.dtype} of shape {array.shape}, "
                 f"expected uint8 of shape {shape}"
             )
-    for name, found in array_sums(arrays).items():
-        wanted = EXPECTED.sums[name]
+    for name, found in array_sha256(arrays).items():
+        wanted = EXPECTED.sha256[name]
         if found != wanted:
             return (
                 f"{name} is damaged or not CIFAR-10: its SHA-256 is "

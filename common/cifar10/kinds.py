@@ -5,7 +5,7 @@ would a damaged file, would not help.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 
 HEAD = 512  # bytes of a file that tell its kind
 TAKES = (
@@ -17,6 +17,7 @@ _PARQUET = "a Parquet file, as Hugging Face publishes data sets"
 _ARROW = "an Arrow file, as Hugging Face keeps data sets"
 _HDF5 = "an HDF5 file"
 _MATLAB = "a file of the official Matlab version"
+_PICTURES = "a picture for each image, which leaves out their order"
 
 # Kinds by how their files begin; the first that fits.
 _STARTS = (
@@ -43,6 +44,7 @@ _STARTS = (
 )
 
 # Kinds by the names of files, in a folder or in an archive.
+PICTURES = 100  # fewer may be there for another reason
 _NAMES = (
     (r"cifar[-_]?100(?!\d)", "CIFAR-100, another data set"),
     (r"\.parquet$", _PARQUET),
@@ -50,7 +52,7 @@ _NAMES = (
     (r"\.tfrecord", "a TFRecord file, as TensorFlow Datasets keeps them"),
     (r"\.(h5|hdf5)$", _HDF5),
     (r"\.mat$", _MATLAB),
-    (r"\.(png|jpe?g)$", "a picture for each image, their order lost"),
+    (r"\.(png|jpe?g)$", _PICTURES),
 )
 
 
@@ -61,11 +63,10 @@ def kind_of_file(head: bytes) -> str:
     return next(kinds, "") if head else "an empty file"
 
 
-def kind_of_names(names: Iterable[str]) -> str:
+def kind_of_names(names: Collection[str]) -> str:
     """What the files of these names are, with an example; "" if unknown."""
-    names = sorted(names)
     for pattern, kind in _NAMES:
-        for name in names:
-            if re.search(pattern, name, re.IGNORECASE):
-                return f"{kind} ({name})"
+        found = [n for n in names if re.search(pattern, n, re.IGNORECASE)]
+        if len(found) >= (PICTURES if kind == _PICTURES else 1):
+            return f"{kind} ({min(found)})"
     return ""

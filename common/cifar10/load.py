@@ -1,7 +1,7 @@
 """CIFAR-10 as arrays: from this disk, from the cache, or from the network.
 
-Whatever the source, the sum of the content decides (`checksums.py`), and
-the result is kept once, in the cache. Nothing here is framework code.
+Whatever the source, the checksums of the content decide (`checksums.py`),
+and the result is kept once, in the cache. Nothing here is framework code.
 """
 
 import os
@@ -23,7 +23,7 @@ from common.cifar10.cache import (
     read_cache,
     write_cache,
 )
-from common.cifar10.checksums import Arrays, array_sums
+from common.cifar10.checksums import Arrays, array_sha256
 from common.cifar10.places import read_place
 from common.errors import DataError, DiskError, SourceError, UsageError
 from common.files import disk_errors, one_line, user_path
@@ -47,7 +47,7 @@ class Cifar10:
     train: Split
     test: Split
     source: str  # where the data came from
-    sums: dict[str, str]  # SHA-256 of the whole arrays, by name
+    sha256: dict[str, str]  # of the whole arrays, by name
 
 
 def load_data(recipe: Recipe, run: Run, say: Say = print) -> Cifar10:
@@ -64,7 +64,7 @@ def load_data(recipe: Recipe, run: Run, say: Say = print) -> Cifar10:
         n_train, n_test = recipe.train_images, recipe.test_images
         arrays = synthetic.make(run.seed, n_train, n_test)
         data = Cached(arrays, f"synthetic, seed {run.seed}")
-        return _first(recipe, data, array_sums(arrays))
+        return _first(recipe, data, array_sha256(arrays))
 
     def say_line(line: str) -> None:  # whatever stands in a path
         say(one_line(line, 1_000))
@@ -82,7 +82,7 @@ def load_data(recipe: Recipe, run: Run, say: Say = print) -> Cifar10:
         data = _from_place(user_path(place).absolute(), say_line)
     else:
         data = _from_cache_or_network(run.offline, say_line)
-    return _first(recipe, data, dict(checksums.EXPECTED.sums))
+    return _first(recipe, data, dict(checksums.EXPECTED.sha256))
 
 
 def _from_place(place: Path, say: Say) -> Cached:
@@ -174,7 +174,7 @@ def _shown(path: Path) -> str:
     return one_line(path, 900)
 
 
-def _first(recipe: Recipe, data: Cached, sums: dict[str, str]) -> Cifar10:
+def _first(recipe: Recipe, data: Cached, sha256: dict[str, str]) -> Cifar10:
     """The first images of each part, as the recipe says."""
 
     def split(name: str, n: int) -> Split:
@@ -186,5 +186,5 @@ def _first(recipe: Recipe, data: Cached, sums: dict[str, str]) -> Cifar10:
         train=split("train", recipe.train_images),
         test=split("test", recipe.test_images),
         source=data.source,
-        sums=sums,
+        sha256=sha256,
     )

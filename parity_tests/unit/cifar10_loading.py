@@ -24,7 +24,7 @@ def assert_loaded(data, arrays):
     np.testing.assert_array_equal(data.train.labels, arrays["y_train"][:30])
     np.testing.assert_array_equal(data.test.images, arrays["x_test"][:12])
     np.testing.assert_array_equal(data.test.labels, arrays["y_test"][:12])
-    assert data.sums == cache.checksums.array_sums(arrays)
+    assert data.sha256 == cache.checksums.array_sha256(arrays)
 
 
 def fill(root, arrays):

@@ -189,7 +189,7 @@ def test_processes_started_together_fetch_once(toronto, arrays, root):
         input()
         recipe = Recipe(train_images=30, batch_size=10)
         data = load_data(recipe, Run(), lines.append)
-        print(json.dumps([lines, data.sums]))
+        print(json.dumps([lines, data.sha256]))
     """)
     processes = [
         subprocess.Popen(
@@ -212,7 +212,7 @@ def test_processes_started_together_fetch_once(toronto, arrays, root):
     waited = "CIFAR-10: another process is fetching it; waiting for that"
     first_lines = sorted(lines[0] for lines, _ in told)
     assert first_lines == [waited, waited, f"CIFAR-10: trying {toronto.url}"]
-    wanted = cache.checksums.array_sums(arrays)
+    wanted = cache.checksums.array_sha256(arrays)
     assert all(sums == wanted for _, sums in told)
 
 

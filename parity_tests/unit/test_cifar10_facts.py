@@ -21,13 +21,13 @@ def test_the_arrays_have_the_shapes_of_the_published_set():
 
 def test_the_sums_are_those_of_the_official_files():
     # Of data_batch_1.bin to _5 and test_batch.bin, as arrays.
-    assert {name: text[:16] for name, text in EXPECTED.sums.items()} == {
+    assert {name: text[:16] for name, text in EXPECTED.sha256.items()} == {
         "x_train": "47af8b02cfcfb6cd",
         "y_train": "2b7cd2f244873176",
         "x_test": "f9b1e2130bab680d",
         "y_test": "cec8a24a1e92aa2e",
     }
-    assert all(len(text) == 64 for text in EXPECTED.sums.values())
+    assert all(len(text) == 64 for text in EXPECTED.sha256.values())
 
 
 def test_the_official_archive_is_the_one_of_the_page():

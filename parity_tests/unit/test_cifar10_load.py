@@ -118,7 +118,7 @@ def test_the_synthetic_set_needs_nothing(root, no_network):
     assert data.train.images.shape == (30, 32, 32, 3)
     assert data.test.labels.shape == (12,)
     assert data.source == "synthetic, seed 3"
-    assert sorted(data.sums) == ["x_test", "x_train", "y_test", "y_train"]
+    assert sorted(data.sha256) == ["x_test", "x_train", "y_test", "y_train"]
     assert not root.exists()
 
 

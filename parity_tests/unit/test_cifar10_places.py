@@ -281,7 +281,7 @@ def test_a_file_of_another_kind_is_called_what_it_is(
         (["0.0.0/cifar10-train.arrow", "dataset_info.json"], "an Arrow file"),
         (["3.0.2/cifar10-train.tfrecord-00000-of-00001"], "a TFRecord file"),
         (["cifar-10-batches-mat/data_batch_1.mat"], "official Matlab"),
-        (["train/airplane/0001.png"], "a picture for each image"),
+        ([f"train/cat/{i:04}.png" for i in range(100)], "a picture for each"),
     ],
 )
 def test_a_folder_and_an_archive_of_another_kind_are_called_what_they_are(
@@ -298,6 +298,11 @@ def test_a_folder_and_an_archive_of_another_kind_are_called_what_they_are(
     words = words.replace("this is", "it holds")
     refused(tmp_path / "a", f"no CIFAR-10 in this archive: .*{words}")
     refused(tmp_path / "b", f"no CIFAR-10 in this archive: .*{words}")
+
+
+def test_a_few_pictures_do_not_say_what_a_folder_is(tmp_path, arrays):
+    write(tmp_path, {"a.png": b"", "b.png": b""})
+    refused(tmp_path, "no CIFAR-10 here or below; --data-dir takes")
 
 
 @pytest.mark.parametrize(

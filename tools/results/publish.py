@@ -51,7 +51,7 @@ def no_evidence(run: RunRecord) -> str:
         return run.problem
     if about.run.dataset != "cifar10" or about.data is None:
         return f"its data are {about.run.dataset}, not known to be CIFAR-10"
-    if about.data.sha256 != checksums.EXPECTED.sums:
+    if about.data.sha256 != checksums.EXPECTED.sha256:
         return "the checksums of its data are not those of CIFAR-10"
     if about.run.load is not None:
         return "it was started from a checkpoint by --load"

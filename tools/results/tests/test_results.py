@@ -53,7 +53,7 @@ def results(monkeypatch, tmp_path):
     return tmp_path / "results"
 
 
-DATA = {"source": "made up", "sha256": checksums.EXPECTED.sums}
+DATA = {"source": "made up", "sha256": checksums.EXPECTED.sha256}
 
 
 def a_run(folder, epochs=4, **about):
