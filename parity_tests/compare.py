@@ -10,17 +10,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from common.files import write_atomic
+from common.files import user_path, write_atomic
+from common.run.terminal import columns, open_console, say
 from parity_tests.harness.tracefile import TraceError
 from parity_tests.judge.checks import Row, Traces, run_check
 from parity_tests.judge.collect import collect
 from parity_tests.judge.diagnosis import diagnose
 from parity_tests.judge.guard import guard, read_spread
 from parity_tests.judge.recorded_runs import analyse, read_runs
-from parity_tests.judge.report import HEAD, as_html, as_json, cells, the_four
+from parity_tests.judge.report import as_html, as_json, ladder, the_four
 from parity_tests.judge.tolerances import CHECKS
 
 BAD_TRACE = 65
@@ -32,14 +30,20 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         prog="python -m parity_tests.compare", description=__doc__
     )
     add = parser.add_argument
-    add("traces", nargs="+", type=Path, help="files that trace has written")
-    add("--against", type=Path, help="a trace made elsewhere, of one of them")
+    add(
+        "traces", nargs="+", type=user_path, help="files that trace has written"
+    )
+    add(
+        "--against",
+        type=user_path,
+        help="a trace made elsewhere, of one of them",
+    )
     add("--run-id", help="all traces must have it")
-    add("--json", type=Path, help="write everything here, for machines")
-    add("--html", type=Path, help="write a page here, for people")
+    add("--json", type=user_path, help="write everything here, for machines")
+    add("--html", type=user_path, help="write a page here, for people")
     places = [Path("runs"), Path("results")]
     words = "folders of recorded trainings"
-    add("--runs", type=Path, nargs="+", default=places, help=words)
+    add("--runs", type=user_path, nargs="+", default=places, help=words)
     return parser.parse_args(argv)
 
 
@@ -64,17 +68,16 @@ def skipped_elsewhere(checks: list) -> list:
 
 def show(rows: list[Row], traces: Traces, runs: list[str]) -> None:
     """The table, the mission's four, and the recorded runs."""
-    console = Console(width=None if sys.stdout.isatty() else 150)
-    table = Table(*HEAD[:-1], title="The parity ladder")
-    for row in rows:
-        table.add_row(
-            *cells(row)[:-1], style="bold red" if row.failed else None
-        )
-    console.print(table)
+    console = open_console()
+    head, *lines = ladder(rows, columns(sys.stdout))
+    console.print(head, style="bold")
+    for row, line in zip(rows, lines, strict=True):
+        style = "bold red" if row.failed else None
+        console.print(line, style=style, markup=False)
     for what, verdict, numbers in the_four(traces, rows):
-        console.print(f"{verdict}  {what}: {numbers}", highlight=False)
+        say(f"{verdict}  {what}: {numbers}")
     for line in runs:
-        console.print(f"runs  {line}", highlight=False)
+        say(f"runs  {line}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -83,7 +86,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         traces = collect(flags.traces, flags.against, flags.run_id)
     except TraceError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", sys.stderr)
         return BAD_TRACE
     elsewhere = flags.against is not None
     rows = climb(traces, skipped_elsewhere(CHECKS) if elsewhere else CHECKS)
@@ -94,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
     found, unreadable = read_runs(flags.runs)
     runs = analyse(found) + unreadable
     for line in problems:
-        print(line)
+        say(line)
     show(rows, traces, runs)
     for path, text in ((flags.json, as_json), (flags.html, as_html)):
         if path is not None:

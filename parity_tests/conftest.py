@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from common.files import user_path
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -9,6 +11,6 @@ def pytest_addoption(parser):
     parser.addoption(
         "--environments",
         default=ROOT / ".nox",
-        type=Path,
+        type=user_path,
         help="folder of the train sessions' environments",
     )

@@ -11,13 +11,13 @@ import time
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Literal
 
 import tyro
 
 from common.errors import UserError
 from common.run.machine import git_commit
+from common.run.usage import PathFlag
 from parity_tests.harness import tracefile
 from parity_tests.harness.cases import recipe_hash, source_hash
 from parity_tests.harness.driver import Driver
@@ -31,14 +31,14 @@ class Flags:
     # which one; its environment must be the one that runs this
     framework: Literal["tensorflow_eager", "pytorch", "jax_flax"]
     # the .npz to write
-    out: Path
+    out: PathFlag
     device: Literal["cpu", "gpu"] = "cpu"
     # the same for all traces of one comparison
     run_id: str = "by-hand"
     # second pass: go on from the checkpoints that the first left here
-    handover: Path | None = None
+    handover: PathFlag | None = None
     # where the first pass leaves its checkpoint; none: beside `out`
-    checkpoints: Path | None = None
+    checkpoints: PathFlag | None = None
     # only rungs whose names contain one of these
     only: tuple[str, ...] = ()
 

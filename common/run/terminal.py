@@ -10,10 +10,12 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 from rich.console import Console
+
+GAP = 2  # spaces between the columns of a table
 
 
 class Tolerant:
@@ -120,31 +122,55 @@ def say(line: str, stream: TextIO | None = None) -> None:
     print(line, file=stream, flush=True)
 
 
-def align(
-    rows: Sequence[Sequence[str]], width: int | None, gap: int = 2
-) -> list[str]:
-    """The lines of a table: the first column to the left, others to the right.
+def narrow(
+    rows: Sequence[Sequence[str]],
+    width: int | None,
+    first_to_go: Sequence[int],
+) -> list[list[str]]:
+    """The rows of a table, without columns that do not fit into the width.
 
-    Columns that do not fit into the width follow below, beside the first
-    column again: nothing is cut. width: None for any.
+    first_to_go: the places of columns that may go, in this order.
     """
     sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    if not sizes:
-        return []
-    lines, first, column = [], sizes[0], 1
-    while column < len(sizes) or not lines:
-        shown = [0]
-        used = first
-        while column < len(sizes) and (
-            len(shown) == 1
-            or width is None
-            or used + gap + sizes[column] <= width
+    shown = list(range(len(sizes)))
+    for place in first_to_go:
+        if width is None or _used(sizes[i] for i in shown) <= width:
+            break
+        shown.remove(place)
+    return [[row[i] for i in shown] for row in rows]
+
+
+def align(
+    rows: Sequence[Sequence[str]], width: int | None, to_left: int = 1
+) -> list[str]:
+    """The lines of a table: text to the left, numbers to the right.
+
+    Columns that do not fit into the width follow below, beside the first
+    ones again: nothing is cut. width: None for any; to_left: how many
+    columns have text, and are repeated.
+    """
+    sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    first = list(range(min(to_left, len(sizes))))
+    rest = list(range(len(first), len(sizes)))
+    lines: list[str] = []
+    while rest or (first and not lines):
+        shown = [*first, *rest[:1]]
+        rest = rest[1:]
+        while rest and (
+            width is None or _used(sizes[i] for i in [*shown, rest[0]]) <= width
         ):
-            shown.append(column)
-            used += gap + sizes[column]
-            column += 1
+            shown.append(rest.pop(0))
         lines += [""] if lines else []
         for row in rows:
-            cells = [row[i].rjust(gap + sizes[i]) for i in shown[1:]]
-            lines.append((row[0].ljust(first) + "".join(cells)).rstrip())
+            cells = [
+                row[i].ljust(sizes[i]) if i in first else row[i].rjust(sizes[i])
+                for i in shown
+            ]
+            lines.append((" " * GAP).join(cells).rstrip())
     return lines
+
+
+def _used(sizes: Iterable[int]) -> int:
+    """The width of columns of these sizes, with the gaps between them."""
+    sizes = list(sizes)
+    return sum(sizes) + GAP * (len(sizes) - 1)

@@ -1,12 +1,28 @@
-"""Usage errors: one line that says what was expected, and what was meant."""
+"""Flags that are paths, and usage errors: one line that says what was meant."""
 
 import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
+from typing import Annotated
 
+from tyro.constructors import PrimitiveConstructorSpec
+
+from common.files import user_path
 from common.recipe import Recipe, Run
 
+# The type of a tool's flag that is a path: a `~` at its start is a home.
+PathFlag = Annotated[
+    Path,
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="PATH",
+        instance_from_str=lambda words: user_path(words[0]),
+        is_instance=lambda value: isinstance(value, Path),
+        str_from_instance=lambda path: [str(path)],
+    ),
+]
 HELP = "(--help lists the flags)"
 # What tyro hands on from Python, in plain words.
 PLAIN = {

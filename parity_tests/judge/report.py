@@ -3,6 +3,7 @@
 import html
 import json
 
+from common.run.terminal import align, narrow
 from parity_tests.judge.check_race import LEVELS, epochs_to
 from parity_tests.judge.checks import Row, Traces
 from parity_tests.judge.tolerances import RUNGS
@@ -17,6 +18,9 @@ HEAD = (
     "verdict",
     "worst tensor",
 )
+
+
+FIRST_TO_GO = ("floor", "tensors", "tolerance", "worst error")
 
 
 def number(value: float | None) -> str:
@@ -42,6 +46,21 @@ def cells(row: Row) -> tuple[str, ...]:
         row.verdict,
         tensor,
     )
+
+
+def ladder(rows: list[Row], width: int | None) -> list[str]:
+    """The lines of the table, as wide as a terminal of `width` columns.
+
+    Where it is narrow, rungs are numbers without their names, and noise
+    floors, counts, tolerances and errors are left out, in this order.
+    """
+    table = [HEAD[:-1], *(cells(row)[:-1] for row in rows)]
+    lines = align(table, None, 2)
+    if width is not None and max(map(len, lines)) > width:
+        short = [[cell[0].split()[0], *cell[1:]] for cell in table]
+        places = [HEAD.index(name) for name in FIRST_TO_GO]
+        lines = align(narrow(short, width, places), None, 2)
+    return lines
 
 
 def the_four(traces: Traces, rows: list[Row]) -> list[tuple[str, str, str]]:

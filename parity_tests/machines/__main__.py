@@ -21,7 +21,7 @@ import sys
 import time
 from pathlib import Path
 
-from common.files import write_atomic
+from common.files import user_path, write_atomic
 from common.run.machine import git_commit
 from parity_tests.harness import tracefile
 from parity_tests.harness.cases import ROOT, shared_files
@@ -42,8 +42,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         prog="python -m parity_tests.machines", description=__doc__
     )
     add = parser.add_argument
-    add("--environments", type=Path, default=ROOT / ".nox")
-    add("--out", type=Path, default=ROOT / "traces" / "machines")
+    add("--environments", type=user_path, default=ROOT / ".nox")
+    add("--out", type=user_path, default=ROOT / "traces" / "machines")
     add("--quick", action="store_true", help=f"{QUICK_MACHINE}, float32 rungs")
     add("--only", nargs="+", default=[], help="machines by name")
     return parser.parse_args(argv)

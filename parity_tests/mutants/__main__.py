@@ -11,10 +11,10 @@ more than 5 % of the generated ones do.
 import sys
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import tyro
 
+from common.run.usage import PathFlag
 from parity_tests.mutants import baseline, generate, judged, named, session
 from parity_tests.mutants.report import conclude
 from parity_tests.mutants.source import FRAMEWORKS, ROOT, subjects
@@ -43,11 +43,11 @@ class Flags:
     # list them and end
     dry: bool = False
     # where traces and the log of outcomes are kept
-    home: Path = ROOT / "traces" / "mutants"
+    home: PathFlag = ROOT / "traces" / "mutants"
     # folder of the train sessions' environments
-    environments: Path = ROOT / ".nox"
+    environments: PathFlag = ROOT / ".nox"
     # the published measurement, to be filled in
-    json: Path | None = None
+    json: PathFlag | None = None
 
 
 def main(argv: list[str] | None = None) -> int:

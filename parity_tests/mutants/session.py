@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
+from common.run.terminal import open_console
 from parity_tests.mutants.baseline import environment, python
 from parity_tests.mutants.climb import SLOW, order
 from parity_tests.mutants.source import ROOT, Mutant, copied, tree_hash
@@ -219,7 +220,8 @@ def try_all(
         todo.put(mutant)
     lock, failures = threading.Lock(), []
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn()) as progress:
+    columns = (*columns, TimeElapsedColumn())
+    with Progress(*columns, console=open_console()) as progress:
         task = progress.add_task("mutants", total=len(new))
 
         def serve() -> None:

@@ -1,17 +1,20 @@
 """The command line: flags from the dataclasses, one line per error."""
 
 import os
+import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import pytest
+import tyro
 
 from common.errors import DataError, UsageError
 from common.recipe import PRESETS, Recipe, Run
 from common.run.cli import parse, run_command
-from common.run.usage import OTHER_NAMES
-from parity_tests.unit.in_a_terminal import in_terminal, python
+from common.run.usage import OTHER_NAMES, PathFlag
+from parity_tests.unit.in_a_terminal import ROOT, in_terminal, python
 
 
 def parsed(*argv, sees_gpu=False):
@@ -231,6 +234,39 @@ def test_a_tilde_is_a_home_folder_in_every_flag_that_takes_a_path(monkeypatch):
     monkeypatch.setenv("HOME", "/home/anna")
     _, run = parsed("--out=~/x", "--data-dir=~/data")
     assert (run.out, run.data_dir) == ("/home/anna/x", "/home/anna/data")
+
+
+@dataclass
+class ToolFlags:
+    out: PathFlag = Path("site")
+    json: PathFlag | None = None
+    take: tuple[PathFlag, ...] = ()
+
+
+def test_a_tilde_is_a_home_folder_in_the_flags_of_tools_too(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/anna")
+    assert tyro.cli(ToolFlags, args=[]) == ToolFlags()
+    argv = ["--out=~/x", "--json", "~/y", "--take", "~/a", "b"]
+    home = Path("/home/anna")
+    wanted = ToolFlags(home / "x", home / "y", (home / "a", Path("b")))
+    assert tyro.cli(ToolFlags, args=argv) == wanted
+
+
+TOOLS = sorted(
+    path
+    for top in ("tools", "parity_tests")
+    for path in (ROOT / top).rglob("*.py")
+    if not {"tests", "unit"} & set(path.parts)
+)
+
+
+def test_no_tool_takes_a_path_without_a_home():
+    """By its source: `type=Path`, or a field of flags that is a Path."""
+    for path in TOOLS:
+        text = path.read_text()
+        assert "type=Path" not in text, path
+        if "tyro.cli(" in text:
+            assert not re.search(r"^    \w+: Path\b", text, re.M), path
 
 
 @pytest.mark.parametrize(

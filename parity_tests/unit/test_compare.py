@@ -12,7 +12,7 @@ from common.recipe import Recipe
 from parity_tests import compare
 from parity_tests.harness import tracefile
 from parity_tests.harness.cases import recipe_hash, source_hash
-from parity_tests.judge import check_repeat, collect
+from parity_tests.judge import check_repeat, collect, report
 from parity_tests.judge.checks import (
     Check,
     Measure,
@@ -95,6 +95,46 @@ def test_good_traces_pass_and_are_written_down(ladder, capsys):
     page = Path("a.html").read_text()
     assert "logits" in page
     assert "http" not in page  # it needs nothing from elsewhere
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"),
+    [
+        (None, ()),
+        (150, ()),
+        (80, ("floor", "tensors")),
+        (60, ("floor", "tensors", "tolerance", "worst error")),
+    ],
+)
+def test_the_ladder_fits_and_no_number_is_cut(width, left_out, monkeypatch):
+    row = [
+        "7 trajectory",
+        "native: mean, deviation, neighbours",
+        "1396",
+        "1.3e-13",
+        "1.0e-11",
+        "2.0e-13",
+        "pass",
+        "",
+    ]
+    monkeypatch.setattr(report, "cells", lambda given: given)
+    head, *lines = report.ladder([row, row], width)
+    assert width is None or len(lines[0]) <= width
+    shown = dict(zip(report.HEAD, row, strict=True))
+    for name, cell in list(shown.items())[2:-1]:
+        assert (cell in lines[0].split()) == (name not in left_out)
+        assert (name in head) == (name not in left_out)
+    assert "neighbours" in lines[0]
+
+
+def test_the_ladder_is_a_line_for_each_row(ladder, capsys, monkeypatch):
+    monkeypatch.setattr(compare, "columns", lambda stream: 50)
+    _, out, _ = run(ladder, capsys)
+    head, *lines = out.splitlines()
+    assert head.startswith("rung  what")
+    assert lines[0].startswith("0     counts")
+    assert lines[1].startswith("4     logits")
+    assert max(map(len, (head, *lines[:2]))) <= 50
 
 
 def test_a_missing_framework_is_refused(ladder, capsys):

@@ -20,6 +20,7 @@ from rich.console import Console
 from common import errors
 from common.errors import UserError
 from common.files import write_atomic
+from common.run.terminal import align, columns, open_console, say
 from tools.bench import plan
 from tools.bench.flags import Flags, check, command
 from tools.bench.parts_sheet import kernels_sheet, kinds_sheet, parts_sheets
@@ -80,16 +81,14 @@ def measure(flags: Flags, bench: Runner, console: Console) -> dict:
 
 
 def show(report: dict) -> None:
-    """Print all tables, each line whole: a pipe has no width."""
+    """Print all tables, no number cut: a pipe has no width."""
     made = [*sheets(report), *parts_sheets(report)]
     made += [kinds_sheet(report), kernels_sheet(report)]
-    console = Console()
-    if not console.is_terminal:
-        console.width = 200
     for sheet in made:
         if sheet.rows:
-            console.print(sheet.rich(), "")
-    console.print(noise_line(report))
+            lines = align([sheet.heads, *sheet.rows], columns(sys.stdout))
+            print(sheet.title, *lines, "", sep="\n")
+    say(noise_line(report))
 
 
 def end(number, frame) -> None:
@@ -107,7 +106,7 @@ def main() -> int:
     )
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    console = Console(soft_wrap=True)
+    console = open_console()
     try:
         check(flags)
         with runner(flags.environments, flags.python, flags.out) as bench:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from common.errors import UsageError
+from common.run.usage import PathFlag
 from tools.bench.plan import FRAMEWORKS, MODES, PRECISIONS
 
 
@@ -35,11 +36,11 @@ class Flags:
     # auto: a GPU where the framework sees one
     device: Literal["auto", "cpu", "gpu"] = "auto"
     # the folder that holds train-tf, train-torch, train-jax
-    environments: Path = Path(".nox")
+    environments: PathFlag = Path(".nox")
     # one interpreter for all frameworks, instead of the environments
-    python: Path | None = None
+    python: PathFlag | None = None
     # the JSON file
-    out: Path = Path("traces/bench.json")
+    out: PathFlag = Path("traces/bench.json")
 
 
 def check(flags: Flags) -> None:

@@ -2,8 +2,8 @@
 
 import argparse
 import sys
-from pathlib import Path
 
+from common.files import user_path
 from tools.gpu_check.look import SESSIONS, look
 from tools.gpu_check.parity import parity
 from tools.gpu_check.stages import Stages
@@ -20,12 +20,16 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         prog="python -m tools.gpu_check", description=__doc__
     )
     add = parser.add_argument
-    add("--out", type=Path, required=True, help="a new folder for results")
+    add("--out", type=user_path, required=True, help="a new folder for results")
     add("--minutes", type=float, default=25, help="for all of it")
     add("--frameworks", nargs="+", choices=SESSIONS, default=list(SESSIONS))
     add("--stages", nargs="+", choices=STAGES, default=list(STAGES))
-    add("--cifar", type=Path, help="CIFAR-10 on this disk; else the cache's")
-    add("--stored", type=Path, help="traces made elsewhere: FRAMEWORK.npz")
+    add(
+        "--cifar",
+        type=user_path,
+        help="CIFAR-10 on this disk; else the cache's",
+    )
+    add("--stored", type=user_path, help="traces made elsewhere: FRAMEWORK.npz")
     add("--device", choices=("gpu", "cpu"), default="gpu")
     add("--tiny", action="store_true", help="preset smoke on made-up data")
     add("--rungs", default="", help="only rungs whose names contain this")

@@ -12,10 +12,10 @@ preset and precision make one row.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import tyro
 
+from common.run.usage import PathFlag
 from tools.results.publish import (
     ROOT,
     publish_bench,
@@ -31,10 +31,10 @@ class Options:
     """What to do with the tables."""
 
     write: bool = False  # put the tables into README.md and docs/
-    take: tuple[Path, ...] = ()  # folders of runs to publish in results/
-    ladder: Path | None = None  # a parity report to publish in results/
-    machines: Path | None = None  # a matrix to publish in results/
-    bench: Path | None = None  # a bench to publish in results/
+    take: tuple[PathFlag, ...] = ()  # folders of runs to publish in results/
+    ladder: PathFlag | None = None  # a parity report to publish in results/
+    machines: PathFlag | None = None  # a matrix to publish in results/
+    bench: PathFlag | None = None  # a bench to publish in results/
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import tyro
 
+from common.run.usage import PathFlag
 from tools.site.contract import BuildError
 from tools.site.pages import build
 from tools.site.plan import Site
@@ -24,21 +25,21 @@ class Flags:
     """What to build the site from."""
 
     # folder of the site; what it holds is replaced
-    out: Path = Path("site")
+    out: PathFlag = Path("site")
     # folder of run records
-    runs: Path = Path("runs")
+    runs: PathFlag = Path("runs")
     # folder of published records
-    results: Path = Path("results")
+    results: PathFlag = Path("results")
     # report of the ladder, JSON; else traces/parity.json, else the published
-    parity: Path | None = None
+    parity: PathFlag | None = None
     # kill matrix, JSON; else traces/mutants.json, else the published
-    mutants: Path | None = None
+    mutants: PathFlag | None = None
     # benchmark, JSON; else traces/bench.json, else the published
-    bench: Path | None = None
+    bench: PathFlag | None = None
     # files of tools.site.augmented, one for each framework
-    augmented: Path = Path("traces/augmented")
+    augmented: PathFlag = Path("traces/augmented")
     # folder to draw the README's pictures in
-    pictures: Path | None = None
+    pictures: PathFlag | None = None
     # CIFAR-10 on this disk; else the cache
     data_dir: str | None = None
 

@@ -20,6 +20,7 @@ from common.cifar10.load import load_data
 from common.draws import Draws, epoch_draws
 from common.errors import UserError
 from common.recipe import PRESETS, Recipe, Run
+from common.run.usage import PathFlag
 
 # Of the order in which epoch 0 of seed 0 shows the images.
 FIRST, COUNT = 0, 8
@@ -34,7 +35,7 @@ class Flags:
 
     framework: Literal["tensorflow_eager", "pytorch", "jax_flax"]
     # folder of the .npz; its name is the framework's
-    out: Path = Path("traces/augmented")
+    out: PathFlag = Path("traces/augmented")
     # where CIFAR-10 lies, as in the training programs
     data_dir: str | None = None
 

@@ -16,15 +16,17 @@ import tyro
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
+from common.run.usage import PathFlag
+
 
 @dataclass
 class Flags:
     """What to take pictures of."""
 
     # a built site
-    site: Path = Path("site")
+    site: PathFlag = Path("site")
     # folder of the pictures
-    out: Path = Path("shots")
+    out: PathFlag = Path("shots")
     # a page without .html, and a #place if wanted; else all pages
     only: tuple[str, ...] = ()
     # pixels
