@@ -1,45 +1,49 @@
 """The commands of this project: `nox -l` lists them.
 
-Each framework has an environment of its own: their CUDA libraries write
-over each other's files. Flags after `--` reach the program.
+The sessions that make an environment are named like it; the others run in
+one or more of these and have none of their own. Flags after `--` reach the
+program.
 """
 
+import ast
 import os
-import shutil
+import subprocess
 import sys
+import tempfile
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
+import nox.virtualenv
+
+sys.path.insert(0, str(Path(__file__).parent))
+from common.environments import (
+    FRAMEWORKS,
+    KINDS,
+    PYTORCH_CPU_INDEX,
+    choose_python,
+    environment_name,
+)
+from common.errors import UsageError
 
 nox.options.default_venv_backend = "virtualenv"  # pip: see README
 nox.options.reuse_existing_virtualenvs = True
-nox.options.download_python = "never"
 nox.options.sessions = ["lint", "parity"]
 
-# By session: the folder in frameworks/, and the name in requirements/.
-FRAMEWORKS = {
-    "tf": ("tensorflow_eager", "tensorflow"),
-    "torch": ("pytorch", "pytorch"),
-    "jax": ("jax_flax", "jax"),
-}
-PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-GPU = shutil.which("nvidia-smi") is not None
-
+ENVIRONMENTS = [environment_name(framework) for framework in FRAMEWORKS]
 # nox kills its child half a second after Ctrl-C; a run needs a moment to
 # write that it was interrupted.
 PATIENT = {"interrupt_timeout": 60, "terminate_timeout": 60}
-
 TRACES = Path("traces")
-# The oracle's products are small: OpenBLAS's threads only get in each
-# other's way.
 # Tests of the tools that need nothing beyond requirements/tools.txt.
 TOOL_TESTS = [
     *(f"tools/{n}/tests" for n in ("bench", "gpu_check", "results")),
     "tools/site/tests/test_site_parts.py",
     "tools/site/tests/test_site_reports.py",
 ]
+# The oracle's products are small: OpenBLAS's threads only get in each
+# other's way.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 # For tests and traces, which compile the same programs again and again: a
 # test's run of JAX took 38 s without this and 7 s with it. Trainings compile
@@ -55,266 +59,327 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}  # TensorFlow: errors only
 PASSIVE = {"OMP_WAIT_POLICY": "passive"}
 
 
-def install(session: nox.Session, requirements: str) -> None:
-    """Install a pinned file, with what pip has to be told for it."""
+# --- Environments -------------------------------------------------------
+
+
+def runs(name: str) -> bool:
+    """Whether an interpreter of this name is there and starts."""
+    try:
+        return not subprocess.call([name, "-c", ""], stderr=subprocess.DEVNULL)
+    except OSError:
+        return False
+
+
+def has_uv() -> bool:
+    """Whether uv is there, and another back end is not asked for."""
+    backend = os.environ.get("NOX_DEFAULT_VENV_BACKEND", "uv")
+    return "uv" in backend and nox.virtualenv.HAS_UV
+
+
+def python_version() -> str | None:
+    """The Python of all environments; None for the one that runs nox."""
+    major, minor = sys.version_info[:2]
+    try:
+        found = choose_python(f"{major}.{minor}", runs, has_uv)
+    except UsageError as error:
+        sys.exit(f"error: {error}")
+    if found and not runs(f"python{found}"):
+        nox.options.default_venv_backend = "uv"
+    return found
+
+
+# What pip is configured with, by uv's variable for the same.
+UV_VARIABLES = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_EXTRA_INDEX_URL",
+    "find-links": "UV_FIND_LINKS",
+    "cert": "SSL_CERT_FILE",
+}
+
+
+def uv_variables() -> dict[str, str]:
+    """The settings of pip, for uv, which does not read them.
+
+    A variable that is set for uv already stays as it is.
+    """
+    words = [sys.executable, "-m", "pip", "config", "list"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    found = {"UV_INDEX_STRATEGY": "unsafe-best-match"}  # as pip chooses
+    # Last the strongest: of all commands, of `install`, of the environment.
+    for section in ("global.", "install.", ":env:."):
+        for line in done.stdout.splitlines():
+            key, _, value = line.partition("=")
+            name = UV_VARIABLES.get(key.removeprefix(section))
+            if key.startswith(section) and name:
+                comma = "," if name == "UV_FIND_LINKS" else " "
+                found[name] = comma.join(ast.literal_eval(value).split())
+    return {n: v for n, v in found.items() if n not in os.environ}
+
+
+def make_environment(session: nox.Session, *files: str) -> None:
+    """Install pinned files of requirements/, by pip or by uv."""
+    variables = uv_variables() if session.venv_backend == "uv" else {}
     options = []
-    if requirements == "pytorch-cpu":
-        # A machine may supply the CPU build by pip's configuration.
-        found = session.run_install(
-            *("python", "-m", "pip", "install", "--dry-run", "--no-deps"),
-            *("-r", "requirements/pytorch-cpu.txt"),
-            silent=True,
-            success_codes=[0, 1],
+    if "pytorch-cpu" in files:
+        options = index_of_torch(session, variables)
+    for file in files:
+        options += ["-r", f"requirements/{file}.txt"]
+    session.install(*options, env=variables)
+
+
+def index_of_torch(session: nox.Session, variables: dict) -> list[str]:
+    """PyTorch's index, unless the CPU build is found without it.
+
+    It is not on PyPI, but a machine may supply it. A trial that fails for
+    another reason is not told here: the installation fails at the same.
+    """
+    with open("requirements/pytorch-cpu.in") as file:
+        torch = next(line.strip() for line in file if "torch==" in line)
+    with tempfile.TemporaryFile("w+") as output:
+        session.install(
+            *("--dry-run", "--no-deps", torch),
+            env=variables,
+            silent=False,
+            stdout=output,
+            success_codes=range(256),
         )
-        if found and "No matching distribution" in found:
-            options = ["--extra-index-url", PYTORCH_CPU_INDEX]
-    session.install(*options, "-r", f"requirements/{requirements}.txt")
+        output.seek(0)
+        said = output.read()
+    missing = ("No matching distribution found", "No solution found")
+    found = not any(words in said for words in missing)
+    return [] if found else ["--extra-index-url", PYTORCH_CPU_INDEX]
 
 
-def run_in(
+def add_environment(name: str, *files: str) -> None:
+    """A session of that name, which makes the environment of that name."""
+
+    def make(session):
+        make_environment(session, *files)
+
+    make.__doc__ = f"Make .nox/{name} of requirements/."
+    nox.session(make, name=name, default=False, python=PYTHON)
+
+
+PYTHON = python_version()
+for kind in KINDS:
+    for _, requirements in FRAMEWORKS.values():
+        add_environment(f"{requirements}-{kind}", f"{requirements}-{kind}")
+    for requirements in ("pytorch", "jax"):
+        name = f"{requirements}-{kind}"
+        add_environment(f"keras-{name}", name, "keras")
+add_environment("tools", "tools")
+add_environment("site-tools", "site")
+add_environment("pins-tools", "pins")
+
+
+def command(*environments: str, name: str | None = None):
+    """A session that runs in environments, which are made before."""
+    return nox.session(name=name, venv_backend="none", requires=environments)
+
+
+def run(
     session: nox.Session,
-    short: str,
-    module: str,
+    environment: str,
     *words,
     success: tuple[int, ...] = (0,),
+    **variables: str,
 ) -> None:
-    """Run a module in the environment of `train-<short>`."""
-    home = Path(session.cache_dir).parent / f"train-{short}"
+    """Run the Python of an environment."""
+    home = Path(session.cache_dir).parent
+    python = home.resolve() / environment / "bin" / "python"
     session.run(
-        *(str(home / "bin" / "python"), "-m", module, *map(str, words)),
-        env=QUIET | JAX_CACHE | PASSIVE,
+        *(str(python), *map(str, words)),
+        env=QUIET | variables,
         success_codes=success,
         external=True,
         **PATIENT,
     )
 
 
-def train(session: nox.Session, short: str) -> None:
-    """Install a framework and train with it."""
-    folder, name = FRAMEWORKS[short]
-    install(session, f"{name}-{'gpu' if GPU else 'cpu'}")
-    session.run(
-        *("python", "-m", f"frameworks.{folder}.train", *session.posargs),
-        env=QUIET,
-        **PATIENT,
-    )
+def environments(session: nox.Session) -> str:
+    """The flag that tells a program where the environments are."""
+    return f"--environments={Path(session.cache_dir).parent}"
 
 
-@nox.session(name="train-tf")
-def train_tf(session):
-    """Train DavidNet in TensorFlow eager; -- --help lists the flags."""
-    train(session, "tf")
+# --- Train --------------------------------------------------------------
 
 
-@nox.session(name="train-torch")
-def train_torch(session):
-    """Train DavidNet in PyTorch; -- --help lists the flags."""
-    train(session, "torch")
+def add_train(framework: str, short: str) -> None:
+    """The session train-<short>."""
+    environment = environment_name(framework)
+
+    def train(session):
+        words = ("-m", f"frameworks.{framework}.train", *session.posargs)
+        run(session, environment, *words)
+
+    train.__doc__ = f"Train DavidNet in {framework}; -- --help lists the flags."
+    command(environment, name=f"train-{short}")(train)
 
 
-@nox.session(name="train-jax")
-def train_jax(session):
-    """Train DavidNet in JAX; -- --help lists the flags."""
-    train(session, "jax")
+def add_trace(framework: str, short: str) -> None:
+    """The session trace-<short>."""
+
+    def trace(session):
+        words = ("--framework", framework, *session.posargs)
+        run_trace(session, framework, *words)
+
+    trace.__doc__ = f"Write {framework}'s trace; -- --device gpu --out my.npz."
+    command(environment_name(framework), name=f"trace-{short}")(trace)
 
 
-@nox.session(venv_backend="none")
+for folder, (short, _) in FRAMEWORKS.items():
+    add_train(folder, short)
+for folder, (short, _) in FRAMEWORKS.items():
+    add_trace(folder, short)
+
+
+@command()
 def compare(session):
     """Compare the runs in runs/, recipe by recipe, without training."""
-    for short in FRAMEWORKS:
-        if (Path(session.cache_dir).parent / f"train-{short}").exists():
-            run_in(session, short, "common.run.compare", *session.posargs)
-            return
+    home = Path(session.cache_dir).parent
+    for environment in ENVIRONMENTS:
+        if (home / environment).exists():
+            words = ("-m", "common.run.compare", *session.posargs)
+            return run(session, environment, *words)
     session.error("no run to compare: nox -s train-tf train-torch train-jax")
 
 
-@nox.session
+# --- Prove --------------------------------------------------------------
+
+
+@command("tools")
+def lint(session):
+    """Check style: ruff's rules, its format, and 80 columns."""
+    run(session, "tools", "-m", "ruff", "check")
+    run(session, "tools", "-m", "ruff", "format", "--check")
+
+
+@command("tools")
+def unit(session):
+    """Test what needs no framework; -- -k WORD picks some."""
+    run_tests(session, "parity_tests/unit", *TOOL_TESTS, *session.posargs)
+
+
+@command("tools", *ENVIRONMENTS)
 def tests(session):
     """Test common code, mirror and programs; -- -k WORD picks some."""
-    install(session, "tools")
-    make_environments(session)
-    run_tests(session, *session.posargs)
+    run_tests(session, "parity_tests", *TOOL_TESTS, *session.posargs)
 
 
-@nox.session
+@command("tools", *ENVIRONMENTS)
 def parity(session):
     """Prove that the three are one training: tests, traces, the ladder."""
-    install(session, "tools")
-    make_environments(session)
     if not session.posargs:
-        run_tests(session)
+        run_tests(session, "parity_tests", *TOOL_TESTS)
     # Unlike any other, so that no trace of another time can pass.
     run_id = uuid.uuid4().hex
     files = make_traces(session, "--run-id", run_id)
     words = ("--run-id", run_id, "--handover", TRACES)
     files += make_traces(session, *words, suffix=".handover")
-    session.run(
-        *("python", "-m", "parity_tests.compare", *map(str, files)),
-        *("--run-id", run_id, "--json", str(TRACES / "parity.json")),
-        *("--html", str(TRACES / "parity.html"), *session.posargs),
-        env=ONE_THREAD,
-    )
-
-
-@nox.session
-def machines(session):
-    """Run the ladder as on 18 processors: -- --quick, --only NAME."""
-    install(session, "tools")
-    make_environments(session)
-    home = Path(session.cache_dir).parent
-    session.run(
-        *("python", "-m", "parity_tests.machines"),
-        *(f"--environments={home}", *session.posargs),
-        env=ONE_THREAD,
-        **PATIENT,
-    )
-
-
-@nox.session
-def mutants(session):
-    """Break one thing at a time: does parity see it? -- --generated."""
-    install(session, "tools")
-    make_environments(session)
-    home = Path(session.cache_dir).parent
-    session.run(
-        *("python", "-m", "parity_tests.mutants"),
-        *(f"--environments={home}", *session.posargs),
-        env=ONE_THREAD,
-        **PATIENT,
+    run(
+        *(session, "tools", "-m", "parity_tests.compare", *files),
+        *("--run-id", run_id, "--json", TRACES / "parity.json"),
+        *("--html", TRACES / "parity.html", *session.posargs),
+        **ONE_THREAD,
     )
 
 
 def run_tests(session: nox.Session, *words: str) -> None:
-    """pytest, with the environments of the programs that it starts."""
-    home = Path(session.cache_dir).parent
+    """pytest, told where the environments of the programs are."""
     # The tests mostly wait for programs; each uses one core to start up.
     workers = min(4, os.cpu_count() or 1)
-    session.run(
-        *("pytest", "parity_tests", *TOOL_TESTS, f"--environments={home}"),
+    run(
+        *(session, "tools", "-m", "pytest", environments(session)),
         *(f"--numprocesses={workers}", *words),
-        env=ONE_THREAD | JAX_CACHE | PASSIVE,
+        **(ONE_THREAD | JAX_CACHE | PASSIVE),
     )
 
 
 def make_traces(session: nox.Session, *words, suffix="") -> list[Path]:
     """All three traces, two at a time: each mostly uses one core."""
+    TRACES.mkdir(exist_ok=True)
 
-    def make(short: str) -> Path:
-        return make_trace(session, short, *words, suffix=suffix)
+    def make(framework: str) -> Path:
+        file = TRACES / f"{framework}{suffix}.npz"
+        file.unlink(missing_ok=True)
+        given = ("--framework", framework, "--out", file, *words)
+        run_trace(session, framework, *given)
+        return file
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         # JAX first: it compiles more than the others, and takes longest.
         return list(pool.map(make, reversed(FRAMEWORKS)))
 
 
-def make_trace(session: nox.Session, short: str, *words, suffix="") -> Path:
+def run_trace(session: nox.Session, framework: str, *words) -> None:
     """Let a framework write its trace, in its own environment."""
-    folder, _ = FRAMEWORKS[short]
-    file = TRACES / f"{folder}{suffix}.npz"
-    TRACES.mkdir(exist_ok=True)
-    file.unlink(missing_ok=True)
-    given = ("--framework", folder, "--out", file, *words)
-    run_in(session, short, "parity_tests.trace", *given)
-    return file
+    run(
+        *(session, environment_name(framework)),
+        *("-m", "parity_tests.trace", *words),
+        **(JAX_CACHE | PASSIVE),
+    )
 
 
-def trace(session: nox.Session, short: str) -> None:
-    """Write one framework's trace, by the flags after --."""
-    make_environments(session, short)
-    given = ("--framework", FRAMEWORKS[short][0], *session.posargs)
-    run_in(session, short, "parity_tests.trace", *given)
+@command("tools", *ENVIRONMENTS)
+def machines(session):
+    """Run the ladder as on 18 processors: -- --quick, --only NAME."""
+    run(
+        *(session, "tools", "-m", "parity_tests.machines"),
+        *(environments(session), *session.posargs),
+        **ONE_THREAD,
+    )
 
 
-@nox.session(name="trace-tf", venv_backend="none")
-def trace_tf(session):
-    """Write TensorFlow's trace; -- --device gpu --out my.npz."""
-    trace(session, "tf")
+@command("tools", *ENVIRONMENTS)
+def mutants(session):
+    """Break one thing at a time: does parity see it? -- --generated."""
+    run(
+        *(session, "tools", "-m", "parity_tests.mutants"),
+        *(environments(session), *session.posargs),
+        **ONE_THREAD,
+    )
 
 
-@nox.session(name="trace-torch", venv_backend="none")
-def trace_torch(session):
-    """Write PyTorch's trace; -- --device gpu --out my.npz."""
-    trace(session, "torch")
+# --- Tools --------------------------------------------------------------
+
+# nox asks for a session's environments before it knows the words after --.
+KERAS = [environment_name(f, keras=True) for f in ("pytorch", "jax_flax")]
 
 
-@nox.session(name="trace-jax", venv_backend="none")
-def trace_jax(session):
-    """Write JAX's trace; -- --device gpu --out my.npz."""
-    trace(session, "jax")
-
-
-@nox.session
+@command("tools", *ENVIRONMENTS, *(KERAS if "--peer" in sys.argv else ()))
 def bench(session):
     """Measure speed beside the machine's limit; -- --quick, --peer, ..."""
-    install(session, "tools")
-    make_environments(session)
-    if "--peer" in session.posargs:
-        install_only(session, "keras-torch", "keras-jax")
-    home = Path(session.cache_dir).parent
-    session.run(
-        *("python", "-m", "tools.bench", f"--environments={home}"),
-        *session.posargs,
-        **PATIENT,
-    )
+    words = ("-m", "tools.bench", environments(session), *session.posargs)
+    run(session, "tools", *words)
 
 
-@nox.session(name="keras-torch")
-def keras_torch(session):
-    """Make the environment of Keras on PyTorch, for bench -- --peer."""
-    install(session, f"pytorch-{'gpu' if GPU else 'cpu'}")
-    install(session, "keras")
-
-
-@nox.session(name="keras-jax")
-def keras_jax(session):
-    """Make the environment of Keras on JAX, for bench -- --peer."""
-    install(session, f"jax-{'gpu' if GPU else 'cpu'}")
-    install(session, "keras")
-
-
-def make_environments(session: nox.Session, *shorts: str) -> None:
-    """Install what the train sessions run in, without training."""
-    install_only(session, *(f"train-{s}" for s in shorts or FRAMEWORKS))
-
-
-def install_only(session: nox.Session, *names: str) -> None:
-    """Make the environments of other sessions, without running them."""
-    session.run_install(
-        *(sys.executable, "-m", "nox", "--install-only", "-s", *names),
-        external=True,
-    )
-
-
-@nox.session
+@command("site-tools")
 def site(session):
     """Build site/: the reader and the report; -- --help lists the flags."""
-    install(session, "site")
-    for short, (folder, _) in FRAMEWORKS.items():
-        home = Path(session.cache_dir).parent / f"train-{short}"
-        if home.exists():  # the augmented images as this framework makes them
-            run_in(
-                session,
-                short,
-                "tools.site.augmented",
-                *("--framework", folder),
+    home = Path(session.cache_dir).parent
+    for framework in FRAMEWORKS:
+        environment = environment_name(framework)
+        if (home / environment).exists():  # its own augmented images
+            run(
+                *(session, environment, "-m", "tools.site.augmented"),
+                *("--framework", framework),
                 success=(0, 69),  # 69: there is no CIFAR-10 on this disk
+                **(JAX_CACHE | PASSIVE),
             )
-    session.run("python", "-m", "tools.site", *session.posargs)
+    run(session, "site-tools", "-m", "tools.site", *session.posargs)
 
 
-@nox.session(name="site-test")
+@command("site-tools", name="site-test")
 def site_test(session):
     """Test the site, in a real Chromium too (Debian: chromium-driver)."""
-    install(session, "site")
-    session.run(
-        *("pytest", "tools/site/tests", "tools/site/browser_tests"),
-        *session.posargs,
+    run(
+        *(session, "site-tools", "-m", "pytest"),
+        *("tools/site/tests", "tools/site/browser_tests", *session.posargs),
     )
 
 
-@nox.session
-def lint(session):
-    """Check style: ruff's rules, its format, and 80 columns."""
-    install(session, "tools")
-    session.run("ruff", "check")
-    session.run("ruff", "format", "--check")
+@command("pins-tools")
+def pins(session):
+    """Show that requirements/ installs elsewhere; -- --compile makes it."""
+    words = ("-m", "tools.pins", *session.posargs)
+    run(session, "pins-tools", *words, **uv_variables())

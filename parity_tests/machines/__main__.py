@@ -21,6 +21,8 @@ import sys
 import time
 from pathlib import Path
 
+from common.environments import FRAMEWORKS, find_python
+from common.errors import UsageError
 from common.files import user_path, write_atomic
 from common.run.machine import git_commit
 from parity_tests.harness import tracefile
@@ -28,11 +30,6 @@ from parity_tests.harness.cases import ROOT, shared_files
 from parity_tests.machines.matrix import MACHINES, QUICK, Machine
 from parity_tests.machines.report import failures, show, summary
 
-SESSIONS = {
-    "pytorch": "train-torch",
-    "tensorflow_eager": "train-tf",
-    "jax_flax": "train-jax",
-}
 QUICK_MACHINE = "avx2-3"
 
 
@@ -105,14 +102,14 @@ def traced(
 ) -> list[Path]:
     """The machine's traces, made where they are not there yet."""
     files, wanted = [], run_id(machine, rungs)
-    for framework, session in SESSIONS.items():
+    for framework in FRAMEWORKS:
         file = flags.out / machine.name / f"{framework}.npz"
         files.append(file)
         if fresh(file, wanted):
             continue
         begun = time.perf_counter()
         command = [
-            *(flags.environments / session / "bin" / "python", "-m"),
+            *(find_python(flags.environments, framework), "-m"),
             *("parity_tests.trace", "--framework", framework),
             *("--out", file, "--run-id", wanted, "--only", *rungs),
         ]
@@ -161,6 +158,12 @@ def judged(machine: Machine, files: list[Path], out: Path) -> dict:
 def main(argv: list[str] | None = None) -> int:
     """Trace, judge, report."""
     flags = parse(argv)
+    try:
+        for framework in FRAMEWORKS:
+            find_python(flags.environments, framework)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
     found = {}
     for machine, rungs in chosen(flags):
         files = traced(machine, rungs, flags)

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 
 import tyro
 
+from common.errors import UsageError
 from common.run.usage import PathFlag
 from parity_tests.mutants import baseline, generate, judged, named, session
 from parity_tests.mutants.report import conclude
@@ -70,6 +71,12 @@ def main(argv: list[str] | None = None) -> int:
         for mutant in mutants:
             print(mutant.line, mutant.key)
         return 0
+    try:
+        for framework in FRAMEWORKS:
+            baseline.python(flags.environments, framework)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
     flags.home.mkdir(parents=True, exist_ok=True)
     baseline.make(flags.home, flags.environments, flags.jobs, print)
     log = session.Log(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common.environments import find_python
 from parity_tests.compare import climb
 from parity_tests.harness import tracefile
 from parity_tests.judge import collect
@@ -19,11 +20,6 @@ from parity_tests.judge.tolerances import CHECKS
 from parity_tests.mutants.climb import NAMES, beside, number, red, rung_of
 from parity_tests.mutants.source import FRAMEWORKS, ROOT, tree_hash
 
-SESSIONS = {
-    "tensorflow_eager": "train-tf",
-    "pytorch": "train-torch",
-    "jax_flax": "train-jax",
-}
 # The networks are tiny and the mutants many: one thread each. With two, the
 # threads of one mutant wait for each other while another has the core.
 ONE_THREAD = {
@@ -48,8 +44,8 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def python(environments: Path, framework: str) -> str:
-    """The interpreter of a framework's environment."""
-    return str(environments / SESSIONS[framework] / "bin" / "python")
+    """The interpreter of a framework's environment. Raises UsageError."""
+    return str(find_python(environments, framework))
 
 
 def fresh(path: Path, tree: str) -> bool:

@@ -12,12 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from common.environments import FRAMEWORKS, find_python
+
 ROOT = Path(__file__).parents[2]
-FRAMEWORKS = {
-    "tensorflow_eager": "train-tf",
-    "pytorch": "train-torch",
-    "jax_flax": "train-jax",
-}
 
 
 @dataclass
@@ -69,12 +66,7 @@ class Program:
 def programs(request) -> dict[str, Program]:
     """All three, by framework. A missing environment is an error."""
     home = request.config.getoption("--environments")
-    found = {}
-    for framework, session in FRAMEWORKS.items():
-        python = home / session / "bin" / "python"
-        assert python.exists(), f"{python} is missing: run `nox -s parity`"
-        found[framework] = Program(framework, python)
-    return found
+    return {f: Program(f, find_python(home, f)) for f in FRAMEWORKS}
 
 
 @pytest.fixture(params=FRAMEWORKS)

@@ -35,7 +35,7 @@ class Flags:
     parts: bool = False
     # auto: a GPU where the framework sees one
     device: Literal["auto", "cpu", "gpu"] = "auto"
-    # the folder that holds train-tf, train-torch, train-jax
+    # the folder of the frameworks' environments
     environments: PathFlag = Path(".nox")
     # one interpreter for all frameworks, instead of the environments
     python: PathFlag | None = None

@@ -64,7 +64,7 @@ def kinds_sheet(report: dict) -> Sheet:
         gflop = gflop_per_image(Recipe(width=width)) * BATCH
         best = best_limit(report["limits"], precision, "convolution")
         least = 1000 * gflop / statistics.median(best["gflops"])
-        cells = [FRAMEWORKS[framework][0], f"{width}", precision]
+        cells = [FRAMEWORKS[framework], f"{width}", precision]
         cells += [f"{value:,.0f}" for value in (*kinds.values(), step)]
         cells += [f"{least / value:.0%}" for value in (step, kinds["conv"])]
         sheet.rows.append(cells)
@@ -99,7 +99,7 @@ def parts_sheet(report: dict, width: int, precision: str) -> Sheet:
     }
     heads = ["part", "times"]
     for framework in columns:
-        heads += [f"{FRAMEWORKS[framework][0]} {name}" for name in PASSES]
+        heads += [f"{FRAMEWORKS[framework]} {name}" for name in PASSES]
     sheet = Sheet(
         f"Width {width}, {precision}: milliseconds (GFLOP/s) of one", heads
     )

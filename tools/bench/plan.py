@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass, replace
 
 from common.recipe import Recipe
 
-# By folder: the name in tables, and the environment's in .nox/.
+# By folder: the name in tables.
 FRAMEWORKS = {
-    "tensorflow_eager": ("TensorFlow", "tf"),
-    "pytorch": ("PyTorch", "torch"),
-    "jax_flax": ("JAX", "jax"),
+    "tensorflow_eager": "TensorFlow",
+    "pytorch": "PyTorch",
+    "jax_flax": "JAX",
 }
 DEFAULT_MODE = {
     "tensorflow_eager": "eager",
@@ -50,7 +50,7 @@ class Job:
 
     def title(self) -> str:
         """One line for who waits."""
-        name = FRAMEWORKS[self.framework][0]
+        name = FRAMEWORKS[self.framework]
         if self.kind == "limits":
             return f"limits of the machine, by {name}"
         words = [name, self.mode, self.precision, f"width {self.width}"]

@@ -10,10 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from common.environments import find_python
 from common.errors import UsageError, UserError
 from common.files import disk_errors
 from tools.bench import data
-from tools.bench.plan import FRAMEWORKS, Job
+from tools.bench.plan import Job
 
 # By framework: Keras's name of it.
 BACKENDS = {
@@ -41,19 +42,12 @@ class Runner:
 
     def python(self, job: Job) -> Path:
         """The interpreter of a job. Raises UsageError if there is none."""
-        if self.one_python:
-            path = self.one_python
-            advice = "check --python"
-        else:
-            short = FRAMEWORKS[job.framework][1]
-            # TensorFlow brings Keras along.
-            keras = job.kind == "peer" and short != "tf"
-            name = f"{'keras' if keras else 'train'}-{short}"
-            path = self.environments / name / "bin" / "python"
-            advice = f"make it by `nox --install-only -s {name}`"
-        if not path.exists():
-            raise UsageError(f"no environment: {path} is not there; {advice}")
-        return path
+        if not self.one_python:
+            keras = job.kind == "peer"
+            return find_python(self.environments, job.framework, keras)
+        if not self.one_python.exists():
+            raise UsageError(f"{self.one_python} is not there; check --python")
+        return self.one_python
 
     def measure(self, job: Job) -> dict:
         """What the child of this job found. Raises ChildError."""

@@ -61,7 +61,7 @@ def speeds_sheet(report: dict) -> Sheet:
         memory = max(step["peak_memory_bytes"])
         sheet.rows.append(
             [
-                f"{FRAMEWORKS[step['framework']][0]}, {step['mode']}",
+                f"{FRAMEWORKS[step['framework']]}, {step['mode']}",
                 f"{step['width']}",
                 step["precision"],
                 f"{step['dropout_rate']:g}",
@@ -98,7 +98,7 @@ def summary_sheet(report: dict) -> Sheet:
         for mode in MODES
     ]
     for framework, mode, precision in filter(ways.__contains__, order):
-        cells = [f"{FRAMEWORKS[framework][0]}, {mode}", precision]
+        cells = [f"{FRAMEWORKS[framework]}, {mode}", precision]
         for width in widths:
             step = ways[framework, mode, precision].get(width)
             if step is None:  # --quick leaves some out
@@ -127,7 +127,7 @@ def peers_sheet(report: dict) -> Sheet:
             continue
         speed = statistics.median(peer["images_per_second"])
         cells = [
-            FRAMEWORKS[peer["framework"]][0],
+            FRAMEWORKS[peer["framework"]],
             shown(peer["images_per_second"]),
         ]
         for mode in ("eager", "compiled"):
@@ -152,7 +152,7 @@ def scale_sheet(report: dict) -> Sheet:
         if row["what"] == "step":
             sheet.rows.append(
                 [
-                    f"{FRAMEWORKS[row['framework']][0]}, {row['mode']}",
+                    f"{FRAMEWORKS[row['framework']]}, {row['mode']}",
                     f"{row['width']}",
                     f"{row['batch_size']:,}",
                     f"{row['threads']}",

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from common.files import user_path
-from tools.gpu_check.look import SESSIONS, look
+from tools.gpu_check.look import FRAMEWORKS, look
 from tools.gpu_check.parity import parity
 from tools.gpu_check.stages import Stages
 from tools.gpu_check.trainings import TRAININGS, estimates, seeds, speed
@@ -22,7 +22,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--out", type=user_path, required=True, help="a new folder for results")
     add("--minutes", type=float, default=25, help="for all of it")
-    add("--frameworks", nargs="+", choices=SESSIONS, default=list(SESSIONS))
+    add("--frameworks", nargs="+", choices=FRAMEWORKS, default=FRAMEWORKS)
     add("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     add(
         "--cifar",

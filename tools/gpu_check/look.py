@@ -4,12 +4,14 @@ import argparse
 import json
 import subprocess
 import sys
-from pathlib import Path
+from contextlib import suppress
 
+from common.environments import find_python
+from common.errors import UsageError
 from tools.gpu_check.stages import ROOT, Stages
 
 # JAX last: its traces take longest, with what the others leave over.
-SESSIONS = {"pytorch": "torch", "tensorflow_eager": "tf", "jax_flax": "jax"}
+FRAMEWORKS = ("pytorch", "tensorflow_eager", "jax_flax")
 # Prints what a framework sees; a reason why not goes to standard error.
 PROBE = """
 import json, sys
@@ -37,11 +39,10 @@ def look(stages: Stages, flags: argparse.Namespace) -> dict[str, str]:
     found = {"nvidia-smi": output("nvidia-smi"), "frameworks": {}}
     pythons = {}
     for name in flags.frameworks:
-        reasons = []
-        nox = ROOT / ".nox" / f"train-{SESSIONS[name]}" / "bin" / "python"
-        for python in (sys.executable, str(nox)):
-            if not Path(python).exists():
-                continue
+        reasons, candidates = [], [sys.executable]
+        with suppress(UsageError):
+            candidates.append(str(find_python(ROOT / ".nox", name)))
+        for python in candidates:
             done = subprocess.run(
                 [python, "-c", PROBE, name, flags.device],
                 cwd=ROOT,
