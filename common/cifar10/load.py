@@ -61,6 +61,7 @@ def load_data(recipe: Recipe, run: Run, say: Say = print) -> Cifar10:
     to download them to, UsageError if DAVIDNET_MIRROR is not https.
     """
     if run.dataset == "synthetic":
+        say(f"synthetic data: made from seed {run.seed}, no download")
         n_train, n_test = recipe.train_images, recipe.test_images
         arrays = synthetic.make(run.seed, n_train, n_test)
         data = Cached(arrays, f"synthetic, seed {run.seed}")

@@ -126,6 +126,15 @@ def _order(item: tuple) -> tuple:
     return list(NAMES).index(framework), mode, seed
 
 
+def groups(found: Iterable[RunRecord]) -> list[list[RunRecord]]:
+    """The runs that are alike, those that were trained last at the end."""
+    alike = defaultdict(list)
+    for run in sorted(found, key=lambda r: r.started, reverse=True):
+        if comparable(run):
+            alike[likeness(run)].append(run)
+    return list(reversed(alike.values()))
+
+
 def print_alike(folder: Path) -> None:
     """Print the table of the runs in runs/ that are like the one in `folder`.
 
@@ -153,11 +162,8 @@ def print_all(*roots: Path) -> int:
     What could not be compared is named below, with the reason.
     """
     found, problems = find_runs(*roots)
-    groups = defaultdict(list)
-    for run in sorted(found, key=lambda r: r.started, reverse=True):
-        if comparable(run):
-            groups[likeness(run)].append(run)
-    for runs in reversed(groups.values()):
+    made = groups(found)
+    for runs in made:
         _print(table(runs, columns(sys.stdout)))
     print()
     reasons = [(problem.name, problem.reason) for problem in problems]
@@ -168,9 +174,9 @@ def print_all(*roots: Path) -> int:
         say("not compared:")
     for name, reason in sorted(reasons):
         say(f"  {name}: {reason}")
-    if groups:
+    if made:
         say(SITE)
-    return len(groups)
+    return len(made)
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -7,9 +7,11 @@ from common import checkpoint
 from common.errors import CheckpointError
 from common.files import user_path
 from common.recipe import Recipe
+from common.run.folder import CHECKPOINT
 
-NAME = "checkpoint.safetensors"  # in the folder of a run
-WANTED = f"expected the {NAME} of a run of this project, or the run's folder"
+WANTED = (
+    f"expected the {CHECKPOINT} of a run of this project, or the run's folder"
+)
 # How the files of other programs begin.
 BEGINNINGS = {
     b"\x89HDF": "an HDF5 file, as Keras writes weights",
@@ -38,7 +40,7 @@ def find_checkpoint(place: str, recipe: Recipe) -> Path:
     """
     path = user_path(place)
     if path.is_dir():
-        path = path / NAME
+        path = path / CHECKPOINT
     if not path.exists():
         raise CheckpointError(f"--load {place}: {_missing(path)}; {WANTED}")
     kind = _foreign(path)
@@ -50,14 +52,14 @@ def find_checkpoint(place: str, recipe: Recipe) -> Path:
 
 def _missing(path: Path) -> str:
     """What is there in place of a checkpoint that is not."""
-    if path.name != NAME or not path.parent.is_dir():
+    if path.name != CHECKPOINT or not path.parent.is_dir():
         if path.with_name(path.name + ".index").exists():
             return "it is a TensorFlow checkpoint, of .index and .data files"
         return "there is no such file"
     for name, kind in IN_FOLDER.items():
         if (path.parent / name).exists():
             return f"it is {kind}"
-    return f"the folder holds no {NAME}"
+    return f"the folder holds no {CHECKPOINT}"
 
 
 def _foreign(path: Path) -> str:

@@ -27,7 +27,7 @@ from common.checkpoint import Checkpoint
 from common.errors import CheckpointError, DiskError, LossNotFinite
 from common.files import write_atomic
 from common.recipe import Recipe, Run
-from common.run.compare import print_alike
+from common.run.compare import NAMES, print_alike
 from common.run.events import Events
 from common.run.folder import CHECKPOINT, now, take_folder
 from common.run.machine import describe_machine, git_commit
@@ -268,7 +268,7 @@ class Record:
         found = {name: value / images for name, value in test.items()}
         self._write_about(evaluation=found)
         self.display.say(
-            f"{self.framework}: test accuracy {found['correct']:.2%}, "
+            f"{NAMES[self.framework]}: test accuracy {found['correct']:.2%}, "
             f"test loss {found['loss']:.4f}, of {self.start}"
         )
 
@@ -321,12 +321,11 @@ class Record:
     def _show_end(self) -> None:
         if self.rows:
             last = self.rows[-1]
-            count = (
-                "1 epoch" if last["epoch"] == 1 else f"{last['epoch']} epochs"
-            )
+            count = last["epoch"]
             self.display.say(
-                f"{self.framework}: test accuracy {last['test_accuracy']:.2%} "
-                f"after {count}; training {last['train_seconds']:.1f} s, "
+                f"{NAMES[self.framework]}: test accuracy "
+                f"{last['test_accuracy']:.2%} after {count} "
+                f"epoch{'s' * (count > 1)}, {last['train_seconds']:.1f} s; "
                 f"warm-up {last['compile_seconds']:.1f} s"
             )
         self.display.say(f"record: {self.folder}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from tools.bench import markdown
 from tools.results.proofs import ladder_table, machines_table, mutants_table
 from tools.results.publish import BENCH
-from tools.results.trainings import runs_table
+from tools.results.trainings import comparison, runs_table
 
 
 def bench_tables(make: Callable[[dict], str]) -> Callable[[], str]:
@@ -23,6 +23,7 @@ def bench_tables(make: Callable[[dict], str]) -> Callable[[], str]:
 # By file: the name of the marks, and what stands between them.
 TABLES = {
     "README.md": {
+        "comparison": comparison,
         "results": runs_table,
         "ladder": ladder_table,
         "mutants": mutants_table,

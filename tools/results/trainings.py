@@ -3,6 +3,7 @@
 import statistics
 from collections import defaultdict
 
+from common.run import compare
 from common.run.records import Epoch, RunRecord, changed_fields, find_runs
 from tools.results.publish import RESULTS, no_evidence
 
@@ -98,6 +99,19 @@ def row(runs: list[RunRecord]) -> str:
         f"`{command(runs[0])} {' / '.join(map(str, seeds))}`",
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def comparison() -> str:
+    """The last screen of `nox -s train-tf train-torch train-jax`.
+
+    Of the records in results/ those that all three frameworks have.
+    """
+    runs = max(
+        compare.groups(find_runs(RESULTS)[0]),
+        key=lambda runs: len({run.about.framework for run in runs}),
+    )
+    lines = [*compare.table(runs, 80), "", compare.SITE]
+    return "\n".join(["```text", *lines, "```"])
 
 
 def runs_table() -> str:

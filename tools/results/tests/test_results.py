@@ -154,3 +154,10 @@ def test_all_published_records_can_be_read_and_are_evidence():
     assert len(runs) == len([*results.glob("*/*/run.json")]) > 0
     assert not problems
     assert [publish.no_evidence(run) for run in runs] == [""] * len(runs)
+
+
+def test_the_readme_shows_the_comparison_of_the_published_runs():
+    text = (publish.ROOT / "README.md").read_text()
+    assert trainings.comparison() in text
+    for name in ("TensorFlow", "PyTorch", "JAX"):
+        assert name in trainings.comparison()
