@@ -71,21 +71,31 @@ class Recipe:
             f"at most the {self.train_images} training images",
         )
         require(self.peak_lr > 0, "peak_lr", "more than 0")
-        require(0 <= self.momentum < 1, "momentum", "0 up to, not with, 1")
+        below_1 = "0 up to, not with, 1"
+        require(0 <= self.momentum < 1, "momentum", below_1)
         require(self.weight_decay >= 0, "weight_decay", "0 or more")
-        # 16 random bits decide: a rate next to 1 would round to 1.
-        require(0 <= self.dropout_rate <= 0.99, "dropout_rate", "0 to 0.99")
+        require(0 <= self.dropout_rate < 1, "dropout_rate", below_1)
         require(0 <= self.cutout_size <= 32, "cutout_size", "0 to 32 pixels")
         # Reflection needs more pixels than it adds.
         require(0 <= self.pad_each_side < 32, "pad_each_side", "0 to 31 pixels")
         require(self.logit_scale > 0, "logit_scale", "more than 0")
         require(self.bn_eps > 0, "bn_eps", "more than 0")
-        require(0 <= self.bn_keep < 1, "bn_keep", "0 up to, not with, 1")
+        require(0 <= self.bn_keep < 1, "bn_keep", below_1)
         require(min(self.pixel_std) > 0, "pixel_std", "more than 0")
 
     @property
+    def param_dtype(self) -> str:
+        """The dtype of weights, batch-norm statistics, logits and loss."""
+        return "float64" if self.precision == "float64" else "float32"
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype of convolutions and activations."""
+        return self.precision
+
+    @property
     def steps_per_epoch(self) -> int:
-        """Updates in one epoch, the short last batch included."""
+        """Updates in one epoch, the last, partial batch included."""
         return math.ceil(self.train_images / self.batch_size)
 
     @property

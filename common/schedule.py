@@ -36,9 +36,19 @@ def step_lr(step: int, recipe: Recipe) -> float:
     return lr_at(step / recipe.steps_per_epoch, recipe) / recipe.batch_size
 
 
+def epoch_lrs(epoch: int, recipe: Recipe) -> np.ndarray:
+    """The learning rates of an epoch's updates, for a *sum* loss.
+
+    epoch: counted from 0. Returns (steps_per_epoch,) float64.
+    """
+    first = epoch * recipe.steps_per_epoch
+    steps = range(first, first + recipe.steps_per_epoch)
+    return np.array([step_lr(step, recipe) for step in steps])
+
+
 def lr_table(recipe: Recipe) -> np.ndarray:
-    """The rates of all updates, (total_steps,) float64."""
-    return np.array([step_lr(s, recipe) for s in range(recipe.total_steps)])
+    """The learning rates of all updates, (total_steps,) float64."""
+    return np.concatenate([epoch_lrs(e, recipe) for e in range(recipe.epochs)])
 
 
 def sum_decay(recipe: Recipe) -> float:

@@ -10,13 +10,12 @@ import sys
 import time
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 import tyro
 
 from common.errors import UserError
-from common.run.machine import git_commit
+from common.run.machine import git_commit, library_versions
 from common.run.usage import PathFlag
 from parity_tests.harness import tracefile
 from parity_tests.harness.cases import recipe_hash, source_hash
@@ -69,8 +68,8 @@ def main(argv: list[str] | None = None) -> int:
         "part": "handover" if flags.handover else "main",
         "run_id": flags.run_id,
         "framework": flags.framework,
-        "versions": versions(driver),
-        "device": driver.data.device_name(driver.device),
+        "versions": versions(flags.framework),
+        "device": driver.data.describe_device(driver.device)["device"],
         "machine": f"{platform.platform()}, {platform.machine()}",
         "recipe_hash": recipe_hash(),
         "source_hash": source,
@@ -81,15 +80,9 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def versions(driver: Driver) -> dict[str, str]:
+def versions(framework: str) -> dict[str, str]:
     """Of Python and of the framework's libraries."""
-    found = {"python": platform.python_version()}
-    for name in driver.adapter.LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # TensorFlow without a GPU
-            found[name] = version(f"{name}-cpu")
-    return found
+    return {"python": platform.python_version()} | library_versions(framework)
 
 
 if __name__ == "__main__":

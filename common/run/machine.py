@@ -3,6 +3,8 @@
 import os
 import platform
 import subprocess
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from common.files import disk_errors
@@ -10,6 +12,23 @@ from common.run.process import tune_allocator
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ("common", "frameworks", "parity_tests", "tools")
+
+# The distributions that a record gives the versions of, as far as they are
+# installed: TensorFlow is one or the other.
+LIBRARIES = {
+    "tensorflow_eager": ("tensorflow", "tensorflow-cpu", "keras", "numpy"),
+    "pytorch": ("torch", "numpy"),
+    "jax_flax": ("jax", "flax", "optax", "numpy"),
+}
+
+
+def library_versions(framework: str) -> dict[str, str]:
+    """Versions of a framework's libraries, by name of the distribution."""
+    found = {}
+    for name in LIBRARIES[framework]:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def describe_machine() -> dict:

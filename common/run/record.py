@@ -17,20 +17,24 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from pathlib import Path
 
 from msgspec import structs, to_builtins
 
 from common import checkpoint
 from common.checkpoint import Checkpoint
+from common.cifar10.load import Cifar10, load_data
 from common.errors import CheckpointError, DiskError, LossNotFinite
 from common.files import write_atomic
 from common.recipe import Recipe, Run
 from common.run.compare import NAMES, print_alike
 from common.run.events import Events
 from common.run.folder import CHECKPOINT, now, take_folder
-from common.run.machine import describe_machine, git_commit
+from common.run.machine import (
+    describe_machine,
+    git_commit,
+    library_versions,
+)
 from common.run.progress import Batch, Display
 from common.run.records import (
     ABOUT,
@@ -46,8 +50,7 @@ from common.schedule import step_lr
 class Record:
     """One run's folder, clocks and display; used as a context manager.
 
-    facts: what only the framework can tell: "device", "libraries" (names
-    of installed distributions), "threads".
+    facts: what only the framework can tell: its describe_device().
 
     Entering it takes and locks the folder (UsageError, DiskError); leaving
     it writes how the run ended.
@@ -81,13 +84,12 @@ class Record:
 
     def _begin(self, before: RunRecord | None, step: int) -> None:
         """Write run.json anew; of a run that is resumed, keep its start."""
-        libraries = self.facts.pop("libraries")
         start = {
             "started": now(),
             "epoch": step // self.steps,
             "mode": self.run.mode,
             "machine": describe_machine() | self.facts,
-            "versions": {name: version(name) for name in libraries},
+            "versions": library_versions(self.framework),
             "git_commit": git_commit(),
         }
         starts = [start]
@@ -154,8 +156,14 @@ class Record:
         # "replace": a path may have bytes that are no text.
         write_atomic(self.folder / ABOUT, text.encode(errors="replace"))
 
+    def load_data(self) -> Cifar10:
+        """The data of this run; notes their source and checksums."""
+        data = load_data(self.recipe, self.run, self.display.say)
+        self.data_loaded(data.source, data.sha256)
+        return data
+
     def data_loaded(self, source: str, sums: Mapping[str, str]) -> None:
-        """Note where the data came from, and the sums of its arrays."""
+        """Note where the data came from, and the checksums of its arrays."""
         self._write_about(data={"source": source, "sha256": dict(sums)})
 
     # --- epochs ---------------------------------------------------------
@@ -190,7 +198,7 @@ class Record:
         )
 
     @contextmanager
-    def compiling(self) -> Iterator[None]:
+    def warming_up(self) -> Iterator[None]:
         """Time the warm-up, which compiles what is to be compiled."""
         self.display.say(
             "warm-up: each step runs once"

@@ -2,7 +2,7 @@
 
 Read beside tensorflow_eager/checkpoint.py and pytorch/checkpoint.py. Here:
   - the canonical names are the paths in the state: nothing is renamed
-  - the canonical layouts are JAX's own: nothing is turned
+  - the canonical layouts are JAX's own: nothing is transposed
 """
 
 from dataclasses import replace
@@ -24,26 +24,16 @@ from frameworks.jax_flax.step import TrainState
 
 
 def named_tensors(state: TrainState, recipe: Recipe) -> dict[str, nnx.Variable]:
-    """The state's own variables by canonical name, each of them once."""
+    """The state's own variables by canonical name, each of them once.
+
+    Raises CheckpointError unless the table in common/init.py names them all.
+    """
     own = {
         ".".join(map(str, path)): leaf
         for tree in (state.params, state.stats)
         for path, leaf in nnx.to_flat_state(tree)
     }
     return match_table(recipe, own, own.__getitem__)
-
-
-def from_arrays(tree: nnx.State, arrays: Arrays, prefix: str = ""):
-    """A state like `tree` with the arrays of these canonical names."""
-    return nnx.from_flat_state(
-        (
-            path,
-            leaf.replace(
-                jnp.array(arrays[prefix + ".".join(path)], leaf.dtype)
-            ),
-        )
-        for path, leaf in nnx.to_flat_state(tree)
-    )
 
 
 def export_arrays(state: TrainState, recipe: Recipe) -> Arrays:
@@ -60,16 +50,26 @@ def import_arrays(
     state: TrainState, arrays: Arrays, step: int, recipe: Recipe
 ) -> TrainState:
     """A state with these arrays and this step."""
+
+    def from_arrays(tree: nnx.State, prefix: str = "") -> nnx.State:
+        leaves = [
+            (path, leaf, arrays[prefix + ".".join(path)])
+            for path, leaf in nnx.to_flat_state(tree)
+        ]
+        return nnx.from_flat_state(
+            (path, leaf.replace(jnp.array(array, leaf.dtype)))
+            for path, leaf, array in leaves
+        )
+
     named_tensors(state, recipe)  # raises, if one of them has no array
     velocity = optax.tree.get(state.opt_state, "trace")
+    velocity = from_arrays(velocity, VELOCITY)
     (device,) = jax.tree.leaves(state.params)[0].devices()
     state = replace(
         state,
-        params=from_arrays(state.params, arrays),
-        stats=from_arrays(state.stats, arrays),
-        opt_state=optax.tree.set(
-            state.opt_state, trace=from_arrays(velocity, arrays, VELOCITY)
-        ),
+        params=from_arrays(state.params),
+        stats=from_arrays(state.stats),
+        opt_state=optax.tree.set(state.opt_state, trace=velocity),
         step=jnp.array(step, jnp.int32),
     )
     # Bound to the device, as create_state does: a program is compiled anew

@@ -6,6 +6,7 @@ Read beside tensorflow_eager/data.py and pytorch/data.py. Here:
   - labels are int32; 64-bit types are off unless asked for
 """
 
+import os
 from collections.abc import Iterator
 from functools import partial
 
@@ -39,15 +40,26 @@ def find_device(name: str) -> jax.Device:
                 "--device gpu: JAX sees no GPU on this machine"
             ) from error
         device = jax.devices("cpu")[0]
-    jax.config.update("jax_default_device", device)
-    # differs: tf32 (XLA would use it where the GPU has it)
-    jax.config.update("jax_default_matmul_precision", "highest")
     return device
 
 
-def device_name(device: jax.Device) -> str:
-    """What the record calls the device: "cpu", or the GPU's name."""
-    return "cpu" if device.platform == "cpu" else device.device_kind
+def describe_device(device: jax.Device) -> dict:
+    """What the record says of the device: its name, threads and TF32."""
+    cpu = device.platform == "cpu"
+    return {
+        "device": "cpu" if cpu else device.device_kind,
+        "threads": len(os.sched_getaffinity(0)),  # XLA takes all cores
+        "tf32": jax.config.jax_default_matmul_precision != "highest",
+    }
+
+
+def configure(recipe: Recipe, device: jax.Device) -> None:
+    """Set every switch of JAX that holds for the whole process."""
+    jax.config.update("jax_default_device", device)
+    # 64-bit types are off unless asked for.
+    jax.config.update("jax_enable_x64", recipe.param_dtype == "float64")
+    # differs: tf32 (XLA would use it where the GPU has it)
+    jax.config.update("jax_default_matmul_precision", "highest")
 
 
 def to_device(split: Split, device: jax.Device) -> tuple[Array, Array]:
@@ -62,11 +74,9 @@ def to_device(split: Split, device: jax.Device) -> tuple[Array, Array]:
 
 def normalize(images: Array, recipe: Recipe) -> Array:
     """(pixel - mean) / std of each channel. (..., 3) uint8 -> float"""
-    float64 = recipe.precision == "float64"
-    dtype = jnp.float64 if float64 else jnp.float32
-    mean = jnp.array(recipe.pixel_mean, dtype)
-    std = jnp.array(recipe.pixel_std, dtype)
-    return (images.astype(dtype) - mean) / std
+    mean = jnp.array(recipe.pixel_mean, recipe.param_dtype)
+    std = jnp.array(recipe.pixel_std, recipe.param_dtype)
+    return (images.astype(mean.dtype) - mean) / std
 
 
 def pad(images: Array, recipe: Recipe) -> Array:
@@ -96,7 +106,7 @@ def crop(images: Array, top: Array, left: Array) -> Array:
 
 
 def flip_lr(images: Array, flip: Array) -> Array:
-    """Mirror the images where flip, (N,) bool, is true. (N, H, W, 3)"""
+    """Flip images left to right where flip, (N,) bool, is true. (N, H, W, 3)"""
     return jnp.where(flip[:, None, None, None], images[:, :, ::-1], images)
 
 
@@ -114,8 +124,9 @@ def cutout(images: Array, top: Array, left: Array, size: int) -> Array:
 
 
 def augment(images: Array, draws: Draws, recipe: Recipe) -> Array:
-    """Crop, mirror, normalise, cut out, as drawn. (N, 40, 40, 3) uint8 ->
-    (N, 32, 32, 3) float
+    """Crop, flip, normalize, cut out, as drawn.
+
+    (N, 40, 40, 3) uint8 -> (N, 32, 32, 3) float
     """
     images = crop(images, draws.crop_top, draws.crop_left)
     images = normalize(flip_lr(images, draws.flip), recipe)
@@ -135,15 +146,16 @@ Batches = Iterator[tuple[Array, Array]]
 def take_batch(
     data: tuple[Array, Array], draws: Draws, recipe: Recipe
 ) -> tuple[Array, Array]:
-    """One augmented batch, as one compiled program."""
+    """One augmented batch: images (N, 32, 32, 3) float, labels (N,) int32."""
     images, labels = data
-    return augment(images[draws.order], draws, recipe), labels[draws.order]
+    images = augment(images[draws.order], draws, recipe)
+    return images, labels[draws.order]
 
 
 def train_batches(
     data: tuple[Array, Array], draws: Draws, recipe: Recipe
 ) -> Batches:
-    """The augmented batches of an epoch, the short last one included.
+    """The augmented batches of an epoch, the last, partial one included.
 
     data: padded images (n, 40, 40, 3) uint8 and labels (n,).
     Yields images (N, 32, 32, 3) float and labels (N,) int32.
@@ -153,7 +165,7 @@ def train_batches(
 
 
 def eval_batches(data: tuple[Array, Array], recipe: Recipe) -> Batches:
-    """All images in order, normalised only, the short batch included."""
+    """All images in order, normalized only, the partial batch included."""
     # differs: short-batch
     images, labels = data
     for start in range(0, len(labels), recipe.batch_size):

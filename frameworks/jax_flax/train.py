@@ -8,21 +8,20 @@ Read beside tensorflow_eager/train.py and pytorch/train.py. Here:
     python -m frameworks.jax_flax.train --help
 """
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
-from common.cifar10.load import load_data
 from common.draws import Draws, epoch_draws
 from common.recipe import Recipe, Run
 from common.run.cli import run_command
 from common.run.record import Record
-from common.schedule import step_lr
+from common.schedule import epoch_lrs
 from frameworks.jax_flax.checkpoint import (
     export_arrays,
     import_arrays,
@@ -30,7 +29,8 @@ from frameworks.jax_flax.checkpoint import (
 )
 from frameworks.jax_flax.data import (
     Batches,
-    device_name,
+    configure,
+    describe_device,
     eval_batches,
     find_device,
     pad,
@@ -45,43 +45,39 @@ Sums = dict[str, float]
 # --- Epoch --------------------------------------------------------------
 
 
-def epoch_rates(epoch: int, recipe: Recipe) -> Array:
-    """The learning rates of an epoch's steps, (steps,) float."""
-    first_step = epoch * recipe.steps_per_epoch
-    steps = range(first_step, first_step + recipe.steps_per_epoch)
-    rates = [step_lr(step, recipe) for step in steps]  # differs: lr-step-index
-    return jnp.asarray(rates, float)  # differs: lr-retrace
-
-
 def run_epoch(
     train_step: Callable,
     state: TrainState,
     batches: Batches,
-    epoch: int,
-    recipe: Recipe,
+    lrs: Sequence[float],
 ) -> tuple[TrainState, Sums]:
-    """Train on all batches of an epoch, counted from 0.
+    """Train on all batches of an epoch, each with its learning rate.
 
+    lrs: for the summed loss, as many as there are batches.
     Returns the state and the sums "loss" and "correct" over all images.
     """
     sums = {"loss": 0, "correct": 0}
-    rates = epoch_rates(epoch, recipe)
-    for (images, labels), lr in zip(batches, rates, strict=False):
+    lrs = jnp.asarray(lrs, float)  # differs: lr-retrace
+    for (images, labels), lr in zip(batches, lrs, strict=True):
         state, metrics = train_step(state, images, labels, lr)
         sums = {name: sums[name] + metrics[name] for name in sums}
     return state, {name: float(value) for name, value in sums.items()}
 
 
 @partial(jax.jit, static_argnums=(0, 5), donate_argnums=1)
-def epoch_program(
+def scan_epoch(
     train_step: Callable,
     state: TrainState,
     data: tuple[Array, Array],
     draws: Draws,
-    rates: Array,
+    lrs: Array,
     recipe: Recipe,
 ) -> tuple[TrainState, dict[str, Array]]:
-    """A scan over the full batches, then the short one."""
+    """run_epoch as one program, for a GPU: no step waits for Python.
+
+    A scan over the full batches, then the last, partial one. On a CPU a
+    convolution inside a loop is slow. data: as train_batches takes them.
+    """
 
     def step(state, given):
         batch, lr = given
@@ -92,31 +88,13 @@ def epoch_program(
     full = jax.tree.map(
         lambda draw: draw[: count * size].reshape(count, size), draws
     )
-    state, metrics = jax.lax.scan(step, state, (full, rates[:count]))
-    sums = {name: values.sum() for name, values in metrics.items()}
+    state, metrics = jax.lax.scan(step, state, (full, lrs[:count]))
+    sums = jax.tree.map(jnp.sum, metrics)
     if count * size < len(draws):
-        short = draws.part(count * size, len(draws))
-        state, last = step(state, (short, rates[count]))
-        sums = {name: sums[name] + last[name] for name in sums}
+        partial_batch = draws.part(count * size, len(draws))
+        state, last = step(state, (partial_batch, lrs[count]))
+        sums = jax.tree.map(jnp.add, sums, last)
     return state, sums
-
-
-def scan_epoch(
-    train_step: Callable,
-    state: TrainState,
-    data: tuple[Array, Array],
-    draws: Draws,
-    epoch: int,
-    recipe: Recipe,
-) -> tuple[TrainState, Sums]:
-    """run_epoch on a GPU: one program, so that no step waits for Python.
-
-    Not on a CPU, where a convolution inside a loop takes a slow path.
-    data: padded images and labels, as train_batches takes them.
-    """
-    rates = epoch_rates(epoch, recipe)
-    state, sums = epoch_program(train_step, state, data, draws, rates, recipe)
-    return state, {name: float(value) for name, value in sums.items()}
 
 
 def evaluate(eval_step: Callable, state: TrainState, batches: Batches) -> Sums:
@@ -132,42 +110,41 @@ def evaluate(eval_step: Callable, state: TrainState, batches: Batches) -> Sums:
 
 
 def warm_up(
-    train_step: Callable,
-    eval_step: Callable,
+    steps: tuple[Callable, Callable],
     state: TrainState,
     train_data: tuple,
     test_data: tuple,
     recipe: Recipe,
-    scanned: bool = False,
+    scan: bool,
 ) -> TrainState:
-    """Compile: run each program once for each size of batch, then undo it."""
+    """Compile: run each step once for each size of batch, then undo it.
+
+    scan: compile scan_epoch instead of the training step.
+    """
+    train_step, eval_step = steps
     before, step = export_arrays(state, recipe), int(state.step)
     size = recipe.batch_size
     draws = epoch_draws(0, 0, recipe)
-    if scanned:
-        state, _ = scan_epoch(train_step, state, train_data, draws, 0, recipe)
+    if scan:
+        lrs = np.zeros(recipe.steps_per_epoch)
+        state, _ = scan_epoch(train_step, state, train_data, draws, lrs, recipe)
     else:
         draws = draws.part(0, size + recipe.train_images % size)
-        batches = train_batches(train_data, draws, recipe)
-        state, _ = run_epoch(train_step, state, batches, 0, recipe)
-    two = size + recipe.test_images % size
-    some = tuple(part[:two] for part in test_data)
+        batches = list(train_batches(train_data, draws, recipe))
+        state, _ = run_epoch(train_step, state, batches, [0.0] * len(batches))
+    few = size + recipe.test_images % size
+    some = tuple(part[:few] for part in test_data)
     evaluate(eval_step, state, eval_batches(some, recipe))
     return import_arrays(state, before, step, recipe)
 
 
 def train(recipe: Recipe, run: Run) -> None:
-    """Train by a recipe and write the record. The whole story."""
+    """Train by a recipe and write the record: the whole story."""
     device = find_device(run.device)
-    facts = {
-        "device": device_name(device),
-        "libraries": ("jax", "flax", "optax", "numpy"),
-        "threads": len(os.sched_getaffinity(0)),  # XLA takes all cores
-        "tf32": jax.config.jax_default_matmul_precision != "highest",
-    }
+    configure(recipe, device)
+    facts = describe_device(device)
     with Record("jax_flax", recipe, run, facts) as record:
-        data = load_data(recipe, run, record.display.say)
-        record.data_loaded(data.source, data.sha256)
+        data = record.load_data()
         images, labels = to_device(data.train, device)
         train_data = pad(images, recipe), labels
         test_data = to_device(data.test, device)
@@ -176,32 +153,27 @@ def train(recipe: Recipe, run: Run) -> None:
         if (start := record.initial()) is not None:
             state = import_arrays(state, start.arrays, start.step, recipe)
 
-        train_step, eval_step = make_steps(state, run.mode)
-        scanned = run.mode == "compiled" and device.platform != "cpu"
-        with record.compiling():
-            state = warm_up(
-                *(train_step, eval_step, state, train_data, test_data),
-                *(recipe, scanned),
-            )
+        train_step, eval_step = steps = make_steps(state, run.mode)
+        scan = run.mode == "compiled" and device.platform != "cpu"
+        with record.warming_up():
+            state = warm_up(steps, state, train_data, test_data, recipe, scan)
         for epoch in record.epochs(int(state.step)):
             draws = epoch_draws(run.seed, epoch, recipe)
             batches = train_batches(train_data, draws, recipe)
+            batches = record.progress(batches, epoch)
+            lrs = epoch_lrs(epoch, recipe)  # differs: lr-step-index
             with record.training():
-                if scanned:
+                if scan:
                     state, train_sums = scan_epoch(
-                        train_step, state, train_data, draws, epoch, recipe
+                        train_step, state, train_data, draws, lrs, recipe
                     )
                 else:
                     state, train_sums = run_epoch(
-                        train_step,
-                        state,
-                        record.progress(batches, epoch),
-                        epoch,
-                        recipe,
+                        train_step, state, batches, lrs
                     )
-            test_sums = evaluate(
-                eval_step, state, eval_batches(test_data, recipe)
-            )
+                train_sums = jax.device_get(train_sums)  # waits for a scan
+            batches = eval_batches(test_data, recipe)
+            test_sums = evaluate(eval_step, state, batches)
             record.end_epoch(epoch, train_sums, test_sums)
             save(record.checkpoint, state, recipe)
         if not record.rows:  # the checkpoint was of a finished training

@@ -1,7 +1,8 @@
 """Checkpoints in PyTorch: canonical names and layouts, and back.
 
 Read beside tensorflow_eager/checkpoint.py and jax_flax/checkpoint.py. Here:
-  - kernels are turned: OIHW and (out, in) inside, HWIO and (in, out) in files
+  - kernels are transposed: OIHW and (out, in) inside, HWIO and (in, out) in
+    files
   - the velocity is the optimizer's `momentum_buffer`, made by its first step
 """
 
@@ -20,54 +21,48 @@ from frameworks.pytorch.step import TrainState
 
 # --- Convert ------------------------------------------------------------
 
-# PyTorch's names for the last part of a canonical name.
-NAMES = {
-    "kernel": "weight",
-    "scale": "weight",
-    "bias": "bias",
-    "mean": "running_mean",
-    "var": "running_var",
-}
-UNUSED = "num_batches_tracked"
-
 
 def named_tensors(state: TrainState, recipe: Recipe) -> dict[str, Tensor]:
-    """The model's own tensors by canonical name, each of them once."""
+    """The model's own tensors by canonical name, each of them once.
+
+    Raises CheckpointError unless the table in common/init.py names them all.
+    """
     model = state.model
+    roles = {
+        "kernel": "weight",
+        "scale": "weight",
+        "bias": "bias",
+        "mean": "running_mean",
+        "var": "running_var",
+    }
 
     def find(name: str) -> Tensor:
         owner, _, role = name.rpartition(".")
-        return attrgetter(f"{owner}.{NAMES[role]}")(model)
+        return attrgetter(f"{owner}.{roles[role]}")(model)
 
     own = dict(model.named_parameters()) | dict(model.named_buffers())
     # PyTorch counts batches for a momentum that is not used here.
-    own = {n: t for n, t in own.items() if not n.endswith(UNUSED)}
+    own = {n: t for n, t in own.items() if "num_batches_tracked" not in n}
     return match_table(recipe, own, find)
-
-
-def to_canonical(tensor: Tensor) -> np.ndarray:
-    """(out, in, H, W) -> (H, W, in, out); (out, in) -> (in, out)"""
-    # differs: kernel-layout
-    axes = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}[tensor.dim()]
-    return tensor.detach().permute(axes).cpu().numpy().copy()
-
-
-def from_canonical(array: np.ndarray) -> Tensor:
-    """(H, W, in, out) -> (out, in, H, W); (in, out) -> (out, in)"""
-    axes = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}[array.ndim]
-    return torch.tensor(array).permute(axes)
 
 
 def export_arrays(state: TrainState, recipe: Recipe) -> Arrays:
     """Weights, statistics and velocity as arrays by canonical name."""
+    # differs: kernel-layout (here OIHW and (out, in))
+    axes = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}
+
+    def to_array(tensor: Tensor) -> np.ndarray:
+        tensor = tensor.detach().permute(axes[tensor.dim()])
+        return tensor.cpu().numpy().copy()
+
     arrays = {}
     for name, tensor in named_tensors(state, recipe).items():
-        arrays[name] = to_canonical(tensor)
+        arrays[name] = to_array(tensor)
         if tensor.requires_grad:
             past = state.optimizer.state[tensor].get("momentum_buffer")
             # differs: velocity-meaning (made by the first step)
             past = torch.zeros_like(tensor) if past is None else past
-            arrays[VELOCITY + name] = to_canonical(past)
+            arrays[VELOCITY + name] = to_array(past)
     return arrays
 
 
@@ -76,11 +71,16 @@ def import_arrays(
     state: TrainState, arrays: Arrays, step: int, recipe: Recipe
 ) -> TrainState:
     """The state with these arrays and this step. Changes it in place."""
+    axes = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}
+
+    def from_array(array: np.ndarray) -> Tensor:
+        return torch.tensor(array).permute(axes[array.ndim])
+
     for name, tensor in named_tensors(state, recipe).items():
-        tensor.copy_(from_canonical(arrays[name]))
+        tensor.copy_(from_array(arrays[name]))
         if tensor.requires_grad:
             past = torch.empty_like(tensor)
-            past.copy_(from_canonical(arrays[VELOCITY + name]))
+            past.copy_(from_array(arrays[VELOCITY + name]))
             state.optimizer.state[tensor]["momentum_buffer"] = past
     state.step = step
     return state

@@ -7,7 +7,6 @@ Read beside tensorflow_eager/data.py and jax_flax/data.py. Here:
 """
 
 from collections.abc import Iterator
-from dataclasses import fields
 from functools import cache
 
 import torch
@@ -29,20 +28,30 @@ def find_device(name: str) -> torch.device:
     if name == "gpu" and not torch.cuda.is_available():
         raise DeviceError("--device gpu: PyTorch sees no GPU on this machine")
     gpu = name != "cpu" and torch.cuda.is_available()
-    # differs: tf32 (PyTorch would use it in convolutions)
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
-    # Try cuDNN's ways to convolve and keep the fastest, while warming up; the
-    # other two frameworks do so by default.
-    torch.backends.cudnn.benchmark = True
     return torch.device("cuda" if gpu else "cpu")
 
 
-def device_name(device: torch.device) -> str:
-    """What the record calls the device: "cpu", or the GPU's name."""
-    if device.type == "cpu":
-        return "cpu"
-    return torch.cuda.get_device_name(device)
+def describe_device(device: torch.device) -> dict:
+    """What the record says of the device: its name, threads and TF32."""
+    cpu = device.type == "cpu"
+    return {
+        "device": "cpu" if cpu else torch.cuda.get_device_name(device),
+        "threads": torch.get_num_threads(),
+        "tf32": torch.backends.cudnn.allow_tf32,
+    }
+
+
+def configure(recipe: Recipe, device: torch.device) -> None:
+    """Set every switch of PyTorch that holds for the whole process.
+
+    Nothing depends on recipe or device: dtypes belong to each module here.
+    """
+    # differs: tf32 (PyTorch would use it in convolutions)
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    # Try cuDNN's algorithms for a convolution while warming up and keep the
+    # fastest; the other two frameworks do so by default.
+    torch.backends.cudnn.benchmark = True
 
 
 def to_device(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -57,11 +66,10 @@ def to_device(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
 # --- Preprocess ---------------------------------------------------------
 
 
-@cache  # a transfer in every batch would make a GPU wait
+@cache  # one transfer in all: one for every batch would make a GPU wait
 def mean_and_std(recipe: Recipe, device: torch.device) -> Tensor:
-    """Of the pixels of each channel. (2, 3) float"""
-    float64 = recipe.precision == "float64"
-    dtype = torch.float64 if float64 else torch.float32
+    """The mean and standard deviation of each channel's pixels. (2, 3)"""
+    dtype = getattr(torch, recipe.param_dtype)
     both = (recipe.pixel_mean, recipe.pixel_std)
     return torch.tensor(both, dtype=dtype, device=device)
 
@@ -102,7 +110,7 @@ def crop(images: Tensor, top: Tensor, left: Tensor) -> Tensor:
 
 
 def flip_lr(images: Tensor, flip: Tensor) -> Tensor:
-    """Mirror the images where flip, (N,) bool, is true. (N, H, W, 3)"""
+    """Flip images left to right where flip, (N,) bool, is true. (N, H, W, 3)"""
     return torch.where(flip[:, None, None, None], images.flip(2), images)
 
 
@@ -120,8 +128,9 @@ def cutout(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
 
 
 def augment(images: Tensor, draws: Draws, recipe: Recipe) -> Tensor:
-    """Crop, mirror, normalise, cut out, as drawn. (N, 40, 40, 3) uint8 ->
-    (N, 32, 32, 3) float
+    """Crop, flip, normalize, cut out, as drawn.
+
+    (N, 40, 40, 3) uint8 -> (N, 32, 32, 3) float
     """
     images = crop(images, draws.crop_top, draws.crop_left)
     images = normalize(flip_lr(images, draws.flip), recipe)
@@ -137,28 +146,36 @@ def augment(images: Tensor, draws: Draws, recipe: Recipe) -> Tensor:
 Batches = Iterator[tuple[Tensor, Tensor]]
 
 
+def take_batch(
+    data: tuple[Tensor, Tensor], draws: Draws, recipe: Recipe
+) -> tuple[Tensor, Tensor]:
+    """One augmented batch: images (N, 3, 32, 32) float, labels (N,) int64."""
+    images, labels = data
+    images = augment(images[draws.order], draws, recipe)
+    return images.permute(0, 3, 1, 2), labels[draws.order]
+
+
 def train_batches(
     data: tuple[Tensor, Tensor], draws: Draws, recipe: Recipe
 ) -> Batches:
-    """The augmented batches of an epoch, the short last one included.
+    """The augmented batches of an epoch, the last, partial one included.
 
     data: padded images (n, 40, 40, 3) uint8 and labels (n,).
     Yields images (N, 3, 32, 32) float and labels (N,) int64.
     """
-    images, labels = data
+    images, _ = data
     draws = Draws(  # one transfer for the whole epoch
-        *(
-            torch.from_numpy(getattr(draws, field.name)).to(images.device)
-            for field in fields(draws)
-        )
+        **{
+            name: torch.from_numpy(draw).to(images.device)
+            for name, draw in vars(draws).items()
+        }
     )
     for batch in draws.batches(recipe.batch_size):
-        chosen = augment(images[batch.order], batch, recipe)
-        yield chosen.permute(0, 3, 1, 2), labels[batch.order]
+        yield take_batch(data, batch, recipe)
 
 
 def eval_batches(data: tuple[Tensor, Tensor], recipe: Recipe) -> Batches:
-    """All images in order, normalised only, the short batch included."""
+    """All images in order, normalized only, the partial batch included."""
     # differs: short-batch
     images, labels = data
     for start in range(0, len(labels), recipe.batch_size):

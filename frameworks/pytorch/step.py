@@ -25,15 +25,14 @@ Metrics = dict[str, Tensor]
 def make_optimizer(model: DavidNet, recipe: Recipe) -> torch.optim.SGD:
     """Nesterov momentum with coupled weight decay on every weight.
 
-    PyTorch's optimizer owns the list of parameters that it changes. Its
-    rate stands outside the velocity and its decay is added to the gradient:
-    v <- m v + g; w <- w - lr (g + m v), with g = gradient + decay w.
+    g = gradient + decay w; v <- m v + g; w <- w - lr (g + m v). PyTorch's
+    optimizer owns the list of parameters that it changes.
     """
     # differs: nesterov-lr
     # differs: weight-decay-coupling
     return torch.optim.SGD(
         model.parameters(),
-        lr=0.0,
+        lr=0.0,  # which train_step sets anew
         momentum=recipe.momentum,
         weight_decay=sum_decay(recipe),
         nesterov=recipe.momentum > 0,  # PyTorch refuses it without momentum
@@ -55,7 +54,7 @@ class TrainState:
 
 
 def create_state(recipe: Recipe, seed: int, device: torch.device) -> TrainState:
-    """A network with its weights at start and an optimizer at rest."""
+    """A network with its initial weights and an optimizer at rest."""
     model = build_model(recipe, seed).to(device)
     return TrainState(model, make_optimizer(model, recipe), seed)
 

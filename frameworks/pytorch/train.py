@@ -12,12 +12,11 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from common.cifar10.load import load_data
 from common.draws import epoch_draws
 from common.recipe import Recipe, Run
 from common.run.cli import run_command
 from common.run.record import Record
-from common.schedule import step_lr
+from common.schedule import epoch_lrs
 from frameworks.pytorch.checkpoint import (
     export_arrays,
     import_arrays,
@@ -25,7 +24,8 @@ from frameworks.pytorch.checkpoint import (
 )
 from frameworks.pytorch.data import (
     Batches,
-    device_name,
+    configure,
+    describe_device,
     eval_batches,
     find_device,
     pad,
@@ -43,18 +43,15 @@ def run_epoch(
     train_step: Callable,
     state: TrainState,
     batches: Batches,
-    epoch: int,
-    recipe: Recipe,
+    lrs: Sequence[float],
 ) -> tuple[TrainState, Sums]:
-    """Train on all batches of an epoch, counted from 0.
+    """Train on all batches of an epoch, each with its learning rate.
 
+    lrs: for the summed loss, as many as there are batches.
     Returns the state and the sums "loss" and "correct" over all images.
     """
     sums = {"loss": 0, "correct": 0}
-    first_step = epoch * recipe.steps_per_epoch
-    steps = range(first_step, first_step + recipe.steps_per_epoch)
-    rates = [step_lr(step, recipe) for step in steps]  # differs: lr-step-index
-    for (images, labels), lr in zip(batches, rates, strict=False):
+    for (images, labels), lr in zip(batches, lrs, strict=True):
         state, metrics = train_step(state, images, labels, lr)
         sums = {name: sums[name] + metrics[name] for name in sums}
     return state, {name: float(value) for name, value in sums.items()}
@@ -73,38 +70,32 @@ def evaluate(eval_step: Callable, state: TrainState, batches: Batches) -> Sums:
 
 
 def warm_up(
-    train_step: Callable,
-    eval_step: Callable,
+    steps: tuple[Callable, Callable],
     state: TrainState,
     train_data: tuple,
     test_data: tuple,
     recipe: Recipe,
 ) -> TrainState:
     """Compile: run each step once for each size of batch, then undo it."""
+    train_step, eval_step = steps
     before, step = export_arrays(state, recipe), int(state.step)
     size = recipe.batch_size
-    two = size + recipe.train_images % size
-    draws = epoch_draws(0, 0, recipe).part(0, two)
-    batches = train_batches(train_data, draws, recipe)
-    state, _ = run_epoch(train_step, state, batches, 0, recipe)
-    two = size + recipe.test_images % size
-    some = tuple(part[:two] for part in test_data)
+    draws = epoch_draws(0, 0, recipe).part(0, size + recipe.train_images % size)
+    batches = list(train_batches(train_data, draws, recipe))
+    state, _ = run_epoch(train_step, state, batches, [0.0] * len(batches))
+    few = size + recipe.test_images % size
+    some = tuple(part[:few] for part in test_data)
     evaluate(eval_step, state, eval_batches(some, recipe))
     return import_arrays(state, before, step, recipe)
 
 
 def train(recipe: Recipe, run: Run) -> None:
-    """Train by a recipe and write the record. The whole story."""
+    """Train by a recipe and write the record: the whole story."""
     device = find_device(run.device)
-    facts = {
-        "device": device_name(device),
-        "libraries": ("torch", "numpy"),
-        "threads": torch.get_num_threads(),
-        "tf32": torch.backends.cudnn.allow_tf32,
-    }
+    configure(recipe, device)
+    facts = describe_device(device)
     with Record("pytorch", recipe, run, facts) as record:
-        data = load_data(recipe, run, record.display.say)
-        record.data_loaded(data.source, data.sha256)
+        data = record.load_data()
         images, labels = to_device(data.train, device)
         train_data = pad(images, recipe), labels
         test_data = to_device(data.test, device)
@@ -113,25 +104,18 @@ def train(recipe: Recipe, run: Run) -> None:
         if (start := record.initial()) is not None:
             state = import_arrays(state, start.arrays, start.step, recipe)
 
-        train_step, eval_step = make_steps(state, run.mode)
-        with record.compiling():
-            state = warm_up(
-                train_step, eval_step, state, train_data, test_data, recipe
-            )
+        train_step, eval_step = steps = make_steps(state, run.mode)
+        with record.warming_up():
+            state = warm_up(steps, state, train_data, test_data, recipe)
         for epoch in record.epochs(int(state.step)):
             draws = epoch_draws(run.seed, epoch, recipe)
             batches = train_batches(train_data, draws, recipe)
+            batches = record.progress(batches, epoch)
+            lrs = epoch_lrs(epoch, recipe)  # differs: lr-step-index
             with record.training():
-                state, train_sums = run_epoch(
-                    train_step,
-                    state,
-                    record.progress(batches, epoch),
-                    epoch,
-                    recipe,
-                )
-            test_sums = evaluate(
-                eval_step, state, eval_batches(test_data, recipe)
-            )
+                state, train_sums = run_epoch(train_step, state, batches, lrs)
+            batches = eval_batches(test_data, recipe)
+            test_sums = evaluate(eval_step, state, batches)
             record.end_epoch(epoch, train_sums, test_sums)
             save(record.checkpoint, state, recipe)
         if not record.rows:  # the checkpoint was of a finished training

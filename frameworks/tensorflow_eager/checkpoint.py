@@ -1,7 +1,7 @@
 """Checkpoints in TensorFlow: canonical names and layouts, and back.
 
 Read beside pytorch/checkpoint.py and jax_flax/checkpoint.py. Here:
-  - the canonical layouts are TensorFlow's own: nothing is turned
+  - the canonical layouts are TensorFlow's own: nothing is transposed
   - the velocity is a list of the optimizer's, in the order of the weights
 """
 
@@ -22,7 +22,10 @@ from frameworks.tensorflow_eager.step import TrainState
 def named_tensors(
     state: TrainState, recipe: Recipe
 ) -> dict[str, tf.keras.Variable]:
-    """The variables of model and optimizer by canonical name, each once."""
+    """The variables of model and optimizer by canonical name, each once.
+
+    Raises CheckpointError unless the table in common/init.py names them all.
+    """
     model, weights = state.model, state.model.trainable_variables
     velocities = dict(
         zip(map(id, weights), state.optimizer.velocities, strict=True)

@@ -1,17 +1,16 @@
 """The data in TensorFlow: device, preprocessing, augmentation, batches.
 
 Read beside pytorch/data.py and jax_flax/data.py. Here:
-  - a tf.data pipeline slices the draws into batches and brings them to the
-    device ahead of their use; there they are applied, as one XLA program
+  - the data set fits on the device: batches are taken there, as one XLA
+    program, and tf.data, which would feed them from the host, is not used
   - images are (N, H, W, C) and stay so
   - integers are int64: TensorFlow keeps int32 tensors in the host's memory,
     and every use of one would make a GPU wait
 """
 
+import os
 from collections.abc import Iterator
-from dataclasses import asdict
 
-import numpy as np
 import tensorflow as tf
 
 from common.cifar10.load import Split
@@ -32,19 +31,34 @@ def find_device(name: str) -> str:
         raise DeviceError(
             "--device gpu: TensorFlow sees no GPU on this machine"
         )
-    if name == "cpu":
-        tf.config.set_visible_devices([], "GPU")
-    # differs: tf32 (TensorFlow would use it in convolutions and products)
-    tf.config.experimental.enable_tensor_float_32_execution(False)
     return "/GPU:0" if gpus and name != "cpu" else "/CPU:0"
 
 
-def device_name(device: str) -> str:
-    """What the record calls the device: "cpu", or the GPU's name."""
+def describe_device(device: str) -> dict:
+    """What the record says of the device: its name, threads and TF32."""
+    name = "cpu"
+    if device != "/CPU:0":
+        gpu = tf.config.list_physical_devices("GPU")[0]
+        name = tf.config.experimental.get_device_details(gpu)["device_name"]
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    return {
+        "device": name,
+        "threads": threads or len(os.sched_getaffinity(0)),
+        "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
+    }
+
+
+def configure(recipe: Recipe, device: str) -> None:
+    """Set every switch of TensorFlow that holds for the whole process."""
     if device == "/CPU:0":
-        return "cpu"
-    gpu = tf.config.list_physical_devices("GPU")[0]
-    return tf.config.experimental.get_device_details(gpu)["device_name"]
+        tf.config.set_visible_devices([], "GPU")
+    # differs: tf32 (TensorFlow would use it in convolutions and products)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    # The dtype of weights and the optimizer, then that of the layers.
+    tf.keras.config.set_floatx(recipe.param_dtype)
+    mixed = recipe.compute_dtype == "bfloat16"
+    policy = "mixed_bfloat16" if mixed else recipe.compute_dtype
+    tf.keras.config.set_dtype_policy(policy)
 
 
 def to_device(split: Split, device: str) -> tuple[tf.Tensor, tf.Tensor]:
@@ -60,22 +74,21 @@ def to_device(split: Split, device: str) -> tuple[tf.Tensor, tf.Tensor]:
 
 def normalize(images: tf.Tensor, recipe: Recipe) -> tf.Tensor:
     """(pixel - mean) / std of each channel. (..., 3) uint8 -> float"""
-    float64 = recipe.precision == "float64"
-    dtype = tf.float64 if float64 else tf.float32
-    mean = tf.constant(recipe.pixel_mean, dtype)
-    std = tf.constant(recipe.pixel_std, dtype)
-    return (tf.cast(images, dtype) - mean) / std
+    mean = tf.constant(recipe.pixel_mean, recipe.param_dtype)
+    std = tf.constant(recipe.pixel_std, recipe.param_dtype)
+    return (tf.cast(images, mean.dtype) - mean) / std
 
 
+# Compiled by XLA: without it tf.pad knows no uint8 on a GPU.
+@tf.function(jit_compile=True)
 def pad(images: tf.Tensor, recipe: Recipe) -> tf.Tensor:
     """Reflect the border, edge pixels not repeated. 32 -> 32 + 2p a side
 
     images: (n, 32, 32, 3) of any dtype.
     """
-    # differs: pad-mode (a gather: tf.pad mirrors no bytes on a GPU)
+    # differs: pad-mode
     p = recipe.pad_each_side
-    place = np.pad(np.arange(IMAGE_SIDE), p, mode="reflect")
-    return tf.gather(tf.gather(images, place, axis=1), place, axis=2)
+    return tf.pad(images, [[0, 0], [p, p], [p, p], [0, 0]], mode="REFLECT")
 
 
 # --- Augment ------------------------------------------------------------
@@ -97,7 +110,7 @@ def crop(images: tf.Tensor, top: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
 
 
 def flip_lr(images: tf.Tensor, flip: tf.Tensor) -> tf.Tensor:
-    """Mirror the images where flip, (N,) bool, is true. (N, H, W, 3)"""
+    """Flip images left to right where flip, (N,) bool, is true. (N, H, W, 3)"""
     return tf.where(flip[:, None, None, None], images[:, :, ::-1], images)
 
 
@@ -117,8 +130,9 @@ def cutout(
 
 
 def augment(images: tf.Tensor, draws: Draws, recipe: Recipe) -> tf.Tensor:
-    """Crop, mirror, normalise, cut out, as drawn. (N, 40, 40, 3) uint8 ->
-    (N, 32, 32, 3) float
+    """Crop, flip, normalize, cut out, as drawn.
+
+    (N, 40, 40, 3) uint8 -> (N, 32, 32, 3) float
     """
     images = crop(images, draws.crop_top, draws.crop_left)
     images = normalize(flip_lr(images, draws.flip), recipe)
@@ -134,16 +148,14 @@ def augment(images: tf.Tensor, draws: Draws, recipe: Recipe) -> tf.Tensor:
 Batches = Iterator[tuple[tf.Tensor, tf.Tensor]]
 
 
-# By XLA: as a graph of single ops it takes six times as long on a CPU, and
-# some of the ops have no kernel for bytes on a GPU.
 @tf.function(jit_compile=True)
 def take_batch(
     data: tuple[tf.Tensor, tf.Tensor],
     draws: dict[str, tf.Tensor],
     recipe: Recipe,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """One augmented batch, as one compiled program."""
-    draws = Draws(**draws)
+    """One augmented batch: images (N, 32, 32, 3) float, labels (N,) int64."""
+    draws = Draws(**draws)  # which tf.function would not take for tensors
     images, labels = (tf.gather(part, draws.order) for part in data)
     return augment(images, draws, recipe), labels
 
@@ -151,31 +163,25 @@ def take_batch(
 def train_batches(
     data: tuple[tf.Tensor, tf.Tensor], draws: Draws, recipe: Recipe
 ) -> Batches:
-    """The augmented batches of an epoch, the short last one included.
+    """The augmented batches of an epoch, the last, partial one included.
 
     data: padded images (n, 40, 40, 3) uint8 and labels (n,).
     Yields images (N, 32, 32, 3) float and labels (N,) int64.
     """
     images, _ = data
-    wide = {
-        name: draw if draw.dtype == bool else draw.astype("int64")
-        for name, draw in asdict(draws).items()
-    }
-    # One element per image: its place and its draws, not its pixels.
-    slices = tf.data.Dataset.from_tensor_slices(wide)
-    # Nothing is left to tune. The tuner's thread can sleep through the end
-    # of an epoch, twice as long each time: epochs of 34 s ended after 41 s.
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    slices = slices.batch(recipe.batch_size).with_options(options)
-    prefetch = tf.data.experimental.prefetch_to_device(images.device, 2)
-    # Set twice: a prefetch to a device does not pass the options on.
-    for batch in slices.apply(prefetch).with_options(options):
-        yield take_batch(data, batch, recipe)
+    with tf.device(images.device):
+        draws = Draws(  # one transfer for the whole epoch
+            **{
+                name: tf.constant(draw, bool if name == "flip" else tf.int64)
+                for name, draw in vars(draws).items()
+            }
+        )
+    for batch in draws.batches(recipe.batch_size):
+        yield take_batch(data, vars(batch), recipe)
 
 
 def eval_batches(data: tuple[tf.Tensor, tf.Tensor], recipe: Recipe) -> Batches:
-    """All images in order, normalised only, the short batch included."""
+    """All images in order, normalized only, the partial batch included."""
     # differs: short-batch
     images, labels = data
     for start in range(0, len(labels), recipe.batch_size):

@@ -21,11 +21,11 @@ Metrics = dict[str, tf.Tensor]
 
 
 class Nesterov(tf.keras.optimizers.Optimizer):
-    """v <- m v + g; w <- w - lr (g + m v), with g = gradient + decay w.
+    """g = gradient + decay w; v <- m v + g; w <- w - lr (g + m v).
 
-    Keras's own SGD puts the rate inside the velocity, and its weight decay
-    shrinks the weight directly. Source of the form: Sutskever et al. 2013,
-    as PyTorch and optax write it.
+    Keras's own SGD has the learning rate inside the velocity, and its
+    weight decay shrinks the weight directly. Source of the form: Sutskever
+    et al. 2013, as PyTorch and optax write it.
     """
 
     def __init__(self, recipe: Recipe):
@@ -70,9 +70,7 @@ class TrainState:
 
 
 def create_state(recipe: Recipe, seed: int, device: str) -> TrainState:
-    """A network with its weights at start and an optimizer at rest."""
-    wide = "float64" if recipe.precision == "float64" else "float32"
-    tf.keras.config.set_floatx(wide)  # the optimizer's type of the rate
+    """A network with its initial weights and an optimizer at rest."""
     with tf.device(device):
         model = build_model(recipe, seed)
         optimizer = make_optimizer(recipe)
@@ -88,13 +86,16 @@ def train_step(
 ) -> tuple[TrainState, Metrics]:
     """One update. Changes `state` in place and returns it.
 
-    images: (N, 32, 32, 3) float; labels: (N,) int64; lr: scalar, the rate
-    for the summed loss. Metrics: the sums "loss" and "correct".
+    images: (N, 32, 32, 3) float; labels: (N,) int64; lr: scalar, the
+    learning rate for the summed loss. Metrics: the sums "loss", "correct".
     """
     model, optimizer = state.model, state.optimizer
-    # differs: dropout-rng (8 masks a step, each with a count of its own)
-    first = 8 * optimizer.iterations.value
-    model.generator.state.assign(tf.stack([state.seed, first]))
+    if model.dropout_rate > 0:
+        # differs: dropout-rng (the generator's state is made from the step)
+        seed = tf.random.experimental.stateless_fold_in(
+            [state.seed, 0], optimizer.iterations.value
+        )
+        model.generator.state.assign(tf.cast(seed, tf.uint32))
     with tf.GradientTape() as tape:
         # differs: train-eval
         loss, correct = model(images, labels, training=True)
@@ -116,8 +117,8 @@ def eval_step(
 def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
     """train_step and eval_step: "eager" op by op, "compiled" as graphs.
 
-    A graph is traced once per batch size; the rate comes as a tensor, since
-    each new Python number would be a new graph.
+    A graph is traced once per batch size. The learning rate comes as a
+    tensor, since each new Python number would be a new graph.
     """
     if mode == "eager":
         return train_step, eval_step

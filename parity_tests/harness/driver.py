@@ -67,6 +67,7 @@ class Driver:
 
         arrays: a velocity that is left out is 0.
         """
+        self.data.configure(recipe, self.device)
         state = self.adapter.fresh(recipe, seed, self.device)
         if arrays is None:
             return state
@@ -91,8 +92,8 @@ class Driver:
 
     def images(self, array: np.ndarray, recipe: Recipe):
         """Normalised images, (N, H, W, 3), as tensors for the network."""
-        wide = "float64" if recipe.precision == "float64" else "float32"
-        return self.adapter.images(array.astype(wide), self.device)
+        array = array.astype(recipe.param_dtype)
+        return self.adapter.images(array, self.device)
 
     def labels(self, array: np.ndarray):
         """Labels as tensors."""
@@ -125,7 +126,6 @@ class Driver:
         train_step leaves as velocity is the gradient, bit for bit.
         """
         assert recipe.weight_decay == 0
-        # The state first: JAX switches 64 bits on when it makes one.
         state = self.state(recipe, arrays)
         images, labels = self.images(images, recipe), self.labels(labels)
         state, metrics = self.train_step(state, images, labels, 0.0)
@@ -142,6 +142,7 @@ class Driver:
 
     def splits(self, arrays: Arrays, recipe: Recipe) -> tuple[tuple, tuple]:
         """The data of a training on the device, as train() prepares them."""
+        self.data.configure(recipe, self.device)
         train = Split(arrays["x_train"], arrays["y_train"])
         test = Split(arrays["x_test"], arrays["y_test"])
         images, labels = self.data.to_device(train, self.device)

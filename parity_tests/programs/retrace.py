@@ -12,6 +12,7 @@ import sys
 
 from common.cifar10 import synthetic
 from common.draws import epoch_draws
+from common.schedule import epoch_lrs
 from parity_tests.harness.cases import DATA
 from parity_tests.harness.driver import Driver
 
@@ -36,12 +37,16 @@ def main(framework: str, mode: str) -> tuple[int, int]:
             return 4, 0
     arrays = synthetic.make(0, DATA.train_images, DATA.test_images)
     train, test = driver.splits(arrays, DATA)
+    given = [steps, state, train, test, DATA]
+    if framework == "jax_flax":
+        given.append(False)  # not the loop of a GPU
     calls.clear()  # a layer of Keras is built by being called
-    state = driver.train.warm_up(*steps, state, train, test, DATA)
+    state = driver.train.warm_up(*given)
     before = len(calls)
     draws = epoch_draws(0, 1, DATA)
     batches = driver.data.train_batches(train, draws, DATA)
-    state, _ = driver.train.run_epoch(steps[0], state, batches, 1, DATA)
+    lrs = epoch_lrs(1, DATA)
+    state, _ = driver.train.run_epoch(steps[0], state, batches, lrs)
     batches = driver.data.eval_batches(test, DATA)
     driver.train.evaluate(steps[1], state, batches)
     return before, len(calls) - before

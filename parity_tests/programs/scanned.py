@@ -11,8 +11,6 @@ import sys
 from types import SimpleNamespace
 from unittest import mock
 
-import jax
-
 from frameworks.jax_flax import data, step, train
 
 STAND_IN = SimpleNamespace(platform="gpu", device_kind="a CPU, as if a GPU")
@@ -24,16 +22,15 @@ def main() -> int:
     on_cpu = mock.patch.multiple(
         train,
         find_device=lambda name: STAND_IN,
+        configure=lambda recipe, device: data.configure(recipe, cpu),
         to_device=lambda split, device: data.to_device(split, cpu),
         create_state=lambda recipe, seed, device: step.create_state(
             recipe, seed, cpu
         ),
     )
-    # Options of the CPU's compiler are not for a program inside another.
-    as_gpu = mock.patch.object(jax, "default_backend", lambda: "gpu")
-    with on_cpu, as_gpu:
+    with on_cpu:
         code = train.main()
-    print(train.epoch_program._cache_size())
+    print(train.scan_epoch._cache_size())
     return code
 
 

@@ -355,18 +355,3 @@ def test_pytorchs_tensors_are_made_where_the_images_are(programs):
         text=True,
     )
     assert result.returncode == 0, result.stderr
-
-
-def test_the_bits_of_a_mask_are_those_of_jax_itself(programs):
-    result = subprocess.run(
-        [
-            programs["jax_flax"].python,
-            "-m",
-            "parity_tests.programs.random_bits",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert result.stdout.split()[-1] == "equal"

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from unittest.mock import Mock, patch
 
+from common.recipe import Recipe
+
 NAME = "a stand-in for a GPU"
 
 
@@ -90,7 +92,9 @@ def main(framework: str) -> dict:
     said = {}
     with GPUS[framework]():
         for name in ("auto", "cpu", "gpu"):
-            said[name] = data.device_name(data.find_device(name))
+            device = data.find_device(name)
+            data.configure(Recipe(), device)
+            said[name] = data.describe_device(device)["device"]
         text = io.StringIO()
         with contextlib.redirect_stdout(text):
             try:

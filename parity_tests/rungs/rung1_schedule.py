@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from common.recipe import Recipe
-from common.schedule import lr_table
+from common.schedule import epoch_lrs, lr_table
 from parity_tests.harness.cases import (
     PRECISIONS,
     STILL,
@@ -77,9 +77,8 @@ def loop(driver: Driver, recipe: Recipe, start: Arrays, watch) -> None:
     for epoch in range(recipe.epochs):
         state = driver.load(state, start, recipe)
         batches = iter([(images, labels)] * recipe.steps_per_epoch)
-        state, _ = driver.train.run_epoch(
-            watched, state, batches, epoch, recipe
-        )
+        lrs = epoch_lrs(epoch, recipe)
+        state, _ = driver.train.run_epoch(watched, state, batches, lrs)
 
 
 def read_all(driver: Driver, recipe: Recipe) -> np.ndarray:

@@ -51,7 +51,7 @@ def trace(driver: Driver) -> None:
         driver.put(f"2/uint8/{name}/images", adapter.array(value))
     for precision in PRECISIONS:
         recipe = in_precision(DATA, precision)
-        driver.state(recipe)  # JAX switches 64 bits on when it makes one
+        driver.data.configure(recipe, driver.device)
         normal = driver.data.normalize(images, recipe)
         driver.put(f"2/{precision}/normalize/images", adapter.array(normal))
         train, test = driver.splits(data, recipe)

@@ -46,6 +46,7 @@ def trace(driver: Driver) -> None:
 
 def fresh(driver: Driver, seed: int):
     """A state by the real create_state, not a copy of one that is kept."""
+    driver.data.configure(FULL, driver.device)
     return driver.step.create_state(FULL, seed, driver.device)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from common.schedule import step_lr
+from common.schedule import epoch_lrs, step_lr
 from parity_tests.harness.cases import (
     CALM,
     Arrays,
@@ -79,7 +79,8 @@ def run(driver: Driver, order: int) -> list[Arrays]:
             (driver.images(images, CALM), driver.labels(labels))
             for images, labels in batches(epoch, order)
         )
-        state, _ = driver.train.run_epoch(watched, state, tensors, epoch, CALM)
+        lrs = epoch_lrs(epoch, CALM)
+        state, _ = driver.train.run_epoch(watched, state, tensors, lrs)
     return steps
 
 

@@ -14,7 +14,7 @@ from common.checkpoint import VELOCITY, shared_start
 from common.cifar10 import synthetic
 from common.draws import Draws, epoch_draws
 from common.recipe import Recipe
-from common.schedule import step_lr
+from common.schedule import epoch_lrs, step_lr
 from parity_tests.harness.cases import TRAJECTORY, Arrays, random_images, rng
 from parity_tests.harness.driver import FRAMEWORKS, Driver, in_precision
 from parity_tests.harness.error import relative_error
@@ -81,9 +81,8 @@ def run(
     for epoch in epochs or range(recipe.epochs):
         draws = permuted(epoch_draws(SEED, epoch, recipe), recipe, order)
         batches = driver.data.train_batches(train, draws, recipe)
-        state, one = driver.train.run_epoch(
-            watched, state, batches, epoch, recipe
-        )
+        lrs = epoch_lrs(epoch, recipe)
+        state, one = driver.train.run_epoch(watched, state, batches, lrs)
         batches = driver.data.eval_batches(test, recipe)
         two = driver.train.evaluate(eval_step, state, batches)
         sums.append({"train": one, "test": two})

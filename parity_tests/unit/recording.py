@@ -16,7 +16,7 @@ GOOD = {"loss": 2048.0, "correct": 512.0}
 
 def record(run: Run, recipe: Recipe = RECIPE) -> Record:
     """The record of a run of PyTorch, without PyTorch."""
-    facts = {"device": "cpu", "threads": 2, "libraries": ("numpy",)}
+    facts = {"device": "cpu", "threads": 2}
     return Record("pytorch", recipe, run, facts)
 
 

@@ -133,7 +133,7 @@ def test_the_modes_of_a_framework_are_columns_of_their_own(capsys):
 
 def test_a_training_ends_with_it_wherever_its_record_lies(tmp_path, capsys):
     recipe = replace(PRESETS["smoke"], epochs=1)
-    facts = {"device": "cpu", "threads": 2, "libraries": ()}
+    facts = {"device": "cpu", "threads": 2}
     for framework, out in (("pytorch", None), ("jax_flax", "elsewhere")):
         run = Run(preset="smoke", out=out)
         with Record(framework, recipe, run, dict(facts)) as log:

@@ -19,7 +19,7 @@ TEST = {"loss": 1024.0, "correct": 256.0}
 
 
 def record(out, resume=False):
-    facts = {"device": "cpu", "threads": 2, "libraries": ("numpy",)}
+    facts = {"device": "cpu", "threads": 2}
     run = Run(out=str(out), resume=resume, tensorboard=True)
     return Record("pytorch", RECIPE, run, facts)
 

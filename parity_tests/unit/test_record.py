@@ -33,7 +33,7 @@ def test_a_whole_run_is_recorded(tmp_path, capsys):
     with record(Run(preset="smoke", seed=7, out=str(out))) as log:
         assert read_run(out).about.status == "running"
         log.data_loaded("a source", {"x_train": SHA256})
-        with log.compiling():
+        with log.warming_up():
             pass
         for epoch in log.epochs(0):
             an_epoch(log, epoch)

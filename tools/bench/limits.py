@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from common.run.process import tune_allocator
-from frameworks.pytorch.data import device_name, find_device
+from frameworks.pytorch.data import describe_device, find_device
 from tools.bench.count import convolutions
 from tools.bench.plan import PRECISIONS, Job
 from tools.bench.training import waiter
@@ -66,4 +66,4 @@ def measure(job: Job, folder: Path) -> dict:
             {"precision": precision, "what": what, "gflops": rate}
             for what, rate in rates.items()
         ]
-    return {"limits": found, "device": device_name(device)}
+    return {"limits": found, "device": describe_device(device)["device"]}

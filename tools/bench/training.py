@@ -12,6 +12,7 @@ from pathlib import Path
 
 from common.draws import epoch_draws
 from common.run.process import tune_allocator
+from common.schedule import epoch_lrs
 from tools.bench import data
 from tools.bench.plan import Job
 
@@ -28,6 +29,7 @@ class Training:
         tune_allocator()  # the moment at which common/run/cli.py does it
         self.recipe = job.recipe()
         self.device = self.train.find_device(job.device)
+        self.train.configure(self.recipe, self.device)
         self.wait = waiter(job.framework)
         split = data.load(folder)
         images, labels = self.train.to_device(split, self.device)
@@ -50,9 +52,8 @@ class Training:
             seen.append(arguments)
             return state, {"loss": 0, "correct": 0}
 
-        self.train.run_epoch(
-            step, self.state, self.batches(1), EPOCH, self.recipe
-        )
+        lrs = epoch_lrs(EPOCH, self.recipe)[:1]
+        self.train.run_epoch(step, self.state, self.batches(1), lrs)
         return seen[0]
 
     def steps(self, number: int) -> float:
@@ -71,8 +72,7 @@ class Training:
             self.train_step,
             self.state,
             self.batches(number),
-            EPOCH,
-            self.recipe,
+            epoch_lrs(EPOCH, self.recipe)[:number],
         )
         self.wait(self.state)
         return time.perf_counter() - start
@@ -131,5 +131,5 @@ def measure(job: Job, folder: Path) -> dict:
         "batches": batches,
         "compile_seconds": max(0.0, first - steps / batches),
         "startup_seconds": startup,
-        "device": training.train.device_name(training.device),
+        "device": training.train.describe_device(training.device)["device"],
     }

@@ -18,16 +18,10 @@ import json, sys
 from importlib import import_module
 data = import_module(f"frameworks.{sys.argv[1]}.data")
 import_module(f"frameworks.{sys.argv[1]}.train")
-adapter = import_module(f"parity_tests.harness.adapters.{sys.argv[1]}")
-from importlib.metadata import version, PackageNotFoundError
-found = {}
-for name in adapter.LIBRARIES:
-    try:
-        found[name] = version(name)
-    except PackageNotFoundError:
-        found[name] = version(f"{name}-cpu")
-device = data.find_device(sys.argv[2])
-print(json.dumps({"versions": found, "device": data.device_name(device)}))
+from common.run.machine import library_versions
+found = library_versions(sys.argv[1])
+facts = data.describe_device(data.find_device(sys.argv[2]))
+print(json.dumps({"versions": found, "device": facts["device"]}))
 """
 
 

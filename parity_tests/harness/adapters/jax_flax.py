@@ -12,10 +12,10 @@ from flax import nnx
 from jax import Array
 
 from common.recipe import Recipe
-from frameworks.jax_flax import checkpoint, model, step
+from common.schedule import epoch_lrs
+from frameworks.jax_flax import model, step
 from frameworks.jax_flax.step import TrainState
 
-LIBRARIES = ("jax", "flax", "optax", "numpy")
 MODE = "compiled"  # the default of --mode
 FAST_MODE = "compiled"  # where there are thousands of steps
 
@@ -73,14 +73,14 @@ def fresh(recipe: Recipe, seed: int, device) -> TrainState:
     A copy of one that is kept: the optimizer is part of the key under which
     XLA's programs are found again, and each new one is another.
     """
-    jax.config.update("jax_enable_x64", recipe.precision == "float64")
     return jax.tree.map(jnp.copy, _template(recipe, seed, device))
 
 
 @jax.jit(static_argnames=("graph", "train"))
 def _activations(graph, params, stats, pixels, train):
     net = nnx.merge(graph, params, stats, copy=True)
-    return model.activations(net, pixels, jax.random.key(0) if train else None)
+    net.train() if train else net.eval()
+    return model.activations(net, pixels, nnx.Rngs(0))
 
 
 def settle(state: TrainState, device) -> TrainState:
@@ -122,13 +122,13 @@ def image_grad(state: TrainState, pixels: Array, right: Array) -> Array:
 @jax.jit
 def _apply(state, grads, lr):
     updates, opt_state = state.optimizer.update(
-        grads,
-        optax.tree.set(state.opt_state, learning_rate=lr),
-        state.params,
+        grads, state.opt_state, state.params
     )
     return replace(
         state,
-        params=optax.apply_updates(state.params, updates),
+        params=optax.apply_updates(
+            state.params, optax.tree.scale(-lr, updates)
+        ),
         opt_state=opt_state,
         step=state.step + 1,
     )
@@ -136,14 +136,18 @@ def _apply(state, grads, lr):
 
 def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
     """One update of the real optimizer by these gradients."""
-    grads = checkpoint.from_arrays(state.params, grads)
-    return _apply(state, grads, rate(lr, None))
+    leaves = [
+        (path, leaf.replace(jnp.array(grads[".".join(path)], leaf.dtype)))
+        for path, leaf in nnx.to_flat_state(state.params)
+    ]
+    return _apply(state, nnx.from_flat_state(leaves), rate(lr, None))
 
 
 def whole_epoch(driver, state, data, draws, epoch: int, recipe: Recipe):
     """An epoch as train() runs it on a GPU; state and sums."""
+    lrs = epoch_lrs(epoch, recipe)
     return driver.train.scan_epoch(
-        step.train_step, state, data, draws, epoch, recipe
+        step.train_step, state, data, draws, lrs, recipe
     )
 
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from common.recipe import Recipe
+from common.schedule import epoch_lrs
 from frameworks.pytorch import checkpoint, model, step
 from frameworks.pytorch.step import TrainState
 
-LIBRARIES = ("torch", "numpy")
 MODE = "eager"  # the default of --mode
 FAST_MODE = "eager"  # where there are thousands of steps
 
@@ -112,7 +112,8 @@ def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
     for name, grad in grads.items():
         weight = tensors[name]
         weight.grad = torch.empty_like(weight)
-        weight.grad.copy_(checkpoint.from_canonical(grad))
+        axes = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}[grad.ndim]
+        weight.grad.copy_(torch.tensor(grad).permute(axes))
     for group in state.optimizer.param_groups:
         group["lr"] = lr
     state.optimizer.step()
@@ -124,7 +125,8 @@ def whole_epoch(driver, state, data, draws, epoch: int, recipe: Recipe):
     """An epoch as train() runs it; state and sums."""
     train_step, _ = step.make_steps(state, MODE)
     batches = driver.data.train_batches(data, draws, recipe)
-    return driver.train.run_epoch(train_step, state, batches, epoch, recipe)
+    lrs = epoch_lrs(epoch, recipe)
+    return driver.train.run_epoch(train_step, state, batches, lrs)
 
 
 def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:

@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from common.recipe import Recipe
+from common.schedule import epoch_lrs
 from frameworks.tensorflow_eager import checkpoint, model, step
 from frameworks.tensorflow_eager.step import TrainState
 
-LIBRARIES = ("tensorflow", "keras", "numpy")
 MODE = "eager"  # the default of --mode
 FAST_MODE = "compiled"  # where there are thousands of steps
 
@@ -114,7 +114,8 @@ def whole_epoch(driver, state, data, draws, epoch: int, recipe: Recipe):
     """An epoch as train() runs it; state and sums."""
     train_step, _ = step.make_steps(state, MODE)
     batches = driver.data.train_batches(data, draws, recipe)
-    return driver.train.run_epoch(train_step, state, batches, epoch, recipe)
+    lrs = epoch_lrs(epoch, recipe)
+    return driver.train.run_epoch(train_step, state, batches, lrs)
 
 
 def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:
