@@ -145,6 +145,13 @@ class Run:
         """Raise UsageError unless every field makes sense."""
         if not 0 <= self.seed < 2**31:
             raise UsageError(f"--seed {self.seed}: expected 0 to {2**31 - 1}")
+        if "://" in (self.data_dir or ""):
+            # Not repeated: there may be a password in it.
+            raise UsageError(
+                "--data-dir: expected a path, found an address; "
+                "DAVIDNET_MIRROR takes the https address of "
+                "cifar-10-binary.tar.gz"
+            )
 
 
 PRESETS = {

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -19,6 +18,7 @@ from rich.progress import (
 
 from common.cifar10.answer import FetchError, TooSlow, answer
 from common.files import disk_errors, one_line
+from common.run.terminal import open_console
 
 SLOW_RATE = 200_000  # bytes per second; slower than this ...
 RATE_SECONDS = 20  # ... for this long is a stall
@@ -124,10 +124,11 @@ def _progress(
     start: int, size: int, say: Callable[[str], None]
 ) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, a line now and then elsewhere."""
-    if sys.stdout.isatty():
+    console = open_console()
+    if console.is_terminal and console.is_interactive:
         columns = BarColumn, DownloadColumn, TransferSpeedColumn
-        bar = Progress(*(c() for c in columns), TimeRemainingColumn())
-        with bar:
+        columns = *(c() for c in columns), TimeRemainingColumn()
+        with Progress(*columns, console=console) as bar:
             task = bar.add_task("", total=size, completed=start)
             yield lambda have: bar.update(task, completed=have)
         return

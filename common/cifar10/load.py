@@ -7,13 +7,12 @@ and the result is kept once, in the cache. Nothing here is framework code.
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from common.cifar10 import checksums, sources, synthetic
-from common.cifar10.answer import without_secrets
 from common.cifar10.cache import (
     FOLDER,
     Cached,
@@ -25,7 +24,7 @@ from common.cifar10.cache import (
 )
 from common.cifar10.checksums import Arrays, array_sha256
 from common.cifar10.places import read_place
-from common.errors import DataError, DiskError, SourceError, UsageError
+from common.errors import DataError, DiskError, SourceError
 from common.files import disk_errors, one_line, user_path
 from common.recipe import Recipe, Run
 
@@ -70,17 +69,13 @@ def load_data(recipe: Recipe, run: Run, say: Say = print) -> Cifar10:
     def say_line(line: str) -> None:  # whatever stands in a path
         say(one_line(line, 1_000))
 
-    place = run.data_dir or os.environ.get("DAVIDNET_DATA")
-    if place:
-        if not run.data_dir:
-            say_line("CIFAR-10: DAVIDNET_DATA stands for --data-dir")
-        if "://" in place:
-            raise UsageError(
-                f"--data-dir {without_secrets(place)}: expected a path; "
-                "DAVIDNET_MIRROR takes the https address of "
-                "cifar-10-binary.tar.gz"
-            )
-        data = _from_place(user_path(place).absolute(), say_line)
+    named = os.environ.get("DAVIDNET_DATA")
+    if named and not run.data_dir:
+        say_line("CIFAR-10: DAVIDNET_DATA stands for --data-dir")
+        run = replace(run, data_dir=named)  # checked as the flag is
+    if run.data_dir:
+        place = user_path(run.data_dir).absolute()
+        data = _from_place(place, say_line)
     else:
         data = _from_cache_or_network(run.offline, say_line)
     return _first(recipe, data, dict(checksums.EXPECTED.sha256))

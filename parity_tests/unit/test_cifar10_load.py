@@ -107,10 +107,14 @@ def test_a_tilde_in_a_data_dir_is_a_home_folder(
     assert_loaded(load_data(RECIPE, CIFAR10), arrays)
 
 
-def test_an_address_is_no_data_dir(arrays, root, no_network):
-    words = "--data-dir https://host/c: .* DAVIDNET_MIRROR"
-    run = Run(data_dir="https://anna:secret@host/c")
-    assert "secret" not in fails(UsageError, words, run)
+def test_an_address_is_no_data_dir(arrays, root, no_network, monkeypatch):
+    words = "--data-dir: expected a path, found an address; DAVIDNET_MIRROR"
+    address = "https://anna:secret@host/c"
+    with pytest.raises(UsageError, match=words) as caught:
+        Run(data_dir=address)
+    assert "secret" not in str(caught.value)
+    monkeypatch.setenv("DAVIDNET_DATA", address)
+    assert "secret" not in fails(UsageError, words)
 
 
 def test_the_synthetic_set_needs_nothing(root, no_network):

@@ -159,7 +159,16 @@ def test_lines_of_progress_where_there_is_no_terminal(
     assert lines[0].endswith("of 1 MB")
 
 
-def test_a_bar_where_there_is_a_terminal(server, part, monkeypatch):
-    monkeypatch.setattr(module.sys.stdout, "isatty", lambda: True)
+def test_a_bar_where_there_is_a_terminal(server, part, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
     fetch(server.url, part)
     assert part.read_bytes() == CONTENT
+    assert "1.0/1.0 MB" in capsys.readouterr().out
+
+
+def test_no_bar_in_a_log_that_wants_colors(server, part, monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    fetch(server.url, part)
+    assert capsys.readouterr().out == ""
