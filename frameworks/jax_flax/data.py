@@ -9,6 +9,7 @@ Read beside tensorflow_eager/data.py and pytorch/data.py. Here:
 import os
 from collections.abc import Iterator
 from functools import partial
+from importlib.util import find_spec
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +17,8 @@ from jax import Array
 
 from common.cifar10.load import Split
 from common.draws import IMAGE_SIDE, Draws
-from common.errors import DeviceError
 from common.recipe import Recipe
+from common.run.gpu import no_gpu
 
 # A transfer or a jitted call may take Draws as they are.
 jax.tree_util.register_dataclass(Draws)
@@ -34,11 +35,9 @@ def find_device(name: str) -> jax.Device:
         jax.config.update("jax_platforms", "cpu")
     try:
         device = jax.devices("cpu" if name == "cpu" else "gpu")[0]
-    except RuntimeError as error:
-        if name == "gpu":
-            raise DeviceError(
-                "--device gpu: JAX sees no GPU on this machine"
-            ) from error
+    except RuntimeError:
+        cuda = "13" if find_spec("jax_cuda13_plugin") else None
+        no_gpu(name, "JAX", cuda, partial(jax.devices, "cuda"))
         device = jax.devices("cpu")[0]
     return device
 

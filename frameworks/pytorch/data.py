@@ -14,8 +14,8 @@ from torch import Tensor
 
 from common.cifar10.load import Split
 from common.draws import IMAGE_SIDE, Draws
-from common.errors import DeviceError
 from common.recipe import Recipe
+from common.run.gpu import no_gpu
 
 # --- Device -------------------------------------------------------------
 
@@ -25,9 +25,9 @@ def find_device(name: str) -> torch.device:
 
     Raises DeviceError when a GPU is asked for and PyTorch sees none.
     """
-    if name == "gpu" and not torch.cuda.is_available():
-        raise DeviceError("--device gpu: PyTorch sees no GPU on this machine")
     gpu = name != "cpu" and torch.cuda.is_available()
+    if not gpu:
+        no_gpu(name, "PyTorch", torch.version.cuda, torch.cuda.init)
     return torch.device("cuda" if gpu else "cpu")
 
 

@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from common.cifar10.load import Split
 from common.draws import IMAGE_SIDE, Draws
-from common.errors import DeviceError
 from common.recipe import Recipe
+from common.run.gpu import no_gpu
 
 # --- Device -------------------------------------------------------------
 
@@ -27,10 +27,9 @@ def find_device(name: str) -> str:
     Raises DeviceError when a GPU is asked for and TensorFlow sees none.
     """
     gpus = tf.config.list_physical_devices("GPU")
-    if name == "gpu" and not gpus:
-        raise DeviceError(
-            "--device gpu: TensorFlow sees no GPU on this machine"
-        )
+    if not gpus:
+        cuda = tf.sysconfig.get_build_info().get("cuda_version")
+        no_gpu(name, "TensorFlow", cuda)
     return "/GPU:0" if gpus and name != "cpu" else "/CPU:0"
 
 

@@ -1,6 +1,7 @@
 """Settings of other projects, in the environment and in Keras's file."""
 
 import json
+import os
 
 import safetensors.numpy
 
@@ -69,3 +70,31 @@ def test_a_framework_that_was_imported_first_is_told_in_one_line(
     assert result.returncode == 78, result.stderr
     [line] = errors(result)
     assert "NVIDIA_TF32_OVERRIDE" in line
+
+
+LOOK = """
+from frameworks.{0}.data import find_device
+find_device("auto")
+find_device("gpu")
+"""
+
+
+def test_where_the_driver_is_and_no_gpu_is_seen_both_say_why(program, tmp_path):
+    """The driver is a stand-in; a GPU that is there is hidden."""
+    smi = tmp_path / "nvidia-smi"
+    smi.write_text("#!/bin/sh\necho '580.82.07, 9.0'\n")
+    smi.chmod(0o755)
+    hidden = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+    result = program.run_words(
+        *("-c", LOOK.format(program.framework)),
+        PATH=f"{tmp_path}:{os.environ['PATH']}",
+        **hidden,
+    )
+    [auto] = result.stdout.splitlines()
+    wanted = result.stderr.splitlines()[-1]
+    assert auto.startswith("nvidia-smi is here, but ")
+    assert auto.endswith("; the CPU is used")
+    assert wanted.startswith("common.errors.DeviceError: --device gpu: ")
+    for line in (auto, wanted):
+        assert " sees no GPU: " in line
+        assert "driver 580.82.07" in line or "hides it" in line
