@@ -3,7 +3,7 @@
     python -m parity_tests.compare A.npz B.npz C.npz
     python -m parity_tests.compare A.npz --against my.npz
 
-Exit codes: 0 all equal · 1 a rung fails · 2 usage · 65 a trace is bad.
+Exit codes: 0 all equal; 1 a rung fails; 2 usage; 65 a trace is bad.
 """
 
 import argparse

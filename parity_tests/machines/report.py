@@ -1,10 +1,10 @@
 """What the machines have shown: the worst error of each row, over all."""
 
 import platform
+import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+from common.run.terminal import align, columns, narrow, say
 
 FORMAT = "davidnet-machines-1"
 TIMES = 3  # a row must stay so many times below its tolerance
@@ -125,13 +125,16 @@ def failures(report: dict) -> list[str]:
 
 def show(report: dict) -> None:
     """The table, for people."""
-    title = f"The ladder on {len(report['machines'])} machines"
-    table = Table(*HEAD, "where", title=title)
-    for row in report["rows"]:
-        table.add_row(*cells(row), f"{row['machine']}: {row['tensor']}")
-    console = Console(width=150)
-    console.print(table)
-    console.print(sentence(report), rounding(report), highlight=False)
+    say(f"The ladder on {len(report['machines'])} machines")
+    where = [f"{row['machine']}: {row['tensor']}" for row in report["rows"]]
+    table = [[*HEAD, "where"]]
+    for row, place in zip(report["rows"], where, strict=True):
+        table.append([*map(str, cells(row)), place])
+    first_to_go = [len(HEAD), HEAD.index("machines"), HEAD.index("tolerance")]
+    table = narrow(table, columns(sys.stdout), first_to_go)
+    print(*align(table, None, 2), sep="\n")
+    say(sentence(report))
+    say(rounding(report))
 
 
 def markdown(report: dict) -> str:

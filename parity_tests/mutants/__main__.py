@@ -4,7 +4,7 @@
     python -m parity_tests.mutants --generated          made by rule
     python -m parity_tests.mutants --generated --file 'common/*' --share 0.1
 
-Exit codes: 0 all noticed, but for judged ones · 1 a named mutant lives, or
+Exit codes: 0 all noticed, but for judged ones; 1 a named mutant lives, or
 more than 5 % of the generated ones do.
 """
 

@@ -1,14 +1,13 @@
 """What came out: the matrix, the share by file, and the published file."""
 
 import json
+import sys
 import time
 from collections import Counter
 
-from rich.console import Console
-from rich.table import Table
-
 from common.files import write_atomic
 from common.run.machine import describe_machine, git_commit
+from common.run.terminal import align, columns, say
 from parity_tests.mutants import generate
 from parity_tests.mutants.judged import Judgement, judge
 from parity_tests.mutants.killers import killer
@@ -24,22 +23,22 @@ def conclude(
     mutants: list[Mutant], log: Log, known: list[Judgement], flags
 ) -> int:
     """Print, write, and the exit code."""
-    console = Console(width=None if Console().is_terminal else 120)
+    width = columns(sys.stdout)
     tried = [m for m in mutants if m.key in log.known]
     if flags.generated:
         rows = by_file(tried, log, known)
-        console.print(file_table(rows))
+        print(*align(file_table(rows), width), sep="\n")
         alive = sum(len(r["survivors"]) for r in rows)
         share = share_killed(rows)
-        console.print(f"{share:.1%} killed, {alive} survivors")
+        say(f"{share:.1%} killed, {alive} survivors")
         part = {"seed": flags.seed, "share": flags.share, "by_file": rows}
         good, name = share >= ENOUGH, "generated"
     else:
         part = named_rows(tried, log, known)
-        console.print(matrix(part))
+        print(*align(matrix(part), width), sep="\n")
         good, name = not living(part), "named"
         for row in living(part):
-            console.print(f"ALIVE {row['mutant']} in {row['framework']}")
+            say(f"ALIVE {row['mutant']} in {row['framework']}")
     if flags.json:
         publish(flags.json, name, part, [log.known[m.key] for m in tried])
     return 0 if good and tried else 1
@@ -71,17 +70,20 @@ def living(rows: list[dict]) -> list[dict]:
     return [r for r in rows if not r["killed_by"] and not r["equivalent"]]
 
 
-def matrix(rows: list[dict]) -> Table:
+def matrix(rows: list[dict]) -> list[list[str]]:
     """Mutants by framework; in the cells what noticed them."""
-    table = Table("mutant", *PLACES, title="Named mutants")
     cells: dict[str, dict[str, str]] = {}
     for row in rows:
-        text = killer(row["killed_by"]) or "[red]ALIVE[/red]"
+        text = killer(row["killed_by"]) or "ALIVE"
         text = "equivalent" if row["equivalent"] else text
         cells.setdefault(row["mutant"], {})[row["framework"]] = text
-    for name, found in cells.items():
-        table.add_row(name, *(found.get(place, "") for place in PLACES))
-    return table
+    return [
+        ["named mutant", *PLACES],
+        *(
+            [name, *(found.get(place, "") for place in PLACES)]
+            for name, found in cells.items()
+        ),
+    ]
 
 
 def by_file(
@@ -132,15 +134,14 @@ def share_killed(rows: list[dict]) -> float:
     return sum(row["killed"] for row in rows) / could if could else 0.0
 
 
-def file_table(rows: list[dict]) -> Table:
+def file_table(rows: list[dict]) -> list[list[str]]:
     """What was tried in each file, and what noticed it."""
-    heads = ("file", "possible", "tried", "killed", "equivalent", "by")
-    table = Table(*heads, title="Generated mutants")
+    table = [["file", "possible", "tried", "killed", "equivalent", "by"]]
     for row in rows:
         by = ", ".join(f"{k} {n}" for k, n in row["killed_by"].items())
-        numbers = (row["possible"], row["tried"], row["killed"])
-        table.add_row(
-            *(row["file"], *map(str, numbers), str(equivalents(row)), by)
+        numbers = row["possible"], row["tried"], row["killed"]
+        table.append(
+            [row["file"], *map(str, numbers), str(equivalents(row)), by]
         )
     return table
 

@@ -85,6 +85,17 @@ def test_the_worst_of_all_machines_is_reported():
     assert "on each of 3 machines, is 1.0e-13" in text
 
 
+@pytest.mark.parametrize("width", [80, 60, None])
+def test_the_report_fits_the_terminal(width, monkeypatch, capsys):
+    monkeypatch.setattr(report, "columns", lambda stream: width)
+    report.show(report.summary({"a": said(row(0.2))}))
+    _title, head, line, *_ = capsys.readouterr().out.splitlines()
+    assert width is None or max(len(head), len(line)) <= width
+    assert ("tolerance" in head) == ("1.0e-04" in line)
+    assert "2.0e-05" in line
+    assert ("where" in head) == ("a: " in line) == (width is None)
+
+
 @pytest.mark.parametrize(
     ("one", "fails"),
     [

@@ -10,7 +10,9 @@ from parity_tests.mutants.judged import VERDICTS, Judgement, judge
 from parity_tests.mutants.killers import killer
 from parity_tests.mutants.report import (
     by_file,
+    file_table,
     living,
+    matrix,
     named_rows,
     share_killed,
 )
@@ -191,3 +193,21 @@ def test_killers_are_rungs_or_kinds_of_tests():
     assert killer("rung7_wide: crash: TypeError: x") == "rung 7"
     assert killer("unit tests: parity_tests/x.py::y") == "unit tests"
     assert killer("") == ""
+
+
+def test_the_tables_have_a_row_for_each_mutant_and_each_file():
+    found = {"killed_by": "rung 4: x | y", "equivalent": ""}
+    lives = {"killed_by": "", "equivalent": ""}
+    rows = [
+        {"mutant": "a", "framework": "pytorch", **found},
+        {"mutant": "a", "framework": "jax_flax", **lives},
+        {"mutant": "b", "framework": "common", **lives, "equivalent": "why"},
+    ]
+    assert matrix(rows) == [
+        ["named mutant", "tensorflow_eager", "pytorch", "jax_flax", "common"],
+        ["a", "", "rung 4", "ALIVE", ""],
+        ["b", "", "", "", "equivalent"],
+    ]
+    row = {"file": "a.py", "possible": 9, "tried": 3, "killed": 2}
+    row |= {"killed_by": {"rung 4": 2}, "survivors": []}
+    assert file_table([row])[1] == ["a.py", "9", "3", "2", "0", "rung 4 2"]
