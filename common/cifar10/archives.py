@@ -4,6 +4,7 @@ Nothing is unpacked to the disk: the files that a form names are read out of
 the archive as a stream, and everything else in it is passed over.
 """
 
+import errno
 import gzip
 import tarfile
 import zipfile
@@ -145,7 +146,13 @@ def _reading(path: Path) -> Iterator[None]:
     """Turn what the block raises into an error of one clear line."""
     try:
         with disk_errors(path, "check the file and the disk", "read"):
-            yield
+            try:
+                yield
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+                # zipfile seeks to wherever a damaged archive sends it.
+                raise ValueError("a place outside of the file") from error
     except UserError:
         raise
     # The readers of archives fail in many ways on bytes that are damaged.
