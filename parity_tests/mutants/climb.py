@@ -35,7 +35,7 @@ NAMES = {
     "rung2_data": ("2/*",),
     "rung4_dropout": ("4/float64/dropout-*", "4/float64/evaluation/*"),
     "rung4_tf32": ("4/float32/tf32/*",),
-    "rung7_calm": ("7/float32/*",),
+    "rung7_calm": ("7/float32/[!p]*",),
     "rung4_bfloat16": ("4/bfloat16/*",),
     "rung0_structure": ("0/*",),
     "rung3_init": ("3/*",),
@@ -48,6 +48,7 @@ NAMES = {
     "rung8_race": ("8/*",),
     "rung1_schedule": ("1/*",),
     "rung7_wide": ("7/float64/wide/*",),
+    "rung7_page": ("7/float64/page/*", "7/float32/page/*"),
     "rung7_mode": ("7/float64/other-mode/*",),
 }
 # Most of the time, and little that others do not see.

@@ -21,5 +21,6 @@ RUNGS = (
     "rung7_mode",
     "rung7_calm",
     "rung7_wide",
+    "rung7_page",
     "rung8_race",
 )
