@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from parity_tests.judge.checks import ORACLE, Check, Measure, Traces, compare
-from parity_tests.rungs.rung7_trajectory import kind
+from parity_tests.rungs.rung7_calm import kind
 
 TIMES = 20
 CEILINGS = np.geomspace(1e-4, 1e-2, 20)  # by step
@@ -18,7 +18,7 @@ NAME = re.compile(r"7/float32/trajectory/(\d\d)/(.+)")
 
 def against_noise(traces: Traces) -> Iterator[Measure]:
     """Each tensor of each step; the tolerance is that step's."""
-    traces.names("7/*/floor/*")
+    traces.names("7/float32/floor/*")
     noise = {
         who: {
             sort: np.maximum.accumulate(

@@ -41,7 +41,7 @@ NAMES = {
     "rung3_init": ("3/*",),
     "rung7_trajectory": (
         *("7/float64/trajectory/*", "7/float64/repeat/*"),
-        *("7/float64/floor/*", "7/float64/epochs/*"),
+        "7/float64/epochs/*",
     ),
     "rung7_program": ("7/float64/program/*",),
     "rung7_handover": ("7/float64/handover/*",),

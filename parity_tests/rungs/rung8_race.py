@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from common.recipe import Run
-from parity_tests.harness.cases import RACE
+from parity_tests.harness.cases import RACE, VARIANT
 from parity_tests.harness.driver import Driver
 
 COLUMNS = (
@@ -31,7 +31,7 @@ def trace(driver: Driver) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(
             preset="small",
-            seed=1,
+            seed=1 + VARIANT,
             dataset="synthetic",
             device="cpu" if "cpu" in str(driver.device).lower() else "gpu",
             mode=driver.adapter.MODE,
