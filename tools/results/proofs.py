@@ -1,20 +1,27 @@
 """The tables of the published ladder and mutants."""
 
-import json
 from collections import Counter, defaultdict
 
 from parity_tests.machines.report import markdown
 from parity_tests.mutants.killers import killer
 from tools.results.publish import LADDER, MACHINES, MUTANTS
+from tools.results.reports import (
+    Ladder,
+    Machines,
+    Mutants,
+    read_report,
+    read_whole,
+)
 
 
 def ladder_table() -> str:
     """The parity ladder as it came out, from the published report."""
-    report = json.loads(LADDER.read_text())
+    report = read_report(LADDER, Ladder)
     heads = ("rung", "what", "tensors", "worst error", "tolerance", "verdict")
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    for found in report["rows"]:
-        lines.append("| " + " | ".join(found[h] for h in heads) + " |")
+    for row in report.rows:
+        cells = (getattr(row, head.replace(" ", "_")) for head in heads)
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -22,31 +29,31 @@ def machines_table() -> str:
     """The worst error of each row over all machines, from the matrix."""
     if not MACHINES.exists():
         return "No matrix of machines is published yet."
-    return markdown(json.loads(MACHINES.read_text()))
+    return markdown(read_whole(MACHINES, Machines))
 
 
 def mutants_table() -> str:
     """What was broken, and what noticed it, from the published file."""
-    found = json.loads(MUTANTS.read_text())
+    found = read_report(MUTANTS, Mutants)
     heads = ("mutants", "tried", "noticed", "equivalent", "alive", "by")
     heads += ("commit",)
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    commits = {part: name[:7] for part, name in found["commit_of"].items()}
-    named = found["named"]
-    by = Counter(killer(row["killed_by"]) for row in named)
-    equal = sum(bool(row["equivalent"]) for row in named)
+    commits = {part: name[:7] for part, name in found.commit_of.items()}
+    named = found.named
+    by = Counter(killer(row.killed_by) for row in named)
+    equal = sum(bool(row.equivalent) for row in named)
     row = mutants_row("named", len(named), equal, by)
     lines.append(f"{row} {commits['named']} |")
     groups = defaultdict(list)
-    for row in found["generated"]["by_file"]:
-        groups[row["file"].rpartition("/")[0]].append(row)
+    for row in found.generated.by_file:
+        groups[row.file.rpartition("/")[0]].append(row)
     for folder, rows in groups.items():
         by = Counter()
         for row in rows:
-            by.update(row["killed_by"])
-        judged = [s["judged"] for row in rows for s in row["survivors"]]
+            by.update(row.killed_by)
+        judged = [s.judged for row in rows for s in row.survivors]
         equal = sum(text.startswith("equivalent") for text in judged)
-        tried = sum(row["tried"] for row in rows)
+        tried = sum(row.tried for row in rows)
         row = mutants_row(f"by rule: {folder}/", tried, equal, by)
         lines.append(f"{row} {commits['generated']} |")
     return "\n".join(lines)

@@ -9,7 +9,13 @@ from common.errors import RecordError
 from common.recipe import PRESETS
 from common.run.records import ABOUT, METRICS, RunRecord, read_run
 from parity_tests.machines import matrix, report
-from tools.bench.report import FORMAT
+from tools.results.reports import (
+    Bench,
+    Ladder,
+    Machines,
+    read_report,
+    read_whole,
+)
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
@@ -82,17 +88,15 @@ def without_paths(about: dict) -> dict:
 
 def publish_bench(file: Path) -> None:
     """Copy a bench to results/, if it is whole and of committed source."""
-    report = json.loads(file.read_text())
-    if report.get("format") != FORMAT:
-        raise SystemExit(f"{file}: not of the format {FORMAT}")
-    if report["quick"] or (report["git_commit"] or "+").endswith("+"):
+    bench = read_report(file, Bench)
+    if bench.quick or (bench.git_commit or "+").endswith("+"):
         raise SystemExit(f"{file}: of --quick, or of changed source")
     shutil.copy(file, BENCH)
 
 
 def publish_ladder(file: Path) -> None:
     """Copy a parity report to results/, if every row of it passed."""
-    verdict = json.loads(file.read_text()).get("verdict")
+    verdict = read_report(file, Ladder).verdict
     if verdict != "pass":
         raise SystemExit(f"{file}: the verdict is {verdict}, not pass")
     shutil.copy(file, LADDER)
@@ -103,7 +107,7 @@ def publish_machines(file: Path) -> None:
 
     Raises SystemExit otherwise.
     """
-    found = json.loads(file.read_text())
+    found = read_whole(file, Machines)
     missing = {m.name for m in matrix.MACHINES} - set(found["machines"])
     if missing:
         raise SystemExit(f"{file}: not all machines: {sorted(missing)} missing")

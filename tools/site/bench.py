@@ -4,31 +4,90 @@ Read from results/bench.json, the report of `nox -s bench`. Every figure of
 it is a list, a number for each repeat.
 """
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
 
 from common.recipe import Recipe
+from common.run.records import Framework
+from common.typed import Count, Malformed, Positive, Text, decode
 from tools.bench.count import gflop_per_image
 from tools.site.contract import FRAMEWORKS
 from tools.site.ladder import load
 
 FORMAT = "davidnet-bench-1"
-# What a row must have beside its numbers.
-TRAITS = (
-    *("what", "width", "mode", "precision"),
-    *("dropout_rate", "batch_size", "threads"),
-)
-# By list of the report: what a row of it must have, and its numbers.
-NEEDED = {
-    "limits": (("precision", "what"), "gflops"),
-    "rows": (TRAITS, "images_per_second"),
-    "scale": (TRAITS, "images_per_second"),
-    "parts": (("width", "precision", "part", "pass"), "milliseconds"),
-}
-WHOLE = "whole step"  # the part that is all others together
+Figures = Annotated[list[Annotated[float, Meta(gt=0)]], Meta(min_length=1)]
+
+
+class Limit(Struct):
+    """The speed of one operation alone."""
+
+    framework: Framework
+    precision: Text
+    what: Text
+    gflops: Figures
+
+
+class Speed(Struct):
+    """The speed of steps or epochs."""
+
+    framework: Framework
+    what: Text
+    width: Annotated[int, Meta(ge=1, le=4096)]
+    mode: Text
+    precision: Text
+    dropout_rate: float
+    batch_size: Positive
+    threads: Count
+    images_per_second: Figures
+    compile_seconds: list[float] = []
+    startup_seconds: list[float] = []
+    peak_memory_bytes: list[float] = []
+
+
+class Part(Struct, rename={"direction": "pass"}):
+    """The time of a part of a step."""
+
+    framework: Framework
+    width: Annotated[int, Meta(ge=1, le=4096)]
+    precision: Text
+    part: Text
+    direction: Text
+    milliseconds: Figures
+    count: Positive = 1
+
+
+class Machine(Struct, frozen=True):
+    """Where it was measured."""
+
+    processor: Text = ""
+    cores: Count = 0
+    system: Text = ""
+    device: Text = ""
+    noise: float | None = None
+
+
+class BenchFile(Struct):
+    """The content of bench.json; its rows are checked one by one."""
+
+    format: Text
+    limits: list[Raw] = []
+    rows: list[Raw] = []
+    scale: list[Raw] = []
+    parts: list[Raw] = []
+    quick: bool = False
+    date: Text = ""
+    git_commit: Text | None = None
+    machine: Machine = Machine()
+    versions: dict[Text, dict[Text, Text]] = {}
+
+
+ROWS = {"limits": Limit, "rows": Speed, "scale": Speed, "parts": Part}
 OPTIONAL = ("compile_seconds", "startup_seconds", "peak_memory_bytes")
+WHOLE = "whole step"  # the part that is all others together
 OWN_MODE = {
     "tensorflow_eager": "eager",
     "pytorch": "eager",
@@ -73,29 +132,26 @@ class Bench:
 
 def read_bench(path: Path | None) -> Bench:
     """The report; never fails, but says what is wrong."""
-    data, problem = load(path)
-    if not problem and not isinstance(data, dict):
-        problem = f"{path}: no object"
-    if not problem and data.get("format") != FORMAT:
-        problem = f"{path}: format {data.get('format')!r}, expected {FORMAT!r}"
+    data, problem = load(path, BenchFile)
+    if not problem and data.format != FORMAT:
+        problem = f"{path}: format {data.format!r}, expected {FORMAT!r}"
     if problem:
         return Bench(problem=problem)
-    made = Bench(quick=data.get("quick") is True)
-    for name in NEEDED:
-        setattr(made, name, _rows(data, name, made))
-    machine = data.get("machine")
-    machine = machine if isinstance(machine, dict) else {}
-    made.facts = {
-        **{n: str(data[n]) for n in ("date", "git_commit") if n in data},
+    made = Bench(quick=data.quick)
+    for name, kind in ROWS.items():
+        setattr(made, name, _rows(getattr(data, name), name, kind, made))
+    machine = data.machine
+    facts = {
+        **{n: getattr(data, n) for n in ("date", "git_commit")},
         **{
-            name: str(machine[name])
+            name: getattr(machine, name)
             for name in ("processor", "cores", "system", "device")
-            if name in machine
         },
     }
-    if "noise" in machine:
-        made.facts["noise"] = f"{100 * machine['noise']:.0f} %"
-    for who, found in (data.get("versions") or {}).items():
+    made.facts = {name: str(value) for name, value in facts.items() if value}
+    if machine.noise is not None:
+        made.facts["noise"] = f"{100 * machine.noise:.0f} %"
+    for who, found in data.versions.items():
         named = [f"{k} {v}" for k, v in found.items()]
         made.versions[title_of(who)] = ", ".join(named)
     return made
@@ -107,44 +163,15 @@ def title_of(who: str) -> str:
     return " ".join([*first.title().split(), FRAMEWORKS.get(last, last)])
 
 
-def _rows(data: dict, name: str, made: Bench) -> list[dict]:
+def _rows(rows: list[Raw], name: str, kind: type, made: Bench) -> list[dict]:
     """The rows of a list that can be shown; the others become problems."""
-    found = data.get(name, [])
-    if not isinstance(found, list):
-        made.problems.append(f"{name}: no list")
-        return []
     good = []
-    for place, row in enumerate(found, 1):
-        wrong = wrong_with(row, *NEEDED[name])
-        if wrong:
-            made.problems.append(f"{name}, row {place}: {wrong}")
-        else:
-            good.append(row)
+    for place, row in enumerate(rows, 1):
+        try:
+            decode(row, kind)
+            good.append(decode(row, dict))
+        except Malformed as error:
+            made.problems.append(f"{name}, row {place}: {error}")
     if not good:
         made.problems.append(f"{name}: holds no rows, not measured")
     return good
-
-
-def wrong_with(row, traits: tuple[str, ...], numbers: str) -> str:
-    """Why a row cannot be shown; "" if it can."""
-    if not isinstance(row, dict):
-        return "no object"
-    lacks = [n for n in ("framework", *traits, numbers) if n not in row]
-    if lacks:
-        return f"lacks {', '.join(lacks)}"
-    if row["framework"] not in FRAMEWORKS:
-        return f"unknown framework {row['framework']!r}"
-    for name in (numbers, *(n for n in OPTIONAL if n in row)):
-        if not _figures(row[name]) or (name == numbers and not row[name]):
-            return f"{name} are no numbers"
-    if min(row[numbers]) <= 0:
-        return f"{numbers} are not above 0"
-    return ""
-
-
-def _figures(values) -> bool:
-    """A list of finite numbers."""
-    return isinstance(values, list) and all(
-        isinstance(value, int | float) and math.isfinite(value)
-        for value in values
-    )

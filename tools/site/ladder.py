@@ -4,10 +4,13 @@ Both are JSON files: an object with a list of rows, each an object of plain
 values. Its keys become the columns, those named in `FIRST` before others.
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
+from msgspec import Struct
+
+from common.typed import Malformed, Text, decode, read_limited
 from tools.site.contract import FRAMEWORKS
 
 # Of the ladder, what stands in its own column; the rest goes into the last.
@@ -17,6 +20,25 @@ FIRST = ("rung", "mutant", "slug", "what", "verdict", "killed", "killed_by")
 LISTS = ("rows", "checks", "ladder", "mutants", "matrix")
 GOOD = {"equal", "pass", "passed", "killed", "ok", "true"}
 BAD = {"fail", "failed", "survived", "missing", "false", "error", "alive"}
+LARGEST = 2**26  # bytes of a report; the largest real one has 2**20
+T = TypeVar("T")
+
+
+class TraceFacts(Struct):
+    """Of what stands in a trace, what is shown."""
+
+    device: Text = ""
+    git_commit: Text | None = None
+
+
+class ParityFile(Struct):
+    """The content of parity.json; a row is checked where it is shown."""
+
+    rows: list[dict] = []
+    mission: list[dict] = []
+    problems: list[str] = []
+    runs: list[str] = []
+    traces: dict[str, TraceFacts] = {}
 
 
 @dataclass
@@ -66,44 +88,44 @@ def rungs(ladder: Table) -> list[Rung]:
     return list(found.values())
 
 
-def load(path: Path | None) -> tuple[object, str]:
-    """The content of a JSON file, and what is wrong if it is not there."""
+def load(path: Path | None, kind: type[T]) -> tuple[T | None, str]:
+    """The content of a JSON file, and what is wrong if it is not there.
+
+    kind: what it must be. Its rows may be msgspec.Raw, or untyped, and are
+    then checked one by one: a damaged one costs itself only.
+    """
     if path is None:
         return None, "not run"
     if not path.exists():
         return None, f"not run: {path} is not there"
     try:
-        return json.loads(path.read_text()), ""
-    except (OSError, ValueError) as error:
+        return decode(read_limited(path, LARGEST), kind), ""
+    except (OSError, Malformed) as error:
         return None, f"{path}: not readable ({error})"
 
 
 def read_parity(path: Path | None) -> Parity:
     """The ladder's report; never fails, but says what is wrong."""
-    data, problem = load(path)
+    data, problem = load(path, ParityFile | list)
     if problem:
         return Parity(Table(problem=problem))
-    made = Parity(tabulate(path, data))
-    if isinstance(data, dict):
-        mission = data.get("mission")
-        made.mission = tabulate(path, mission) if mission else Table()
-        made.rungs = rungs(made.ladder)
-        made.ladder.facts = {}
-        made.problems = [show(line) for line in data.get("problems") or []]
-        made.runs = [show(line) for line in data.get("runs") or []]
-        for who, facts in (data.get("traces") or {}).items():
-            if isinstance(facts, dict):
-                made.ladder.facts[FRAMEWORKS.get(who, who)] = ", ".join(
-                    show(facts[name])[:10]
-                    for name in ("device", "git_commit")
-                    if plain(facts.get(name)) and facts.get(name)
-                )
+    if isinstance(data, list):
+        return Parity(tabulate(path, data))
+    made = Parity(tabulate(path, {"rows": data.rows}))
+    made.mission = tabulate(path, data.mission) if data.mission else Table()
+    made.rungs = rungs(made.ladder)
+    made.problems, made.runs = data.problems, data.runs
+    for who, facts in data.traces.items():
+        named = [facts.device, (facts.git_commit or "")[:10]]
+        made.ladder.facts[FRAMEWORKS.get(who, who)] = ", ".join(
+            filter(None, named)
+        )
     return made
 
 
 def read_table(path: Path | None) -> Table:
     """The rows of a report; never fails, but says what is wrong."""
-    data, problem = load(path)
+    data, problem = load(path, dict | list)
     return Table(problem=problem) if problem else tabulate(path, data)
 
 

@@ -3,13 +3,19 @@
 Read from results/mutants.json, the report of `nox -s mutants`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeVar
 
+from msgspec import Raw, Struct
+
+from common.typed import Count, Malformed, Text, decode
 from tools.site.contract import FRAMEWORKS
 from tools.site.ladder import load
 
 FORMAT = "davidnet-mutants-1"
+T = TypeVar("T")
 # The columns: a mutant of shared code stands in the last one.
 PLACES = FRAMEWORKS | {"common": "common/"}
 
@@ -24,24 +30,32 @@ class Cell:
     rung: int | None
 
 
-@dataclass(frozen=True)
-class Survivor:
+class Named(Struct, frozen=True):
+    """One named mutant in one framework."""
+
+    mutant: Text
+    framework: Literal["tensorflow_eager", "pytorch", "jax_flax", "common"]
+    rung: int | None
+    killed_by: str | None
+    equivalent: str | None = None
+
+
+class Survivor(Struct, frozen=True):
     """A generated mutant that no test noticed."""
 
-    line: int
+    line: Count
     change: str
     judged: str  # "" if nobody has looked at it
 
 
-@dataclass(frozen=True)
-class File:
+class File(Struct, frozen=True, rename={"path": "file"}):
     """The generated mutants of one file."""
 
-    path: str
-    possible: int
-    tried: int
-    killed: int
-    killed_by: dict[str, int]
+    path: Text
+    possible: Count
+    tried: Count
+    killed: Count
+    killed_by: dict[Text, Count]
     survivors: list[Survivor]
 
     @property
@@ -59,6 +73,26 @@ class File:
     def unjudged(self) -> int:
         """Survivors that nobody has looked at."""
         return sum(not survivor.judged for survivor in self.survivors)
+
+
+class Generated(Struct):
+    """The part of the mutants that were made by rule."""
+
+    by_file: list[Raw] = []
+    seed: int | None = None
+    share: float | None = None
+
+
+class MutantsFile(Struct):
+    """The content of mutants.json; its rows are checked one by one."""
+
+    format: Text
+    named: list[Raw] = []
+    generated: Generated | None = None
+    date: Text = ""
+    machine: Text = ""
+    seconds: float | None = None
+    commit_of: dict[Text, Text | None] = {}
 
 
 @dataclass
@@ -105,77 +139,62 @@ class Mutants:
 
 def read_mutants(path: Path | None) -> Mutants:
     """The report; never fails, but says what is wrong."""
-    data, problem = load(path)
-    if not problem and not isinstance(data, dict):
-        problem = f"{path}: no object"
-    if not problem and data.get("format") != FORMAT:
-        problem = f"{path}: format {data.get('format')!r}, expected {FORMAT!r}"
+    data, problem = load(path, MutantsFile)
+    if not problem and data.format != FORMAT:
+        problem = f"{path}: format {data.format!r}, expected {FORMAT!r}"
     if problem:
         return Mutants(problem=problem)
-    made = Mutants(
-        facts={
-            name: str(data[name])
-            for name in ("date", "machine", "seconds")
-            if name in data
-        }
-    )
-    commits = data.get("commit_of")
-    if isinstance(commits, dict):
-        made.facts |= {f"commit, {n}": str(c)[:12] for n, c in commits.items()}
-    for place, row in enumerate(_list(data, "named", made), 1):
+    made = Mutants()
+    for name in ("date", "machine", "seconds"):
+        if value := getattr(data, name):
+            made.facts[name] = f"{value:g}" if name == "seconds" else value
+    for part, commit in data.commit_of.items():
+        made.facts[f"commit, {part}"] = str(commit)[:12]
+    for place, row in _rows(data.named, "named", Named, made):
         _take_named(made, place, row)
-    generated = data.get("generated")
-    if not isinstance(generated, dict):
+    if data.generated is None:
         made.problems.append("generated: missing")
         return made
-    made.facts |= {
-        words: str(generated[name])
-        for name, words in (
-            ("seed", "seed of the generated"),
-            ("share", "share of them tried"),
-        )
-        if name in generated
-    }
-    for place, row in enumerate(_list(generated, "by_file", made), 1):
-        _take_file(made, place, row)
+    for name, words in (
+        ("seed", "seed of the generated"),
+        ("share", "share of them tried"),
+    ):
+        if (value := getattr(data.generated, name)) is not None:
+            made.facts[words] = str(value)
+    for _, row in _rows(data.generated.by_file, "by_file", File, made):
+        _take_file(made, row)
     return made
 
 
-def _list(data: dict, name: str, made: Mutants) -> list:
-    """A list of the report; what is none, or is empty, is a problem."""
-    found = data.get(name)
-    if not isinstance(found, list) or not found:
+def _rows(
+    rows: list[Raw], name: str, kind: type[T], made: Mutants
+) -> Iterator[tuple[int, T]]:
+    """The rows that can be read, counted from 1; others are problems."""
+    if not rows:
         made.problems.append(f"{name}: holds no rows")
-        return []
-    return found
+    for place, row in enumerate(rows, 1):
+        try:
+            yield place, decode(row, kind)
+        except Malformed as error:
+            made.problems.append(f"{name}, row {place}: {error}")
 
 
-def _take_named(made: Mutants, place: int, row) -> None:
+def _take_named(made: Mutants, place: int, row: Named) -> None:
     """One cell of the matrix."""
-    try:
-        name, framework = row["mutant"], row["framework"]
-        rung, by = row["rung"], row["killed_by"]
-        equivalent = row.get("equivalent") or ""
-    except (TypeError, KeyError, AttributeError) as error:
-        made.problems.append(f"named, row {place}: not readable ({error!r})")
+    cells = made.matrix.setdefault(row.mutant, {})
+    if row.framework in cells:
+        made.problems.append(f"named, row {place}: {row.mutant} comes twice")
         return
-    if framework not in PLACES:
-        made.problems.append(
-            f"named, row {place}: unknown framework {framework!r}"
-        )
-        return
-    cells = made.matrix.setdefault(str(name), {})
-    if framework in cells:
-        made.problems.append(f"named, row {place}: {name} comes twice")
-        return
+    rung, by = row.rung, row.killed_by or ""
     if rung is not None or by:
-        words = f"rung {rung}" if rung is not None else _place(str(by))
-        detail = str(by or "").removeprefix(words).lstrip(": ")
-        cells[framework] = Cell("killed", words, detail, rung)
-    elif equivalent:
-        cells[framework] = Cell("equivalent", "equivalent", equivalent, None)
+        words = f"rung {rung}" if rung is not None else _place(by)
+        detail = by.removeprefix(words).lstrip(": ")
+        cell = Cell("killed", words, detail, rung)
+    elif row.equivalent:
+        cell = Cell("equivalent", "equivalent", row.equivalent, None)
     else:
-        cells[framework] = Cell("survived", "survived", "", None)
+        cell = Cell("survived", "survived", "", None)
+    cells[row.framework] = cell
 
 
 def _place(killed_by: str) -> str:
@@ -183,23 +202,8 @@ def _place(killed_by: str) -> str:
     return killed_by.split(":")[0].split("|")[0].strip()
 
 
-def _take_file(made: Mutants, place: int, row) -> None:
-    """One file's generated mutants, if its numbers fit each other."""
-    try:
-        file = File(
-            path=str(row["file"]),
-            possible=int(row["possible"]),
-            tried=int(row["tried"]),
-            killed=int(row["killed"]),
-            killed_by={str(k): int(n) for k, n in row["killed_by"].items()},
-            survivors=[
-                Survivor(int(s["line"]), str(s["change"]), str(s["judged"]))
-                for s in row["survivors"]
-            ],
-        )
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        made.problems.append(f"by_file, row {place}: not readable ({error!r})")
-        return
+def _take_file(made: Mutants, file: File) -> None:
+    """One file's generated mutants, and whether its numbers fit together."""
     made.files.append(file)
     if file.killed + len(file.survivors) != file.tried:
         made.problems.append(

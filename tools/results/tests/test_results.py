@@ -1,6 +1,7 @@
 """What of the records may be published, and how it is told."""
 
 import json
+import re
 
 import pytest
 
@@ -37,13 +38,39 @@ def test_the_first_epoch_at_94_percent_is_told(runs, told):
     assert goal(runs) == told
 
 
-def test_a_ladder_that_did_not_pass_is_not_published(monkeypatch, tmp_path):
-    file = tmp_path / "parity.json"
-    monkeypatch.setattr(publish, "LADDER", tmp_path / "published.json")
-    file.write_text(json.dumps({"verdict": "fail"}))
-    with pytest.raises(SystemExit, match="fail, not pass"):
-        publish.publish_ladder(file)
-    assert not publish.LADDER.exists()
+LADDER = {"format": "davidnet-parity-1", "rows": [], "verdict": "pass"}
+BENCH = {"format": "davidnet-bench-1", "quick": False, "git_commit": "0" * 40}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("ladder", LADDER | {"verdict": "fail"}, "fail, not pass"),
+        ("ladder", LADDER | {"verdict": ["pass"]}, "Expected `str`"),
+        ("ladder", LADDER | {"format": "x"}, "Invalid enum value 'x'"),
+        ("ladder", [], "Expected `object`"),
+        ("bench", BENCH | {"quick": True}, "of --quick"),
+        ("bench", BENCH | {"git_commit": "0" * 40 + "+"}, "changed source"),
+        ("bench", BENCH | {"git_commit": None}, "changed source"),
+        ("bench", BENCH | {"git_commit": 3}, "Expected `str | null`"),
+        ("bench", {}, "missing required field"),
+    ],
+)
+def test_a_report_that_is_no_proof_is_not_published(
+    monkeypatch, tmp_path, name, content, words
+):
+    file, target = tmp_path / "report.json", tmp_path / "published.json"
+    monkeypatch.setattr(publish, name.upper(), target)
+    file.write_text(json.dumps(content))
+    use = {"ladder": publish.publish_ladder, "bench": publish.publish_bench}
+    with pytest.raises(SystemExit, match=re.escape(words)):
+        use[name](file)
+    assert not target.exists()
+
+
+def test_a_report_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(SystemExit, match="No such file"):
+        publish.publish_ladder(tmp_path / "none.json")
 
 
 @pytest.fixture

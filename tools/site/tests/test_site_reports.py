@@ -1,13 +1,14 @@
 """The site's readers of mutants.json and bench.json."""
 
+import copy
 import json
 
 import pytest
 
 from common.recipe import Recipe
 from tools.bench.count import gflop_per_image
-from tools.site import bench, mutants, speeds
-from tools.site.contract import FRAMEWORKS
+from tools.site import bench, ladder, mutants, speeds
+from tools.site.contract import FRAMEWORKS, ROOT
 from tools.site.tests import fake_reports
 
 
@@ -23,7 +24,7 @@ def read(tmp_path, module, data):
     [
         ("", "not readable"),
         ("{", "not readable"),
-        ("[]", "no object"),
+        ("[]", "Expected `object`, got `array`"),
         ('{"format": "other-2"}', "format 'other-2', expected"),
     ],
 )
@@ -88,11 +89,11 @@ def test_numbers_that_do_not_fit_each_other_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("words", "not readable"),
-        ({"mutant": "a"}, "not readable (KeyError('framework'))"),
+        ("words", "Expected `object`, got `str`"),
+        ({"mutant": "a"}, "Object missing required field `framework`"),
         (
             {"mutant": "a", "framework": "caffe", "rung": 1, "killed_by": ""},
-            "unknown framework 'caffe'",
+            "Invalid enum value 'caffe'",
         ),
         (fake_reports.named()[0], "labels-shifted comes twice"),
     ],
@@ -113,7 +114,7 @@ def test_a_damaged_file_row_is_told(tmp_path):
     del data["generated"]["by_file"][0]["survivors"]
     found = read(tmp_path, mutants, data)
     assert found.problems == [
-        "by_file, row 1: not readable (KeyError('survivors'))"
+        "by_file, row 1: Object missing required field `survivors`"
     ]
     assert len(found.files) == 5
 
@@ -121,12 +122,11 @@ def test_a_damaged_file_row_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"images_per_second": []}, "images_per_second are no numbers"),
-        ({"images_per_second": ["fast"]}, "images_per_second are no numbers"),
-        ({"images_per_second": [float("nan")]}, "are no numbers"),
-        ({"images_per_second": [0.0]}, "images_per_second are not above 0"),
-        ({"framework": "caffe"}, "unknown framework 'caffe'"),
-        ({"compile_seconds": 3.0}, "compile_seconds are no numbers"),
+        ({"images_per_second": []}, "length >= 1 - at `$.images_per_second`"),
+        ({"images_per_second": ["fast"]}, "Expected `float`, got `str`"),
+        ({"images_per_second": [0.0]}, "Expected `float` > 0.0"),
+        ({"framework": "caffe"}, "Invalid enum value 'caffe'"),
+        ({"compile_seconds": 3.0}, "Expected `array`, got `float`"),
     ],
 )
 def test_a_damaged_row_of_the_benchmark_is_told(tmp_path, changed, words):
@@ -143,7 +143,9 @@ def test_a_row_that_lacks_something_is_told(tmp_path):
     data = fake_reports.bench()
     del data["scale"][0]["threads"], data["scale"][0]["mode"]
     found = read(tmp_path, bench, data)
-    assert found.problems == ["scale, row 1: lacks mode, threads"]
+    assert found.problems == [
+        "scale, row 1: Object missing required field `mode`"
+    ]
 
 
 def test_the_ratio_is_to_the_best_convolution_of_the_precision(tmp_path):
@@ -212,3 +214,66 @@ def test_a_mutant_belongs_to_the_longest_slug_it_begins_with():
     assert mutants.slug_of("bn-eps", slugs) == "bn-eps"
     assert mutants.slug_of("bn-epsilon", slugs) == "bn"
     assert mutants.slug_of("pool", slugs) is None
+
+
+# --- Reports of any content ---------------------------------------------
+
+
+def places(content, path=()):
+    """The path of every value of a report; of lists, of the first two."""
+    yield path
+    inner = {}
+    if isinstance(content, dict):
+        inner = content
+    elif isinstance(content, list):
+        inner = dict(enumerate(content[:2]))
+    for key, value in inner.items():
+        yield from places(value, (*path, key))
+
+
+def replaced(content, path, value):
+    """The same report with another value at one place."""
+    if not path:
+        return value
+    whole = copy.deepcopy(content)
+    inner = whole
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return whole
+
+
+def all_of_the_benchmark(path):
+    found = bench.read_bench(path)
+    for use in (speeds.scenes, speeds.scale, speeds.parts, speeds.table):
+        use(found)
+
+
+def short(report):
+    """A report with the first rows of each of its lists."""
+    return {
+        name: value[:2] if isinstance(value, list) else value
+        for name, value in report.items()
+    }
+
+
+def the_ladder():
+    """The published one."""
+    return json.loads((ROOT / "results" / "parity.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("use", "report"),
+    [
+        (ladder.read_parity, short(the_ladder())),
+        (mutants.read_mutants, short(fake_reports.mutants())),
+        (all_of_the_benchmark, short(fake_reports.bench())),
+    ],
+)
+def test_whatever_stands_in_a_report_it_does_not_stop_the_site(
+    tmp_path, use, report
+):
+    for path in places(report):
+        for value in (None, -1.5, "x", [], [[]], {}, {"a": 1}):
+            bad = replaced(report, path, value)
+            use(fake_reports.write(tmp_path / "report.json", bad))

@@ -1,0 +1,128 @@
+"""What of the published reports the tables are made of, checked."""
+
+import json
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from msgspec import Struct
+
+from common.typed import Commit, Count, Malformed, Text, decode, read_limited
+
+LARGEST = 2**26  # bytes; the largest real one has 2**20
+T = TypeVar("T")
+
+
+class Rung(Struct, frozen=True, rename={"worst_error": "worst error"}):
+    """A row of the ladder, in words."""
+
+    rung: Text
+    what: Text
+    tensors: Text
+    worst_error: Text
+    tolerance: Text
+    verdict: Text
+
+
+class Ladder(Struct, frozen=True):
+    """parity.json, as `python -m parity_tests.compare --json` writes it."""
+
+    format: Literal["davidnet-parity-1"]
+    verdict: Text
+    rows: list[Rung]
+
+
+class Named(Struct, frozen=True):
+    """A named mutant in one framework."""
+
+    killed_by: str
+    equivalent: str
+
+
+class Survivor(Struct, frozen=True):
+    """A generated mutant that no test noticed."""
+
+    judged: str
+
+
+class Tried(Struct, frozen=True):
+    """The generated mutants of a file."""
+
+    file: Text
+    tried: Count
+    killed_by: dict[Text, Count]
+    survivors: list[Survivor]
+
+
+class Generated(Struct, frozen=True):
+    """The mutants that were made by rule."""
+
+    by_file: list[Tried]
+
+
+class Mutants(Struct, frozen=True):
+    """mutants.json, as `nox -s mutants` writes it."""
+
+    format: Literal["davidnet-mutants-1"]
+    named: list[Named]
+    generated: Generated
+    commit_of: dict[Text, Commit]
+
+
+class Bench(Struct, frozen=True):
+    """Of bench.json, what decides whether it may be published."""
+
+    format: Literal["davidnet-bench-1"]
+    quick: bool
+    git_commit: Commit | None
+
+
+class MachineRow(Struct, frozen=True):
+    """The worst of a row of the ladder over all machines."""
+
+    rung: Text
+    what: Text
+    on: Count
+    machine: Text
+    tensor: str
+    who: str
+    error: float
+    tolerance: float
+    share: float
+    failed: bool
+    counted: bool
+
+
+class Double(Struct, frozen=True):
+    """The worst float64 error."""
+
+    numbers: Count
+    error: float
+    tensor: str
+    machine: Text
+
+
+class Machines(Struct, frozen=True):
+    """machines.json, as `python -m parity_tests.machines` writes it."""
+
+    format: Literal["davidnet-machines-1"]
+    processor: Text
+    machines: list[Text]
+    rows: list[MachineRow]
+    double: Double
+    roundings: dict[Text, Count]
+    plain: Count
+    git_commit: Commit | None
+
+
+def read_whole(path: Path, kind: type) -> dict:
+    """All of a report, once it was found to be of this kind. As read_report."""
+    read_report(path, kind)
+    return json.loads(path.read_bytes())
+
+
+def read_report(path: Path, kind: type[T]) -> T:
+    """A report of this kind. Raises SystemExit with the reason."""
+    try:
+        return decode(read_limited(path, LARGEST), kind)
+    except (OSError, Malformed) as error:
+        raise SystemExit(f"{path}: not a report to use: {error}") from error
