@@ -2,7 +2,8 @@
 
     nox -s bench                          the three, both modes, precisions
     nox -s bench -- --quick               minutes, not an hour
-    nox -s bench -- --peer --scale --parts
+    nox -s bench -- --peer --scale
+    nox -s bench -- --profile             the kernels of a step, no figures
 
 Each measurement has a process of its own, in its framework's environment;
 all of them once, then all once more. Keep the machine quiet meanwhile.
@@ -23,16 +24,16 @@ from common.files import write_atomic
 from common.run.terminal import align, columns, open_console, say
 from tools.bench import plan
 from tools.bench.flags import Flags, check, command
-from tools.bench.parts_sheet import kernels_sheet, kinds_sheet, parts_sheets
 from tools.bench.plan import Choice
 from tools.bench.report import Report
 from tools.bench.run import ChildError, Runner, run_all, runner
-from tools.bench.tables import noise_line, sheets
+from tools.bench.sheet import Sheet
+from tools.bench.tables import kernels_sheet, noise_line, sheets
 
 
-def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
-    """Section of the report, jobs, repeats."""
-    choice = Choice(
+def choose(flags: Flags) -> Choice:
+    """What the flags ask for, on the cores of this process."""
+    return Choice(
         frameworks=flags.frameworks,
         modes=flags.modes,
         precisions=flags.precisions,
@@ -42,6 +43,11 @@ def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
         seconds=1.5 if flags.quick else flags.seconds,
         quick=flags.quick,
     )
+
+
+def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
+    """Section of the report, jobs, repeats."""
+    choice = choose(flags)
     repeats = 2 if flags.quick else flags.repeats
     jobs = plan.rows(choice) + (plan.peers(choice) if flags.peer else [])
     slow = [job for job in jobs if flags.quick and job.width > plan.SMALL]
@@ -51,8 +57,6 @@ def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
         found.append(("rows", slow, 1))
     if flags.scale:
         found.append(("scale", plan.scale(choice), min(2, repeats)))
-    if flags.parts:  # each piece is repeated within the process
-        found.append(("parts", plan.parts(choice), 1))
     return found
 
 
@@ -82,13 +86,24 @@ def measure(flags: Flags, bench: Runner, console: Console) -> dict:
 
 def show(report: dict) -> None:
     """Print all tables, no number cut: a pipe has no width."""
-    made = [*sheets(report), *parts_sheets(report)]
-    made += [kinds_sheet(report), kernels_sheet(report)]
-    for sheet in made:
-        if sheet.rows:
-            lines = align([sheet.heads, *sheet.rows], columns(sys.stdout))
-            print(sheet.title, *lines, "", sep="\n")
+    for sheet in sheets(report):
+        show_sheet(sheet)
     say(noise_line(report))
+
+
+def show_sheet(sheet: Sheet) -> None:
+    """Print a table, as wide as it is in a pipe."""
+    lines = align([sheet.heads, *sheet.rows], columns(sys.stdout))
+    print(sheet.title, *lines, "", sep="\n")
+
+
+def show_profiles(flags: Flags, bench: Runner) -> int:
+    """Print the kernels of one step of each; the exit code."""
+    for job in plan.profiles(choose(flags)):
+        found = bench.measure(job)
+        show_sheet(kernels_sheet(job, found))
+        say(f"the whole trace: {found['trace']}")
+    return errors.DONE
 
 
 def end(number, frame) -> None:
@@ -110,6 +125,8 @@ def main() -> int:
     try:
         check(flags)
         with runner(flags.environments, flags.python, flags.out) as bench:
+            if flags.profile:
+                return show_profiles(flags, bench)
             report = measure(flags, bench, console)
         text = json.dumps(report, indent=1) + "\n"
         write_atomic(flags.out, text.encode())

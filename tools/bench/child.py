@@ -20,7 +20,7 @@ MEASURE = {
     "limits": "tools.bench.limits",
     "training": "tools.bench.training",
     "peer": "tools.bench.peer",
-    "parts": "tools.bench.parts",
+    "profile": "tools.bench.profile",
 }
 
 

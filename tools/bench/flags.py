@@ -31,8 +31,8 @@ class Flags:
     peer: bool = False
     # also against width, batch and threads
     scale: bool = False
-    # also where the time goes: the pieces of the network alone
-    parts: bool = False
+    # instead: the kernels of one step, by each framework's own profiler
+    profile: bool = False
     # auto: a GPU where the framework sees one
     device: Literal["auto", "cpu", "gpu"] = "auto"
     # the folder of the frameworks' environments

@@ -1,6 +1,5 @@
-"""A published bench as Markdown, for README.md and docs/performance.md."""
+"""A published bench as Markdown, for docs/performance.md."""
 
-from tools.bench.parts_sheet import kernels_sheet, kinds_sheet, parts_sheets
 from tools.bench.sheet import Sheet
 from tools.bench.tables import (
     limits_sheet,
@@ -8,7 +7,6 @@ from tools.bench.tables import (
     peers_sheet,
     scale_sheet,
     speeds_sheet,
-    summary_sheet,
 )
 
 # Of the libraries, the ones to name beside the figures.
@@ -43,27 +41,12 @@ def where(report: dict) -> str:
     ) + noise_line(report)
 
 
-def summary(report: dict) -> str:
-    """Limits, images/s, the peer; where and how it was measured."""
-    made = [limits_sheet(report), summary_sheet(report), peers_sheet(report)]
+def figures(report: dict) -> str:
+    """Limits, all speeds, the peer; where and how they were measured."""
+    made = [limits_sheet(report), speeds_sheet(report), peers_sheet(report)]
     return titled(*made) + "\n\n" + where(report)
-
-
-def speeds(report: dict) -> str:
-    """All rows, those with dropout too, with what a start takes."""
-    return titled(speeds_sheet(report))
 
 
 def scale(report: dict) -> str:
     """Images/s against width, batch and threads."""
     return titled(scale_sheet(report))
-
-
-def kinds(report: dict) -> str:
-    """Where the time goes, in short."""
-    return titled(kinds_sheet(report))
-
-
-def parts(report: dict) -> str:
-    """Where the time goes."""
-    return titled(*parts_sheets(report), kernels_sheet(report))

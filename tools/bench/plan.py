@@ -28,7 +28,7 @@ SMALL = 16  # the width at which batch, threads and the peer are measured
 class Job:
     """One measurement; the fields are what its row says of it."""
 
-    kind: str  # "limits", "training", "peer" or "parts"
+    kind: str  # "limits", "training", "peer" or "profile"
     framework: str
     width: int = 64
     mode: str = "eager"
@@ -56,8 +56,6 @@ class Job:
         words = [name, self.mode, self.precision, f"width {self.width}"]
         if self.kind == "peer":
             words[1] = "in Keras's fit"
-        if self.kind == "parts":
-            words[0] = f"parts of {name}"
         if self.dropout_rate:
             words.append(f"dropout {self.dropout_rate:g}")
         if self.batch_size != 512:
@@ -152,11 +150,11 @@ def scale(choice: Choice) -> list[Job]:
     return list(dict.fromkeys(found))
 
 
-def parts(choice: Choice) -> list[Job]:
-    """Where the time goes, in each framework's own mode."""
+def profiles(choice: Choice) -> list[Job]:
+    """One profiled step of each framework and precision, own mode."""
     return [
-        choice.job("parts", framework, width=width, precision=precision)
-        for width in sorted(choice.widths, reverse=True)
+        choice.job("profile", framework, width=width, precision=precision)
+        for width in choice.widths
         for precision in choice.precisions
         for framework in choice.frameworks
     ]

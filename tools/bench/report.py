@@ -1,8 +1,7 @@
 """What the measurements came to: the JSON of results/bench.json.
 
     {"format": "davidnet-bench-1", "date", "git_commit", "command", "quick",
-     "repeats", "machine", "versions", "limits", "rows", "scale", "parts",
-     "kernels"}
+     "repeats", "machine", "versions", "limits", "rows", "scale"}
 
 Every figure is a list: one number for each repeat, of limits two.
 """
@@ -54,9 +53,8 @@ class Report:
         }
         self.machine = describe_machine() | {"cores": cores}
         self.versions: dict[str, dict] = {}
-        self.limits, self.kernels = Table(), []
+        self.limits = Table()
         self.tables = {"rows": Table(), "scale": Table()}
-        self.parts: list[dict] = []
 
     def take(self, section: str, job: Job, found: dict) -> None:
         """Put what one child found where it belongs."""
@@ -68,9 +66,6 @@ class Report:
                 key = {n: limit[n] for n in ("precision", "what")}
                 key["framework"] = job.framework
                 self.limits.add(key, {"gflops": limit["gflops"]})
-        elif job.kind == "parts":
-            self.parts += found["parts"]
-            self.kernels += found["kernels"]
         else:
             self.take_row(section, job, found)
 
@@ -94,8 +89,6 @@ class Report:
             "versions": self.versions,
             "limits": limits,
             **{name: table.listed() for name, table in self.tables.items()},
-            "parts": self.parts,
-            "kernels": self.kernels,
         }
 
 

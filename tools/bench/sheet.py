@@ -1,8 +1,15 @@
 """A table of text cells: for a terminal or for Markdown."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 NOTHING = ""
+
+
+def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The lines of a table in Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 @dataclass
@@ -15,5 +22,4 @@ class Sheet:
 
     def markdown(self) -> str:
         """The table, without its title, in Markdown."""
-        lines = [self.heads, ["---"] * len(self.heads), *self.rows]
-        return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        return markdown_table(self.heads, self.rows)

@@ -4,7 +4,7 @@ import statistics
 
 from common.recipe import Recipe
 from tools.bench.count import gflop_per_image
-from tools.bench.plan import FRAMEWORKS, MODES, PRECISIONS
+from tools.bench.plan import FRAMEWORKS, Job
 from tools.bench.report import (
     epoch_cost,
     find,
@@ -78,43 +78,6 @@ def speeds_sheet(report: dict) -> Sheet:
     return sheet
 
 
-def summary_sheet(report: dict) -> Sheet:
-    """A row for each way to train, columns for each width; no dropout."""
-    rows = [row for row in report["rows"] if not row["dropout_rate"]]
-    steps = [row for row in rows if row["what"] == "step"]
-    widths = sorted({row["width"] for row in steps}, reverse=True)
-    heads = ["framework, mode", "precision"]
-    for width in widths:
-        heads += [f"width {width}: step", "of limit", "epoch", "over step"]
-    sheet = Sheet("Images per second, median and range", heads)
-    ways = {}
-    for row in steps:
-        way = row["framework"], row["mode"], row["precision"]
-        ways.setdefault(way, {})[row["width"]] = row
-    order = [
-        (framework, mode, precision)
-        for precision in PRECISIONS
-        for framework in FRAMEWORKS
-        for mode in MODES
-    ]
-    for framework, mode, precision in filter(ways.__contains__, order):
-        cells = [f"{FRAMEWORKS[framework]}, {mode}", precision]
-        for width in widths:
-            step = ways[framework, mode, precision].get(width)
-            if step is None:  # --quick leaves some out
-                cells += [NOTHING] * 4
-                continue
-            epoch = find(rows, step, what="epoch")
-            cells += [
-                shown(step["images_per_second"]),
-                f"{share_of_limit(step, report['limits']):.0%}",
-                shown(epoch["images_per_second"]),
-                f"{epoch_cost(rows, step):+.1%}",
-            ]
-        sheet.rows.append(cells)
-    return sheet
-
-
 def peers_sheet(report: dict) -> Sheet:
     """Keras's `fit` beside our epochs on the same back end."""
     rows = report["rows"]
@@ -163,6 +126,22 @@ def scale_sheet(report: dict) -> Sheet:
     return sheet
 
 
+def kernels_sheet(job: Job, found: dict) -> Sheet:
+    """The kernels of a profiled step that took longest."""
+    heads = ["kernel", "calls", "ms", "share"]
+    whole = found["milliseconds"]
+    rows = [
+        [
+            row["kernel"],
+            f"{row['calls']}",
+            f"{row['milliseconds']:,.1f}",
+            f"{row['milliseconds'] / whole:.0%}",
+        ]
+        for row in found["kernels"]
+    ]
+    return Sheet(f"{job.title()}: {whole:,.1f} ms", heads, rows)
+
+
 def noise_line(report: dict) -> str:
     """Whether the figures can be trusted, in one sentence."""
     found = report["machine"]["noise"]
@@ -183,7 +162,7 @@ def noise_line(report: dict) -> str:
 
 
 def sheets(report: dict) -> list[Sheet]:
-    """All tables that this report has rows for, but those of parts."""
+    """All tables that this report has rows for."""
     made = [limits_sheet(report), speeds_sheet(report)]
     made += [peers_sheet(report), scale_sheet(report)]
     return [sheet for sheet in made if sheet.rows]

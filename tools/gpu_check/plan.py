@@ -1,7 +1,7 @@
 """Which training comes next, and what came out: no process is started here."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 MOST_FAILURES = 2  # of a framework, then it is left out
@@ -85,9 +85,3 @@ def summary(training: str, done: Sequence[Attempt]) -> list[tuple[str, ...]]:
             )
         )
     return rows
-
-
-def as_markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

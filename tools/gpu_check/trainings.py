@@ -3,13 +3,8 @@
 import argparse
 import json
 
-from tools.gpu_check.plan import (
-    HEAD,
-    Attempt,
-    as_markdown,
-    next_run,
-    summary,
-)
+from tools.bench.sheet import markdown_table
+from tools.gpu_check.plan import HEAD, Attempt, next_run, summary
 from tools.gpu_check.stages import Stages
 
 TRAININGS = {
@@ -86,8 +81,8 @@ def speed(
                     }
                 )
                 stages.write("speed", rows)
-                table = as_markdown(list(rows[0]), map(cells, rows))
-                (stages.out / "summary speed.md").write_text(table)
+                table = markdown_table(list(rows[0]), map(cells, rows))
+                (stages.out / "summary speed.md").write_text(table + "\n")
     return rows
 
 
@@ -148,5 +143,5 @@ def show(stages: Stages, training: str, done: list[Attempt]) -> None:
     """Write the summary of a training anew."""
     name = f"summary {training}"
     stages.write(name, [vars(attempt) for attempt in done])
-    table = as_markdown(HEAD, summary(training, done))
-    (stages.out / f"{name}.md").write_text(table)
+    table = markdown_table(HEAD, summary(training, done))
+    (stages.out / f"{name}.md").write_text(table + "\n")

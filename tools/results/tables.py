@@ -6,7 +6,7 @@ from collections.abc import Callable
 from tools.bench import markdown
 from tools.results.proofs import ladder_table, machines_table, mutants_table
 from tools.results.publish import BENCH
-from tools.results.trainings import comparison, runs_table
+from tools.results.trainings import comparison, runs_table, trainings_table
 
 
 def bench_tables(make: Callable[[dict], str]) -> Callable[[], str]:
@@ -22,19 +22,13 @@ def bench_tables(make: Callable[[dict], str]) -> Callable[[], str]:
 
 # By file: the name of the marks, and what stands between them.
 TABLES = {
-    "README.md": {
-        "comparison": comparison,
-        "results": runs_table,
-        "ladder": ladder_table,
-        "mutants": mutants_table,
-        "bench": bench_tables(markdown.summary),
-    },
+    "README.md": {"comparison": comparison, "results": runs_table},
     "docs/machines.md": {"machines": machines_table},
+    "docs/parity.md": {"ladder": ladder_table, "mutants": mutants_table},
     "docs/performance.md": {
-        "speeds": bench_tables(markdown.speeds),
-        "kinds": bench_tables(markdown.kinds),
+        "trainings": trainings_table,
+        "bench": bench_tables(markdown.figures),
         "scale": bench_tables(markdown.scale),
-        "parts": bench_tables(markdown.parts),
     },
 }
 

@@ -2,9 +2,11 @@
 
 import statistics
 from collections import defaultdict
+from collections.abc import Sequence
 
 from common.run import compare
 from common.run.records import Epoch, RunRecord, changed_fields, find_runs
+from tools.bench.sheet import markdown_table
 from tools.results.publish import RESULTS, no_evidence
 
 NAMES = {
@@ -67,8 +69,15 @@ def goal(runs: list[list[Epoch]]) -> str:
     return f"{of}epoch {epoch:g}, {seconds:,.0f} s"
 
 
-def row(runs: list[RunRecord]) -> str:
-    """One row of the table, for runs that differ in the seed only."""
+# Of a row, what stands in the README too.
+SHORT = (
+    *("framework", "preset, precision, mode", "runs"),
+    *("test accuracy", "training"),
+)
+
+
+def row(runs: list[RunRecord]) -> dict[str, str]:
+    """Cells by column, for runs that differ in the seed only."""
     lasts = [run.rows[-1] for run in runs]
     about = runs[0].about
     images = about.recipe.train_images * about.recipe.epochs
@@ -86,19 +95,20 @@ def row(runs: list[RunRecord]) -> str:
         if machine.device == "cpu"
         else machine.device
     )
-    cells = [
-        NAMES[about.framework][0],
-        f"{about.preset}, {about.precision}, {about.mode}",
-        f"{len(runs)} (seed {', '.join(map(str, seeds))})",
-        spread([100 * last.test_accuracy for last in lasts], "{:.2f} %"),
-        goal([run.rows for run in runs]),
-        spread(seconds, "{:,.0f} s"),
-        spread([images / s for s in seconds], "{:,.0f}"),
-        f"{versions}; {where}",
-        " ".join(days),
-        f"`{command(runs[0])} {' / '.join(map(str, seeds))}`",
-    ]
-    return "| " + " | ".join(cells) + " |"
+    return {
+        "framework": NAMES[about.framework][0],
+        SHORT[1]: f"{about.preset}, {about.precision}, {about.mode}",
+        "runs": f"{len(runs)} (seed {', '.join(map(str, seeds))})",
+        "test accuracy": spread(
+            [100 * last.test_accuracy for last in lasts], "{:.2f} %"
+        ),
+        "94 % after": goal([run.rows for run in runs]),
+        "training": spread(seconds, "{:,.0f} s"),
+        "images/s": spread([images / s for s in seconds], "{:,.0f}"),
+        "versions; machine": f"{versions}; {where}",
+        "date": " ".join(days),
+        "command": f"`{command(runs[0])} {' / '.join(map(str, seeds))}`",
+    }
 
 
 def comparison() -> str:
@@ -114,8 +124,8 @@ def comparison() -> str:
     return "\n".join(["```text", *lines, "```"])
 
 
-def runs_table() -> str:
-    """The table of all records in results/.
+def trainings_table(columns: Sequence[str] | None = None) -> str:
+    """The table of all records in results/; some of its columns, or all.
 
     Raises SystemExit if one of them is no evidence: what is published was
     published by `take`, or is damaged.
@@ -129,17 +139,11 @@ def runs_table() -> str:
     for run in runs:
         groups[command(run), run.about.preset].append(run)
     order = sorted(groups, key=lambda key: (key[1] != "dawnbench", key[0]))
-    heads = (
-        "framework",
-        "preset, precision, mode",
-        "runs",
-        "test accuracy",
-        "94 % after",
-        "training",
-        "images/s",
-        "versions; machine",
-        "date",
-        "command",
-    )
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    return "\n".join(lines + [row(groups[key]) for key in order])
+    rows = [row(groups[key]) for key in order]
+    columns = columns or list(rows[0])
+    return markdown_table(columns, [[r[c] for c in columns] for r in rows])
+
+
+def runs_table() -> str:
+    """The short table of the README."""
+    return trainings_table(SHORT)

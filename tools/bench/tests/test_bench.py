@@ -14,7 +14,6 @@ from tools.bench import __main__ as program
 from tools.bench import (
     flags,
     markdown,
-    parts_sheet,
     plan,
     report,
     run,
@@ -22,8 +21,8 @@ from tools.bench import (
     tables,
 )
 from tools.bench.count import convolutions, gflop_per_image
-from tools.bench.parts import network_parts
 from tools.bench.plan import Choice, Job
+from tools.bench.profile import own_times
 from tools.results import publish
 
 CHOICE = Choice(
@@ -64,21 +63,6 @@ def test_an_image_costs_2_28_gflop_at_width_64():
     adds = 9 * (3 * 64 * 1024 + 3 * 64 * 128 * 1024 + 4 * 128 * 128 * 256)
     assert gflop_per_image(Recipe()) == pytest.approx(6e-9 * (adds + 5120))
     assert round(gflop_per_image(Recipe()), 2) == 2.28
-
-
-def test_the_parts_have_all_the_arithmetic_of_the_convolutions():
-    parts = network_parts(Recipe())
-    assert sum(part.count * part.flop for part in parts) == sum(
-        conv.flop for conv in convolutions(Recipe())
-    )
-    labels = [part.label for part in parts]
-    assert len(labels) == len(set(labels))
-
-
-@pytest.mark.parametrize("kind", ["conv", "batch norm", "ReLU", "dropout"])
-def test_each_kind_of_part_occurs_once_for_each_conv_bn(kind):
-    counts = [p.count for p in network_parts(Recipe()) if p.kind == kind]
-    assert sum(counts) == 8
 
 
 # --- Noise --------------------------------------------------------------
@@ -129,7 +113,7 @@ def test_a_quick_bench_has_the_large_network_in_float32_only():
 
 
 def test_no_job_is_planned_twice():
-    for jobs in (plan.rows, plan.peers, plan.scale, plan.parts):
+    for jobs in (plan.rows, plan.peers, plan.scale, plan.profiles):
         assert len(jobs(CHOICE)) == len(set(jobs(CHOICE)))
 
 
@@ -167,7 +151,7 @@ def test_repeats_are_interleaved():
 
 
 def whole(monkeypatch, speeds=(100.0, 104.0), limits=(300.0, 310.0)) -> dict:
-    """A small bench: PyTorch at width 16 with Keras, parts and scale."""
+    """A small bench: PyTorch at width 16 with Keras and scale."""
     monkeypatch.setattr(report, "git_commit", lambda: "0123456789abcdef")
     made = report.Report("nox -s bench", False, len(speeds), 2)
     training = Job("training", "pytorch", width=16, threads=2)
@@ -198,31 +182,7 @@ def whole(monkeypatch, speeds=(100.0, 104.0), limits=(300.0, 310.0)) -> dict:
         made.take("scale", training, seen)
         peer = versions | {"keras fit": speed / 2.5, "compile_seconds": 3.0}
         made.take("rows", Job("peer", "pytorch", width=16, threads=2), peer)
-    parts = versions | {"parts": PARTS, "kernels": []}
-    made.take("parts", Job("parts", "pytorch", width=16, threads=2), parts)
     return made.whole()
-
-
-def part(label, name, count, times, gflops=None) -> dict:
-    return {
-        "framework": "pytorch",
-        "width": 16,
-        "precision": "float32",
-        "part": label,
-        "pass": name,
-        "count": count,
-        "milliseconds": times,
-        "gflops": gflops,
-    }
-
-
-PARTS = [
-    part("conv 1 -> 2, 3x3", "forward", 2, [9.0, 10.0, 12.0], 300.4),
-    part("conv 1 -> 2, 3x3", "backward", 2, [20.0], 250.0),
-    part("dropout 2, 3x3", "forward", 2, [5.0]),
-    part("augmentation", "forward", 1, [7.0]),
-    part("whole step", "forward", 1, [64.0]),
-]
 
 
 def test_a_row_holds_one_number_for_each_repeat(monkeypatch):
@@ -280,8 +240,8 @@ def test_an_epochs_cost_is_its_time_over_the_bare_steps(monkeypatch):
 # --- Tables -------------------------------------------------------------
 
 
-def test_the_readmes_tables_say_what_was_measured(monkeypatch):
-    text = markdown.summary(whole(monkeypatch))
+def test_the_published_tables_say_what_was_measured(monkeypatch):
+    text = markdown.figures(whole(monkeypatch))
     assert "| 102 (100 to 104) |" in text
     assert "| +25.0% |" in text
     assert "2.0 times" in text  # 81.6 images/s over Keras's 40.8
@@ -289,39 +249,9 @@ def test_the_readmes_tables_say_what_was_measured(monkeypatch):
     assert "`0123456789ab`" in text
 
 
-def test_the_parts_sum_leaves_out_what_the_step_does_not_do(monkeypatch):
-    (sheet,) = parts_sheet.parts_sheets(whole(monkeypatch))
-    # 2 * (10 + 20), each part at its median as often as it occurs.
-    assert sheet.rows[-2][2] == "**60**"
-    assert sheet.rows[-1][2] == "**64.0**"
-    assert sheet.rows[0] == [
-        "conv 1 -> 2, 3x3",
-        "2",
-        "10.0 (300)",
-        "20.0 (250)",
-    ]
-
-
-def test_convolutions_alone_allow_more_than_the_whole_step(monkeypatch):
-    made = whole(monkeypatch)
-    (row,) = parts_sheet.kinds_sheet(made).rows
-    # Convolutions are all there is but for 4 ms of gaps; see PARTS.
-    assert row[:9] == [
-        *("PyTorch", "16", "float32"),
-        *("60", "0", "0", "0", "0", "0"),
-    ]
-    least = 1000 * 512 * gflop_per_image(Recipe(width=16)) / 305.0
-    step, conv = min(PARTS[-1]["milliseconds"]), 60.0
-    assert row[-3:] == [
-        *(f"{step:,.0f}", f"{least / step:.0%}", f"{least / conv:.0%}"),
-    ]
-
-
 def test_every_line_of_a_table_has_as_many_cells_as_heads(monkeypatch):
     made = whole(monkeypatch)
-    sheets = [*tables.sheets(made), tables.summary_sheet(made)]
-    sheets += [*parts_sheet.parts_sheets(made), parts_sheet.kinds_sheet(made)]
-    for sheet in sheets:
+    for sheet in tables.sheets(made):
         assert all(len(cells) == len(sheet.heads) for cells in sheet.rows)
 
 
@@ -354,11 +284,6 @@ class FakeRunner:
                     for kind in kinds
                 ]
             }
-        if job.kind == "parts":
-            rows = [p | {"framework": job.framework} for p in PARTS]
-            rows = [row | {"width": job.width} for row in rows]
-            rows = [row | {"precision": job.precision} for row in rows]
-            return found | {"parts": rows, "kernels": []}
         speeds = {"step": 10.0 * job.threads, "epoch": 9.0 * job.threads}
         if job.kind == "peer":
             speeds = {"keras fit": 5.0}
@@ -367,7 +292,7 @@ class FakeRunner:
 
 
 def test_a_bench_of_everything_has_every_row_with_all_its_repeats(capsys):
-    given = flags.Flags(peer=True, scale=True, parts=True, repeats=3)
+    given = flags.Flags(peer=True, scale=True, repeats=3)
     made = program.measure(given, FakeRunner(), Console())
     rows = made["rows"]
     # 3 frameworks x 2 modes x 2 precisions x 2 widths, in their own mode
@@ -378,13 +303,39 @@ def test_a_bench_of_everything_has_every_row_with_all_its_repeats(capsys):
     steps = [row for row in made["scale"] if row["what"] == "step"]
     assert {row["width"] for row in steps} == set(plan.SCALE_WIDTHS)
     assert {row["batch_size"] for row in steps} == set(plan.SCALE_BATCHES)
-    assert len(made["parts"]) == 12 * len(PARTS)
     program.show(made)
     text = capsys.readouterr().out
     assert "The same network in Keras" in text
-    assert "Width 64, bfloat16" in text
-    for make in (markdown.summary, markdown.speeds, markdown.scale):
+    for make in (markdown.figures, markdown.scale):
         assert "Not measured" not in make(made)
+
+
+# --- Profile ------------------------------------------------------------
+
+
+def test_a_kernels_time_is_without_that_of_the_ones_it_calls():
+    outer, inner = ("step", 0, 9e6), ("conv", 2e6, 3e6)
+    passed_on = ("KernelAndDeviceFunc::Run", 2e6, 2e6)
+    python = ("/host:CPU", [outer, inner, passed_on, ("conv", 6e6, 1e6)])
+    pool = ("/host:CPU", [("ThreadpoolListener::Record", 0, 1), inner])
+    found = own_times([python, pool])
+    assert found == {"step": (1, 5.0), "conv": (3, 7.0)}
+    device = ("/device:GPU:0", [("sgemm", 0, 2e6)])
+    assert own_times([python, device]) == {"sgemm": (1, 2.0)}
+
+
+def test_a_profile_shows_each_frameworks_kernels(capsys):
+    row = {"kernel": "conv2d", "calls": 8, "milliseconds": 30.0}
+    found = {"kernels": [row], "milliseconds": 40.0, "trace": "here"}
+
+    class Profiled(FakeRunner):
+        measure = staticmethod(lambda job: found)
+
+    given = flags.Flags(profile=True, widths=(16,), precisions=("float32",))
+    assert program.show_profiles(given, Profiled()) == 0
+    said = capsys.readouterr().out
+    assert said.count("conv2d") == 3
+    assert "75%" in said and "the whole trace: here" in said
 
 
 # --- Processes ----------------------------------------------------------

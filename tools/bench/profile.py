@@ -1,0 +1,145 @@
+"""The kernels of one training step, by each framework's own profiler.
+
+The trace stays in traces/profile/: PyTorch's opens in Perfetto or
+chrome://tracing, the other two in TensorBoard's profile plug-in.
+"""
+
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from tools.bench.plan import Job
+from tools.bench.training import QUEUED, Training
+
+SHOWN = 12  # kernels
+# The runtimes' own events: they wait, or pass a call on, and what they
+# contain counts as their caller's.
+RUNTIME = (
+    *("ThreadpoolListener", "ParallelFor", "KernelAndDeviceFunc"),
+    *("EagerExecute", "EagerKernelExecute", "TFE_Py", "convert_to_tensor"),
+    *("ThunkExecutor", "np.asarray", "end: "),
+)
+
+
+def measure(job: Job, folder: Path) -> dict:
+    """Kernels of one step: name, calls, milliseconds without what they call.
+
+    folder: of the images; the trace goes beside it.
+    """
+    training = Training(job, folder)
+    training.steps(QUEUED)
+    target = folder.parent / "profile" / job.framework
+    target.mkdir(parents=True, exist_ok=True)
+    kernels = PROFILERS[job.framework](training, target)
+    rows = [
+        {"kernel": name, "calls": calls, "milliseconds": time}
+        for name, (calls, time) in kernels.items()
+    ]
+    rows.sort(key=lambda row: -row["milliseconds"])
+    whole = sum(row["milliseconds"] for row in rows)
+    return {
+        "kernels": rows[:SHOWN],
+        "milliseconds": whole,
+        "trace": str(target),
+    }
+
+
+def pytorch(training: Training, target: Path) -> dict:
+    """Calls and milliseconds by kernel, from torch.profiler."""
+    from torch.profiler import ProfilerActivity, profile
+
+    gpu = training.device.type == "cuda"
+    activity = ProfilerActivity.CUDA if gpu else ProfilerActivity.CPU
+    with profile(activities=[activity]) as seen:
+        training.steps(1)
+    seen.export_chrome_trace(str(target / "trace.json"))
+    spent = "self_device_time_total" if gpu else "self_cpu_time_total"
+    return {
+        event.key: (event.count, getattr(event, spent) / 1000)
+        for event in seen.key_averages()
+    }
+
+
+def tensorflow(training: Training, target: Path) -> dict:
+    """Calls and milliseconds by operation, from tf.profiler."""
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
+
+    with tf.profiler.experimental.Profile(str(target)):
+        training.steps(1)
+    space = XSpace.FromString(newest(target).read_bytes())
+    return own_times(
+        [
+            (
+                plane.name,
+                [
+                    (
+                        plane.event_metadata[event.metadata_id].name,
+                        event.offset_ps / 1000,
+                        event.duration_ps / 1000,
+                    )
+                    for event in line.events
+                ],
+            )
+            for plane in space.planes
+            for line in plane.lines
+        ]
+    )
+
+
+def jax(training: Training, target: Path) -> dict:
+    """Calls and milliseconds by fused kernel, from jax.profiler."""
+    from jax import profiler
+
+    options = profiler.ProfileOptions()
+    options.python_tracer_level = 0
+    with profiler.trace(target, profiler_options=options):
+        training.steps(1)
+    data = profiler.ProfileData.from_file(str(newest(target)))
+    return own_times(
+        [
+            (
+                plane.name,
+                [(e.name, e.start_ns, e.duration_ns) for e in line.events],
+            )
+            for plane in data.planes
+            for line in plane.lines
+        ]
+    )
+
+
+def newest(folder: Path) -> Path:
+    """The trace that was written last."""
+    return max(folder.rglob("*.xplane.pb"), key=lambda p: p.stat().st_mtime)
+
+
+def own_times(lines: list[tuple[str, list[tuple]]]) -> dict:
+    """Calls and milliseconds by name, without what an event contains.
+
+    lines: for each thread or stream its plane's name and its events, each a
+    name, a start and a duration in nanoseconds. Where a GPU was traced only
+    its streams count.
+    """
+    gpu = any("GPU" in plane for plane, _ in lines)
+    calls, times = Counter(), defaultdict(float)
+    for plane, events in lines:
+        if gpu != ("GPU" in plane):
+            continue
+        around: list[tuple[str, float]] = []  # name and end
+        kernels = [e for e in events if not e[0].startswith(RUNTIME)]
+        kernels.sort(key=lambda event: (event[1], -event[2]))
+        for name, start, duration in kernels:
+            while around and around[-1][1] <= start:
+                around.pop()
+            if around:
+                times[around[-1][0]] -= duration / 1e6
+            times[name] += duration / 1e6
+            calls[name] += 1
+            around.append((name, start + duration))
+    return {name: (calls[name], time) for name, time in times.items()}
+
+
+PROFILERS = {
+    "pytorch": pytorch,
+    "tensorflow_eager": tensorflow,
+    "jax_flax": jax,
+}
