@@ -23,7 +23,6 @@ from tools.bench import (
 from tools.bench.count import convolutions, gflop_per_image
 from tools.bench.plan import Choice, Job
 from tools.bench.profile import own_times
-from tools.results import publish
 
 CHOICE = Choice(
     frameworks=tuple(plan.FRAMEWORKS),
@@ -253,18 +252,6 @@ def test_every_line_of_a_table_has_as_many_cells_as_heads(monkeypatch):
     made = whole(monkeypatch)
     for sheet in tables.sheets(made):
         assert all(len(cells) == len(sheet.heads) for cells in sheet.rows)
-
-
-@pytest.mark.parametrize("field", [{"quick": True}, {"git_commit": "ab12+"}])
-def test_a_quick_bench_or_one_of_changed_source_is_not_published(
-    monkeypatch, tmp_path, field
-):
-    file = tmp_path / "bench.json"
-    file.write_text(json.dumps(whole(monkeypatch) | field))
-    monkeypatch.setattr(publish, "BENCH", tmp_path / "published.json")
-    with pytest.raises(SystemExit, match="quick, or of changed source"):
-        publish.publish_bench(file)
-    assert not publish.BENCH.exists()
 
 
 class FakeRunner:
