@@ -7,15 +7,16 @@ program.
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import nox
-import nox.virtualenv
 
 sys.path.insert(0, str(Path(__file__).parent))
 from common.environments import (
@@ -29,6 +30,7 @@ from common.errors import UsageError
 
 nox.options.default_venv_backend = "virtualenv"  # pip: see README
 nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = True  # not a session skipped
 nox.options.sessions = ["lint", "parity"]
 
 ENVIRONMENTS = [environment_name(framework) for framework in FRAMEWORKS]
@@ -73,7 +75,7 @@ def runs(name: str) -> bool:
 def has_uv() -> bool:
     """Whether uv is there, and another back end is not asked for."""
     backend = os.environ.get("NOX_DEFAULT_VENV_BACKEND", "uv")
-    return "uv" in backend and nox.virtualenv.HAS_UV
+    return "uv" in backend and bool(find_spec("uv") or shutil.which("uv"))
 
 
 def python_version() -> str | None:

@@ -18,8 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
-from uv import find_uv_bin
-
 from common.environments import PYTHONS, PYTORCH_CPU_INDEX
 
 FOLDER = Path("requirements")
@@ -36,13 +34,19 @@ def names() -> list[str]:
     return sorted(p.stem for p in FOLDER.glob("*.in") if p.stem != "common")
 
 
-def run_uv(name: str, *words: str) -> subprocess.CompletedProcess:
-    """`uv pip compile`, with PyTorch's index if it must be."""
-    command = [find_uv_bin(), "pip", "compile", "--quiet", *words]
-    done = subprocess.run(command, capture_output=True, text=True)
+def run_uv(
+    name: str, *words: str, given: str = ""
+) -> subprocess.CompletedProcess:
+    """`uv pip compile`, with PyTorch's index if it must be.
+
+    given: what it reads where a word is "-".
+    """
+    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet"]
+    command += words
+    options = {"input": given, "capture_output": True, "text": True}
+    done = subprocess.run(command, **options)
     if name == "pytorch-cpu" and "No solution found" in done.stderr:
-        command += INDEX
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run([*command, *INDEX], **options)
     return done
 
 
@@ -52,19 +56,26 @@ def pinned(text: str) -> dict[str, str]:
 
 
 def check(row: tuple[str, str, str]) -> str:
-    """What is wrong with a file for a Python and a processor; "" if nothing."""
+    """What is wrong with a file for a Python and a processor; "" if nothing.
+
+    Where PyTorch's index cannot be reached, all but torch is looked at.
+    """
     name, python, machine = row
-    path = FOLDER / f"{name}.txt"
-    done = run_uv(
-        *(name, str(path), "--only-binary=:all:", "--no-header"),
-        *("--no-annotate", f"--python-version={python}"),
+    text = (FOLDER / f"{name}.txt").read_text()
+    words = (
+        *("-", "--only-binary=:all:", "--no-header", "--no-annotate"),
+        f"--python-version={python}",
         f"--python-platform={machine}-manylinux_{GLIBC}",
     )
+    done = run_uv(name, *words, given=text)
+    if "Failed to fetch" in done.stderr and PYTORCH_CPU_INDEX in done.stderr:
+        rest = re.sub(r"^torch=.*\n", "", text, flags=re.M)
+        done = run_uv("", *words, given=rest)
+        if not done.returncode:
+            return "PyTorch's index cannot be reached; all but torch fits"
     if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines()]
-        causes = [line for line in lines if line.startswith("cause:")]
-        return " ".join(causes or lines)
-    own = pinned(path.read_text())
+        return " ".join(line.strip() for line in done.stderr.splitlines())
+    own = pinned(text)
     free = [n for n in pinned(done.stdout) if n not in own]
     return f"not pinned: {', '.join(free)}" if free else ""
 

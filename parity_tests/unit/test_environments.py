@@ -3,12 +3,14 @@
 import importlib.util
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from common import environments
 from common.environments import PYTHONS, choose_python, find_python
 from common.errors import UsageError
+from tools import pins
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
@@ -144,6 +146,55 @@ def test_no_file_names_a_server():
         assert "://" not in path.read_text(), path.name
 
 
+# --- Machines that are not here -----------------------------------------
+
+
+ROW = ("pytorch-cpu", "3.13", "aarch64")
+REACHED = SimpleNamespace(returncode=0, stdout="numpy==2.4.6\n", stderr="")
+NO_WHEEL = SimpleNamespace(returncode=1, stdout="", stderr="No solution\n x\n")
+AWAY = SimpleNamespace(
+    returncode=2,
+    stdout="",
+    stderr=f"Failed to fetch: {environments.PYTORCH_CPU_INDEX}/torch/",
+)
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ([REACHED], ""),
+        ([NO_WHEEL], "No solution x"),
+        ([AWAY, REACHED], "index cannot be reached; all but torch fits"),
+        ([AWAY, NO_WHEEL], "No solution x"),
+    ],
+)
+def test_a_file_that_does_not_install_elsewhere_is_told(
+    monkeypatch, answers, words
+):
+    given = []
+
+    def run_uv(name, *options, **more):
+        assert {"--only-binary=:all:", "--python-version=3.13"} <= {*options}
+        assert "--python-platform=aarch64-manylinux_2_28" in options
+        given.append(more["given"])
+        return answers[len(given) - 1]
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(pins, "run_uv", run_uv)
+    problem = pins.check(ROW)
+    assert words in problem and bool(words) == bool(problem)
+    assert len(given) == len(answers)
+    assert "torch==" in given[0]
+    assert all("torch==" not in text for text in given[1:])
+
+
+def test_a_dependency_that_is_not_pinned_is_told(monkeypatch):
+    answer = SimpleNamespace(returncode=0, stdout="six==1.0\n", stderr="")
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(pins, "run_uv", lambda *words, **given: answer)
+    assert pins.check(ROW) == "not pinned: six"
+
+
 # --- pip and uv ---------------------------------------------------------
 
 
@@ -192,6 +243,20 @@ def test_pytorchs_index_is_asked_only_if_the_build_is_not_found(
     assert trial == ("--dry-run", "--no-deps", "torch==2.13.0+cpu")
     assert ("--extra-index-url" in words) == asked
     assert words[-2:] == ("-r", "requirements/pytorch-cpu.txt")
+
+
+def test_uv_may_fetch_a_python_unless_another_back_end_is_asked_for(
+    noxfile, monkeypatch
+):
+    monkeypatch.setattr(noxfile, "find_spec", lambda name: name == "uv")
+    monkeypatch.delenv("NOX_DEFAULT_VENV_BACKEND", raising=False)
+    assert noxfile.has_uv()
+    monkeypatch.setenv("NOX_DEFAULT_VENV_BACKEND", "virtualenv")
+    assert not noxfile.has_uv()
+    monkeypatch.delenv("NOX_DEFAULT_VENV_BACKEND")
+    monkeypatch.setattr(noxfile, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "")
+    assert not noxfile.has_uv()
 
 
 def test_uv_gets_what_pip_is_configured_with(noxfile, monkeypatch):
