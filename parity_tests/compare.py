@@ -17,7 +17,7 @@ from parity_tests.judge.checks import Row, Traces, run_check
 from parity_tests.judge.collect import collect
 from parity_tests.judge.diagnosis import diagnose
 from parity_tests.judge.guard import guard, read_spread
-from parity_tests.judge.recorded_runs import analyse, read_runs
+from parity_tests.judge.recorded_runs import analyze, read_runs
 from parity_tests.judge.report import as_html, as_json, ladder, the_four
 from parity_tests.judge.tolerances import CHECKS
 
@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
         problems += [f"GUARD: {line}" for line in guard(rows, read_spread())]
         problems += [f"GUARD: {line}" for line in uncompared(traces)]
     found, unreadable = read_runs(flags.runs)
-    runs = analyse(found) + unreadable
+    runs = analyze(found) + unreadable
     for line in problems:
         say(line)
     show(rows, traces, runs)

@@ -45,7 +45,7 @@ class Row:
 
     group: str  # of the network: "prep", "layer1", ...
     label: str
-    kind: str  # a key of COLOURS
+    kind: str  # a key of COLORS
     output: str  # shape for one image
     kernel: str = ""
     trained: int = 0

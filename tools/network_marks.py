@@ -10,8 +10,8 @@ MIDDLE = BOX_LEFT + BOX_WIDTH / 2
 SKIP = BOX_LEFT + BOX_WIDTH + 26  # where the residual's line runs
 COLUMNS = {"output": 458, "kernel": 630, "trained": 756, "statistics": 870}
 
-# Colours by kind of row: fill and edge, all on a white sheet.
-COLOURS = {
+# Colors by kind of row: fill and edge, all on a white sheet.
+COLORS = {
     "data": ("#f2f2f2", "#777777"),
     "conv": ("#dbe9f8", "#2f6db0"),
     "pool": ("#fbe7d0", "#b8702a"),
@@ -34,7 +34,7 @@ def text(x: float, y: float, words: str, style: str = "", ink=INK) -> str:
 
 def box(x: float, y: float, width: float, label: str, kind: str) -> str:
     """A rectangle with a label in it."""
-    fill, edge = COLOURS[kind]
+    fill, edge = COLORS[kind]
     return (
         f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{BOX}" rx="4" '
         f'fill="{fill}" stroke="{edge}"/>'
@@ -49,7 +49,7 @@ def line(points: str, ink: str = PALE, arrow: bool = True) -> str:
 
 def plus(y: float) -> str:
     """The sum of a block's two branches, a circle around a plus."""
-    fill, edge = COLOURS["sum"]
+    fill, edge = COLORS["sum"]
     y += BOX / 2
     return (
         f'<circle cx="{MIDDLE:g}" cy="{y:g}" r="11" fill="{fill}" '
@@ -65,4 +65,4 @@ def skip(start: float, stop: float) -> str:
         f"{right},{start:g} {SKIP},{start:g} {SKIP},{stop:g} "
         f"{MIDDLE + 13:g},{stop:g}"
     )
-    return line(points, COLOURS["sum"][1])
+    return line(points, COLORS["sum"][1])

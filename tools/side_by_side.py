@@ -111,7 +111,7 @@ def _cell(row: Row, framework: str, code: dict):
     return Syntax(
         "\n".join(lines),
         "python",
-        theme="ansi_light",  # the terminal's own colours
+        theme="ansi_light",  # the terminal's own colors
         line_numbers=True,
         word_wrap=True,
         start_line=first,

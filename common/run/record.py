@@ -210,7 +210,7 @@ class Record:
 
     @contextmanager
     def training(self) -> Iterator[None]:
-        """Time an epoch of training. The block must end synchronised."""
+        """Time an epoch of training. The block must end synchronized."""
         start = time.perf_counter()
         yield
         self.epoch_seconds = time.perf_counter() - start

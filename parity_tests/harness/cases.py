@@ -120,7 +120,7 @@ def calm_params(recipe: Recipe, seed: int) -> Arrays:
 
 
 def random_images(n: int, side: int, seed: int) -> np.ndarray:
-    """(n, side, side, 3) float32, like normalised images."""
+    """(n, side, side, 3) float32, like normalized images."""
     return rng(seed, 41).normal(size=(n, side, side, 3)).astype(np.float32)
 
 

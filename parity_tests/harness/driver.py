@@ -91,7 +91,7 @@ class Driver:
     # --- Steps --------------------------------------------------------------
 
     def images(self, array: np.ndarray, recipe: Recipe):
-        """Normalised images, (N, H, W, 3), as tensors for the network."""
+        """Normalized images, (N, H, W, 3), as tensors for the network."""
         array = array.astype(recipe.param_dtype)
         return self.adapter.images(array, self.device)
 

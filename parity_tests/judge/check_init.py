@@ -28,7 +28,7 @@ def bound(shape: tuple[int, ...]) -> float:
 
 
 def moments(traces: Traces) -> Iterator[Measure]:
-    """Mean, standard deviation, range and neighbours, against the formula."""
+    """Mean, standard deviation, range and neighbors, against the formula."""
     traces.names(f"{PREFIX}/moments/*")
     for row in ROWS:
         name = f"{PREFIX}/moments/{row.name}"
@@ -54,7 +54,7 @@ def moments(traces: Traces) -> Iterator[Measure]:
             limit = STANDARD_ERRORS * deviation**2 / n**0.5
             near = rows[:, 4].mean()
             yield Measure(
-                abs(near) / limit, name, f"{who} neighbours", near, "none", 0.0
+                abs(near) / limit, name, f"{who} neighbors", near, "none", 0.0
             )
 
 
@@ -109,7 +109,7 @@ def seeds(traces: Traces) -> Iterator[Measure]:
 
 LAW = "5 standard errors, KS 2.5/sqrt(n): shares of these limits"
 CHECKS = [
-    Check(3, "native: mean, deviation, neighbours", 1.0, LAW, moments, LAW),
+    Check(3, "native: mean, deviation, neighbors", 1.0, LAW, moments, LAW),
     Check(3, "native: hard bound", 0.0, "a bound is a bound", bounds),
     Check(3, "native: KS, formula and pairs", 1, LAW, distributions, LAW),
     Check(3, "native: seeds differ, repeat", 0.0, "bits", seeds),

@@ -67,7 +67,7 @@ def read_runs(roots: Iterable[Path]) -> tuple[list[RunRecord], list[str]]:
     return whole, [f"{bad.name}: not counted: {bad.reason}" for bad in problems]
 
 
-def analyse(runs: list[RunRecord]) -> list[str]:
+def analyze(runs: list[RunRecord]) -> list[str]:
     """Lines for the report, recipe by recipe."""
     lines = []
     names = {recipe_name(run) for run in runs if run.about.preset != "smoke"}

@@ -12,7 +12,7 @@ VERDICTS = ("equivalent", "accepted")
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgment:
     """Why a mutant may live.
 
     file: a pattern; line, change: as in Mutant; or name: of a named one.
@@ -34,12 +34,12 @@ class Judgement:
         return mutant.text == self.line and mutant.change == self.change
 
 
-def read() -> list[Judgement]:
+def read() -> list[Judgment]:
     """All of them."""
     rows = tomllib.loads(FILE.read_text()).get("judged", [])
-    return [Judgement(**row) for row in rows]
+    return [Judgment(**row) for row in rows]
 
 
-def judge(mutant: Mutant, known: list[Judgement]) -> Judgement | None:
+def judge(mutant: Mutant, known: list[Judgment]) -> Judgment | None:
     """What was said of a mutant, if anything."""
     return next((j for j in known if j.fits(mutant)), None)

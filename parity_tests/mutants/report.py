@@ -9,7 +9,7 @@ from common.files import write_atomic
 from common.run.machine import describe_machine, git_commit
 from common.run.terminal import align, columns, say
 from parity_tests.mutants import generate
-from parity_tests.mutants.judged import Judgement, judge
+from parity_tests.mutants.judged import Judgment, judge
 from parity_tests.mutants.killers import killer
 from parity_tests.mutants.session import Log
 from parity_tests.mutants.source import FRAMEWORKS, Mutant
@@ -20,7 +20,7 @@ PLACES = (*FRAMEWORKS, "common")
 
 
 def conclude(
-    mutants: list[Mutant], log: Log, known: list[Judgement], flags
+    mutants: list[Mutant], log: Log, known: list[Judgment], flags
 ) -> int:
     """Print, write, and the exit code."""
     width = columns(sys.stdout)
@@ -45,7 +45,7 @@ def conclude(
 
 
 def named_rows(
-    mutants: list[Mutant], log: Log, known: list[Judgement]
+    mutants: list[Mutant], log: Log, known: list[Judgment]
 ) -> list[dict]:
     """A row for each named mutant in each framework."""
     rows = []
@@ -87,7 +87,7 @@ def matrix(rows: list[dict]) -> list[list[str]]:
 
 
 def by_file(
-    mutants: list[Mutant], log: Log, known: list[Judgement]
+    mutants: list[Mutant], log: Log, known: list[Judgment]
 ) -> list[dict]:
     """Counts and survivors of each file."""
     rows = []

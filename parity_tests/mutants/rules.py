@@ -178,7 +178,7 @@ def names(file: File, node: ast.AST, above: tuple):
 
 
 def arguments(file: File, node: ast.Call, above: tuple):
-    """Neighbours that change places; keywords that are left out."""
+    """Neighbors that change places; keywords that are left out."""
     for one, other in zip(node.args, node.args[1:], strict=False):
         a, b = file.text(one), file.text(other)
         starred = isinstance(one, ast.Starred) or isinstance(other, ast.Starred)

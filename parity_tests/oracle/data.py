@@ -71,15 +71,15 @@ def cutout(images: Array, top: Array, left: Array, recipe: Recipe) -> Array:
 
 
 def augment(images: Array, draws: Draws, recipe: Recipe) -> Array:
-    """Reflect-pad, crop, mirror, normalise, cutout.
+    """Reflect-pad, crop, mirror, normalize, cutout.
 
     images: (N, 32, 32, 3) uint8, already in the order in which they are
         shown: images[i] gets the choices draws[i]; draws.order is not used.
     Returns (N, 32, 32, 3) float64.
 
-    Moving pixels and normalising them may change places, bit for bit. The
-    square may not: its zeros are those of the normalised image, the mean
-    colour, and its place is counted in the image as the network sees it.
+    Moving pixels and normalizing them may change places, bit for bit. The
+    square may not: its zeros are those of the normalized image, the mean
+    color, and its place is counted in the image as the network sees it.
     """
     images = pad(images, recipe)
     images = crop(images, draws.crop_top, draws.crop_left)

@@ -134,7 +134,7 @@ def running_stats(
     """The running mean and variance after one batch.
 
     keep: share of the old value. The variance that is kept is the *unbiased*
-    one, n/(n - 1) times the one that normalises: an estimate for the images
+    one, n/(n - 1) times the one that normalizes: an estimate for the images
     that are still to come.
     """
     mean, var = batch_stats(images)

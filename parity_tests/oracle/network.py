@@ -7,7 +7,7 @@ computes with is in `oracle_layers.py`; the images that it is shown come from
 `oracle_data.py`.
 
 Names and layouts are the canonical ones of `common/init.py`; images are
-normalised, (N, 32, 32, 3). Whatever the type of the input, it computes in
+normalized, (N, 32, 32, 3). Whatever the type of the input, it computes in
 float64. No argument is changed in place.
 """
 

@@ -37,7 +37,7 @@ def cases(recipe: Recipe = NET) -> dict[str, Case]:
     lowvar-3, lowvar-6: every convolution gives a variance of about 1e-3 and
         1e-6, so that eps of batch norm counts.
     offset: the mean of every convolution is large beside its deviation;
-        E[x^2] - E[x]^2 has no digits left. Only the centre of the kernels is
+        E[x^2] - E[x]^2 has no digits left. Only the center of the kernels is
         not 0: zero padding would make a border, and the border a variance.
     tiny: 6 images of 8x8, so that batch norm sees 384 values per channel at
         first and 6 at last: n/(n-1) is 6/5.

@@ -23,7 +23,7 @@ from parity_tests.judge.checks import (
 )
 from parity_tests.judge.diagnosis import diagnose
 from parity_tests.judge.guard import guard
-from parity_tests.judge.recorded_runs import analyse, equivalence, read_runs
+from parity_tests.judge.recorded_runs import analyze, equivalence, read_runs
 from parity_tests.judge.tolerances import CHECKS, RUNGS
 from parity_tests.judge.traps import TRAPS, looks_like
 from parity_tests.rungs import rung4_forward
@@ -109,7 +109,7 @@ def test_good_traces_pass_and_are_written_down(ladder, capsys):
 def test_the_ladder_fits_and_no_number_is_cut(width, left_out, monkeypatch):
     row = [
         "7 trajectory",
-        "native: mean, deviation, neighbours",
+        "native: mean, deviation, neighbors",
         "1396",
         "1.3e-13",
         "1.0e-11",
@@ -124,7 +124,7 @@ def test_the_ladder_fits_and_no_number_is_cut(width, left_out, monkeypatch):
     for name, cell in list(shown.items())[2:-1]:
         assert (cell in lines[0].split()) == (name not in left_out)
         assert (name in head) == (name not in left_out)
-    assert "neighbours" in lines[0]
+    assert "neighbors" in lines[0]
 
 
 def test_the_ladder_is_a_line_for_each_row(ladder, capsys, monkeypatch):
@@ -354,7 +354,7 @@ def test_recorded_runs_are_laid_together_by_recipe_and_counted_once(tmp_path):
     (tmp_path / "runs" / "pytorch" / "d").mkdir()
     roots = [tmp_path / "runs", tmp_path / "results", tmp_path / "missing"]
     runs, unreadable = read_runs(roots)
-    lines = analyse(runs)
+    lines = analyze(runs)
     assert [line.partition(", mean")[0] for line in lines] == [
         "small, epochs 1, float32: pytorch: 2 runs",
         "small, epochs 2, float32: pytorch: 1 run",

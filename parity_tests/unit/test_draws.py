@@ -43,7 +43,7 @@ def test_every_image_has_a_choice_of_its_own(draws, field):
     assert value.shape == (N,)
     assert value.dtype == (bool if field == "flip" else np.int32)
     # One draw for a batch, or for all, would be constant over long runs;
-    # of neighbours, no more than half agree (flip), and 4.5 errors.
+    # of neighbors, no more than half agree (flip), and 4.5 errors.
     agree = (value[1:] == value[:-1]).mean()
     assert agree < 0.5 + 4.5 * 0.5 / np.sqrt(N)
     assert len(draws) == N

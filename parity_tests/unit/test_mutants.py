@@ -6,7 +6,7 @@ import pytest
 
 from parity_tests.mutants import generate, judged, named
 from parity_tests.mutants.climb import NAMES, order, rung_of
-from parity_tests.mutants.judged import VERDICTS, Judgement, judge
+from parity_tests.mutants.judged import VERDICTS, Judgment, judge
 from parity_tests.mutants.killers import killer
 from parity_tests.mutants.report import (
     by_file,
@@ -166,7 +166,7 @@ def test_the_share_counts_all_that_could_be_noticed():
     mutants = generate.possible(FILE)[:4]
     by = ("rung 4: x | y", "rung4_forward: crash: z", "", "")
     log = Known(*zip(mutants, by, strict=True))
-    said = Judgement(
+    said = Judgment(
         *("equivalent", "nothing differs here", FILE),
         *(mutants[2].text, mutants[2].change),
     )
@@ -176,14 +176,14 @@ def test_the_share_counts_all_that_could_be_noticed():
     assert rows[0]["tried"] == 4
     assert share_killed(rows) == 2 / 3
     assert share_killed([]) == 0
-    judgements = [s["judged"] for s in rows[0]["survivors"]]
-    assert judgements == ["equivalent: nothing differs here", ""]
+    judgments = [s["judged"] for s in rows[0]["survivors"]]
+    assert judgments == ["equivalent: nothing differs here", ""]
 
 
 def test_a_named_mutant_that_lives_without_a_reason_is_told():
     one, two, three = named.read()[:3]
     log = Known((one, "rung 4: x"), (two, ""), (three, ""))
-    said = Judgement("equivalent", "nothing", three.file, name=three.name)
+    said = Judgment("equivalent", "nothing", three.file, name=three.name)
     rows = named_rows([one, two, three], log, [said])
     assert [row["mutant"] for row in living(rows)] == [two.name]
 

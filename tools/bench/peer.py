@@ -73,7 +73,7 @@ class Clock(keras.callbacks.Callback):
 
 
 def measure(job: Job, folder: Path) -> dict:
-    """Images/s of `fit` on normalised images, without augmentation."""
+    """Images/s of `fit` on normalized images, without augmentation."""
     recipe = job.recipe()
     split = data.load(folder)
     mean, std = np.float32(recipe.pixel_mean), np.float32(recipe.pixel_std)

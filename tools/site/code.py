@@ -1,4 +1,4 @@
-"""Python source as lines of HTML: colours, and marks as links."""
+"""Python source as lines of HTML: colors, and marks as links."""
 
 import re
 from html import escape
@@ -8,7 +8,7 @@ from pygments.lexers import PythonLexer
 from pygments.token import STANDARD_TYPES, Comment, Name, Operator, Punctuation
 
 MARK = re.compile(r"(# differs: )([a-z0-9-]+)")
-# Left in the colour of the text, without a span: most tokens are these.
+# Left in the color of the text, without a span: most tokens are these.
 PLAIN = (Name, Punctuation, Operator)
 
 

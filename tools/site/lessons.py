@@ -24,7 +24,7 @@ from tools.site.contract import FRAMEWORKS
 
 
 def picture(image: np.ndarray) -> str:
-    """A data address of an image: (H, W, 3) uint8, or normalised float."""
+    """A data address of an image: (H, W, 3) uint8, or normalized float."""
     if image.dtype != np.uint8:
         image = image * np.array(RECIPE.pixel_std) + RECIPE.pixel_mean
         image = np.clip(np.rint(image), 0, 255).astype(np.uint8)

@@ -19,7 +19,7 @@ from tools.site.contract import BuildError
 from tools.site.groups import Experiment, experiments
 from tools.site.report import curve
 
-COLOURS = {
+COLORS = {
     "tensorflow_eager": "#d9730d",
     "pytorch": "#c0267e",
     "jax_flax": "#2563eb",
@@ -83,14 +83,14 @@ def lines(axes, experiment: Experiment, field: str, x: str, factor=1) -> None:
             data[x],
             data["mid"],
             DASHES[variant % len(DASHES)],
-            color=COLOURS[name],
+            color=COLORS[name],
             marker=MARKERS[name],
             markersize=4.5,
             label=group.label + (f" ({runs} runs)" if runs > 1 else ""),
         )
         if runs > 1:
             band = data[x], data["low"], data["high"]
-            axes.fill_between(*band, color=COLOURS[name], alpha=0.16, lw=0)
+            axes.fill_between(*band, color=COLORS[name], alpha=0.16, lw=0)
 
 
 def two(titles: tuple[str, str], label: str):

@@ -51,7 +51,7 @@ def _resolve(link: str, folder: str, up: str) -> str | None:
 
 
 def _code(text: str, language: str, _attrs) -> str:
-    """Coloured lines; "" makes the renderer show the text as it is."""
+    """Colored lines; "" makes the renderer show the text as it is."""
     return "\n".join(highlight(text)) if language == "python" else ""
 
 

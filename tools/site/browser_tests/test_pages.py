@@ -1,4 +1,4 @@
-"""All pages: silence, width, colours, keyboard."""
+"""All pages: silence, width, colors, keyboard."""
 
 import pytest
 from selenium.webdriver.common.keys import Keys

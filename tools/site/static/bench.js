@@ -2,7 +2,7 @@
 // The charts of the benchmark, drawn from the numbers in the page.
 
 (() => {
-  const { symbols, colour, round, layout, bars, band, draw } = plots;
+  const { symbols, color, round, layout, bars, band, draw } = plots;
   const { scenes, scale, axes } = JSON.parse(document.getElementById("numbers").textContent);
   const boxes = [...document.querySelectorAll("#scenes input")];
   const percent = (ratio) => (ratio === null ? "" : ` · ${round(ratio, 0)} %`);
@@ -14,7 +14,7 @@
     }));
     const [traces, form] = bars(list, "images/s", 0);
     if (scene.limit) {
-      const x = scene.limit, line = { color: colour("ink"), dash: "dash", width: 1.5 };
+      const x = scene.limit, line = { color: color("ink"), dash: "dash", width: 1.5 };
       form.shapes = [{ type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper", line }];
       form.annotations = [{ x, y: 0.5, yref: "paper", textangle: -90, xanchor: "left", showarrow: false, text: `limit ${round(x, 0)}` }];
       form.xaxis.range = [0, 1.12 * Math.max(x, ...list.map((bar) => bar.high))];
@@ -39,8 +39,8 @@
       const tone = one.framework;
       traces.push(...band(one.x, one.low, one.high, tone));
       traces.push({
-        x: one.x, y: one.mid, mode: "lines+markers", line: { color: colour(tone), width: 2.2 },
-        marker: { symbol: symbols[tone], size: 8, color: colour(tone) },
+        x: one.x, y: one.mid, mode: "lines+markers", line: { color: color(tone), width: 2.2 },
+        marker: { symbol: symbols[tone], size: 8, color: color(tone) },
         text: one.x.map((x, i) =>
           `<b>${one.label}</b><br>${axes[axis].split(",")[0]} ${x}; ${one.fixed}<br>` +
           `${round(one.mid[i], 3)} ms an image, ${round(one.speed[i], 0)} images/s`),

@@ -5,7 +5,7 @@
   const numbers = JSON.parse(document.getElementById("numbers").textContent);
   const keys = Object.keys(numbers);
   if (!keys.length) return;
-  const { dashes, symbols, colour, round, layout, bars, band } = plots;
+  const { dashes, symbols, color, round, layout, bars, band } = plots;
   const hidden = new Set();
   let current = keys.includes(readChoice().get("experiment")) ? readChoice().get("experiment") : keys[0];
 
@@ -21,8 +21,8 @@
     });
     found.push({
       x: data[x], y: data.mid, mode: "lines+markers", text, hovertemplate: "%{text}<extra></extra>",
-      line: { color: colour(tone), dash: dash || dashes[group.variant % 4], width: 2.2 },
-      marker: { symbol: symbols[tone], size: dash ? 5 : 8, color: colour(tone) },
+      line: { color: color(tone), dash: dash || dashes[group.variant % 4], width: 2.2 },
+      marker: { symbol: symbols[tone], size: dash ? 5 : 8, color: color(tone) },
     });
     return found;
   }
@@ -30,11 +30,11 @@
   function rates(experiment, groups) {
     const traces = [{
       x: experiment.schedule.epoch, y: experiment.schedule.rate, mode: "lines",
-      line: { color: colour("quiet"), width: 1.6 }, hovertemplate: "schedule<br>epoch %{x:.2f}: %{y:.4f}<extra></extra>",
+      line: { color: color("quiet"), width: 1.6 }, hovertemplate: "schedule<br>epoch %{x:.2f}: %{y:.4f}<extra></extra>",
     }];
     groups.forEach((group, i) => traces.push({
       x: group.lr.map((p) => p[0]), y: group.lr.map((p) => p[1]), mode: "markers", cliponaxis: false,
-      marker: { symbol: symbols[group.framework] + "-open", size: 17 - 4 * (i % 4), color: colour(group.framework), line: { width: 2 } },
+      marker: { symbol: symbols[group.framework] + "-open", size: 17 - 4 * (i % 4), color: color(group.framework), line: { width: 2 } },
       hovertemplate: `<b>${group.label}</b><br>epoch %{x:.2f}: %{y:.4f}<extra></extra>`,
     }));
     return traces;

@@ -135,7 +135,7 @@ def test_side_by_side_wraps_no_line_in_a_pipe(capsys, monkeypatch):
     ("name", "words"),
     [
         ("convbn", "mean ConvBN?"),
-        ("optimiser", "mean Optimizer?"),
+        ("optimizer", "mean Optimizer?"),
         ("", "; there are"),
     ],
 )
