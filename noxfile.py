@@ -25,13 +25,14 @@ from common.environments import (
     PYTORCH_CPU_INDEX,
     choose_python,
     environment_name,
+    find_python,
 )
 from common.errors import UsageError
 
 nox.options.default_venv_backend = "virtualenv"  # pip: see README
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = True  # not a session skipped
-nox.options.sessions = ["lint", "parity"]
+nox.options.sessions = ["lint", "types", "parity"]
 
 ENVIRONMENTS = [environment_name(framework) for framework in FRAMEWORKS]
 # nox kills its child half a second after Ctrl-C; a run needs a moment to
@@ -251,9 +252,20 @@ def compare(session):
 
 @command("tools")
 def lint(session):
-    """Check style: ruff's rules, its format, and 80 columns."""
+    """Check style, spelling, and the types of common/."""
     run(session, "tools", "-m", "ruff", "check")
     run(session, "tools", "-m", "ruff", "format", "--check")
+    run(session, "tools", "-m", "codespell_lib")
+    run(session, "tools", "-m", "mypy")
+
+
+@command("tools", *ENVIRONMENTS)
+def types(session):
+    """Check the types of frameworks/, each beside its own framework."""
+    for framework in FRAMEWORKS:
+        python = find_python(Path(session.cache_dir).parent, framework)
+        words = (f"--python-executable={python}", f"frameworks/{framework}")
+        run(session, "tools", "-m", "mypy", *words)
 
 
 @command("tools")

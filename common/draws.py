@@ -4,8 +4,9 @@ The frameworks apply them; none draws its own. So all three see the same
 images, equally shifted and mirrored, in the same order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass, fields
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -14,36 +15,39 @@ from common.recipe import Recipe
 IMAGE_SIDE = 32
 
 
+Array = TypeVar("Array", bound=Sized)  # of NumPy, or of a framework
+
+
 @dataclass(frozen=True)
-class Draws:
+class Draws(Generic[Array]):
     """The choices for n images, in the order in which they are shown.
 
     Every field is an array of shape (n,).
     """
 
-    order: np.ndarray  # int32, place of the image in the data set
-    crop_top: np.ndarray  # int32, first row of the crop, 0 to 2 * padding
-    crop_left: np.ndarray  # int32, first column of the crop
-    flip: np.ndarray  # bool, mirror left-right
-    cutout_top: np.ndarray  # int32, first row of the blanked square
-    cutout_left: np.ndarray  # int32, first column of the blanked square
+    order: Array  # int32, place of the image in the data set
+    crop_top: Array  # int32, first row of the crop, 0 to 2 * padding
+    crop_left: Array  # int32, first column of the crop
+    flip: Array  # bool, mirror left-right
+    cutout_top: Array  # int32, first row of the blanked square
+    cutout_left: Array  # int32, first column of the blanked square
 
     def __len__(self) -> int:
         return len(self.order)
 
-    def part(self, start: int, stop: int) -> "Draws":
+    def part(self, start: int, stop: int) -> "Draws[Array]":
         """The choices for the images from start up to stop."""
         return Draws(
             *(getattr(self, field.name)[start:stop] for field in fields(self))
         )
 
-    def batches(self, batch_size: int) -> Iterator["Draws"]:
+    def batches(self, batch_size: int) -> Iterator["Draws[Array]"]:
         """The same choices batch by batch; the last one may be short."""
         for start in range(0, len(self), batch_size):
             yield self.part(start, start + batch_size)
 
 
-def epoch_draws(seed: int, epoch: int, recipe: Recipe) -> Draws:
+def epoch_draws(seed: int, epoch: int, recipe: Recipe) -> Draws[np.ndarray]:
     """The choices of one epoch, counted from 0, for all training images.
 
     Each field has a random stream of its own: what one of them is used for,

@@ -58,7 +58,7 @@ def disk_errors(
     try:
         yield
     except OSError as error:
-        cause = _CAUSES.get(error.errno) or error.strerror or str(error)
+        cause = _CAUSES.get(error.errno or 0) or error.strerror or str(error)
         if not advice:
             room = error.errno in _ROOM
             advice = "free some space" if room else "choose another place"

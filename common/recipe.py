@@ -11,6 +11,8 @@ from typing import Literal
 
 from common.errors import UsageError
 
+Precision = Literal["float32", "bfloat16", "float64"]
+Mode = Literal["eager", "compiled"]
 Preset = Literal["auto", "dawnbench", "notebook", "small", "smoke"]
 
 
@@ -38,7 +40,7 @@ class Recipe:
     test_images: int = 10_000  # how many, from the start of the set
     # of convolutions and activations; by default bfloat16 on a GPU, else
     # float32; float64 is meant for tests
-    precision: Literal["float32", "bfloat16", "float64"] = "float32"
+    precision: Precision = "float32"
 
     def __post_init__(self):
         """Raise UsageError unless every field makes sense."""
@@ -126,7 +128,7 @@ class Run:
     # auto: a GPU where the framework sees one
     device: Literal["auto", "cpu", "gpu"] = "auto"
     # op by op, or compiled into graphs; by default each framework's own way
-    mode: Literal["eager", "compiled"] = "eager"
+    mode: Mode = "eager"
     # shared: the same NumPy weights in all three frameworks
     init: Literal["native", "shared"] = "native"
     # start from this checkpoint of any framework, in mid-training too: a
@@ -173,6 +175,6 @@ PRESETS = {
 }
 
 
-def auto_preset(sees_gpu: bool) -> str:
+def auto_preset(sees_gpu: bool) -> Preset:
     """The preset that `--preset auto` stands for on this machine."""
     return "dawnbench" if sees_gpu else "small"

@@ -87,7 +87,9 @@ def without_secrets(text: str) -> str:
     return re.sub(r"[^/\s:@]+:[^/\s]*@", "", text)  # without a scheme
 
 
-def _pieces(url: str, start: int) -> Iterator[requests.Response | bytes]:
+def _pieces(
+    url: str, start: int
+) -> Generator[requests.Response | bytes, None, None]:
     """What `answer` yields, as it comes."""
     headers = {"Accept-Encoding": "identity"}
     if start:

@@ -11,8 +11,9 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Member(NamedTuple):
     name: str
     size: int  # bytes
     plain: bool  # a file or a folder: no link, no device
-    content: BinaryIO | None  # None for a folder
+    content: IO[bytes] | None  # None for a folder
 
 
 def is_archive(path: Path) -> bool:
@@ -75,16 +76,17 @@ def read_archive(path: Path) -> Arrays:
             raise DataError(f"{path}: this is {found}; {TAKES}")
         if kind == ZIP:
             return _collect(path, _zip_members(file))
+        tar: BufferedIOBase = file
         if kind == GZIP:
-            file = gzip.GzipFile(fileobj=file)
-            head = _Limited(file).read(HEAD)
-            file.seek(0)
+            tar = gzip.GzipFile(fileobj=file)
+            head = _Limited(tar).read(HEAD)
+            tar.seek(0)
             if _archive_kind(head) != TAR:
                 found = kind_of_file(head) or "something else"
                 raise DataError(
                     f"{path}: this is no .tar.gz, but {found} in gzip; {TAKES}"
                 )
-        return _collect(path, _tar_members(_Limited(file)))
+        return _collect(path, _tar_members(_Limited(tar)))
 
 
 def _archive_kind(head: bytes) -> bytes | None:
@@ -96,18 +98,22 @@ def _archive_kind(head: bytes) -> bytes | None:
 
 
 def _tar_members(stream: "_Limited") -> Iterator[Member]:
-    with tarfile.open(fileobj=stream, mode="r|", bufsize=1 << 20) as tar:
+    with tarfile.open(
+        fileobj=stream,  # type: ignore[call-overload]  # which needs read only
+        mode="r|",
+        bufsize=1 << 20,
+    ) as tar:
         for info in tar:
             plain = info.isfile() or info.isdir()
             content = tar.extractfile(info) if plain else None
             yield Member(info.name, info.size, plain, content)
 
 
-def _zip_members(file: BinaryIO) -> Iterator[Member]:
+def _zip_members(file: IO[bytes]) -> Iterator[Member]:
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
-            with archive.open(info) as file:
-                content = None if info.is_dir() else file
+            with archive.open(info) as opened:
+                content = None if info.is_dir() else opened
                 yield Member(info.filename, info.file_size, True, content)
 
 
@@ -168,7 +174,7 @@ class _Limited:
     A few bytes of gzip can stand for terabytes of zeros.
     """
 
-    def __init__(self, file: BinaryIO):
+    def __init__(self, file: BufferedIOBase):
         self._file = file
         self._left = MAX_UNPACKED
 
@@ -195,7 +201,7 @@ class _Collected:
             for name, shape in checksums.EXPECTED.shapes().items()
         }
 
-    def add(self, name: str, content: BinaryIO, size: int) -> None:
+    def add(self, name: str, content: IO[bytes], size: int) -> None:
         """Read one file of the form into its place."""
         file = self.form.files[name]
         rows = file.rows()

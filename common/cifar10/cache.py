@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 import numpy as np
@@ -36,7 +36,7 @@ FOLDER = "cifar10"
 LOCK = "cache.lock"
 MANIFEST = "manifest.json"
 MANIFEST_BYTES = 65_536  # at most
-FORMAT = 1  # of the cache; a reader takes no other
+FORMAT: Final = 1  # of the cache; a reader takes no other
 ADVICE = (
     "set the environment variable DAVIDNET_CACHE to a folder that can be "
     "written to and has 0.5 GB of room"
@@ -153,7 +153,7 @@ def _write_npy(path: Path, array: np.ndarray) -> None:
         header = np.lib.format.header_data_from_array_1_0(array)
         np.lib.format.write_array_header_1_0(file, header)
         # Not numpy's own: where a disk is full it does not say so.
-        file.write(memoryview(np.ascontiguousarray(array)).cast("B"))
+        file.write(np.ascontiguousarray(array).data.cast("B"))
 
 
 @contextmanager

@@ -54,7 +54,7 @@ EXPECTED = Expected(
 def array_sha256(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
     """The SHA-256 of the bytes of each array, in C order, by name."""
     return {
-        name: hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+        name: hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
         for name, array in arrays.items()
     }
 

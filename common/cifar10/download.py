@@ -126,9 +126,13 @@ def _progress(
     """A bar on a terminal, a line now and then elsewhere."""
     console = open_console()
     if console.is_terminal and console.is_interactive:
-        columns = BarColumn, DownloadColumn, TransferSpeedColumn
-        columns = *(c() for c in columns), TimeRemainingColumn()
-        with Progress(*columns, console=console) as bar:
+        with Progress(
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        ) as bar:
             task = bar.add_task("", total=size, completed=start)
             yield lambda have: bar.update(task, completed=have)
         return

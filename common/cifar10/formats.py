@@ -123,8 +123,11 @@ def _planes_to_images(planes: np.ndarray) -> np.ndarray:
 
 def _digits(values: object, n: int) -> np.ndarray:
     """A list of n numbers from 0 to 9 -> (n,) uint8."""
-    good = isinstance(values, list) and len(values) == n
-    if not good or not all(type(v) is int and 0 <= v <= 9 for v in values):
+    if not (
+        isinstance(values, list)
+        and len(values) == n
+        and all(type(value) is int and 0 <= value <= 9 for value in values)
+    ):
         raise ValueError(f"the labels are not a list of {n} digits")
     return np.array(values, np.uint8)
 

@@ -15,7 +15,15 @@ import tyro
 from common import errors
 from common.errors import UsageError, UserError
 from common.files import user_path
-from common.recipe import PRESETS, Preset, Recipe, Run, auto_preset
+from common.recipe import (
+    PRESETS,
+    Mode,
+    Precision,
+    Preset,
+    Recipe,
+    Run,
+    auto_preset,
+)
 from common.run.load import find_checkpoint
 from common.run.process import describe_environment, tune_allocator
 from common.run.signals import EndBySignals
@@ -35,17 +43,17 @@ class Flags:
 class Defaults:
     """What a machine decides, where the flags do not."""
 
-    preset: str
-    precision: str
-    mode: str
+    preset: Preset
+    precision: Precision
+    mode: Mode
 
 
 def parse(
     argv: Sequence[str],
     prog: str,
     sees_gpu: Callable[[], bool],
-    cpu_mode: str,
-    gpu_mode: str,
+    cpu_mode: Mode,
+    gpu_mode: Mode,
 ) -> tuple[Recipe, Run]:
     """Recipe and run from a command line; `--help` prints and exits.
 
@@ -76,9 +84,10 @@ def parse(
     if told:
         _explain(argv, gpu, chosen, other)
     recipe, run = flags.recipe, replace(flags.run, preset=preset)
-    for name in ("data_dir", "out"):
-        if place := getattr(run, name):
-            run = replace(run, **{name: str(user_path(place))})
+    if run.data_dir:
+        run = replace(run, data_dir=str(user_path(run.data_dir)))
+    if run.out:
+        run = replace(run, out=str(user_path(run.out)))
     if run.load:
         run = replace(run, load=str(find_checkpoint(run.load, recipe)))
     return recipe, run
@@ -113,17 +122,18 @@ def _word(argv: Sequence[str], flag: str) -> str | None:
     return found
 
 
-def _find_preset(argv: Sequence[str]) -> str:
+def _find_preset(argv: Sequence[str]) -> Preset:
     """The preset that the flags name: it gives all others their defaults."""
     found = _word(argv, "--preset")
     found = "auto" if found is None else found
     known = get_args(Preset)
-    if found not in known:
-        raise UsageError(
-            f"--preset {found or 'without a name'}: expected one of "
-            + ", ".join(known)
-        )
-    return found
+    for preset in known:
+        if preset == found:
+            return preset
+    raise UsageError(
+        f"--preset {found or 'without a name'}: expected one of "
+        + ", ".join(known)
+    )
 
 
 def _quietly(ask: Callable) -> Flags:
@@ -154,8 +164,8 @@ def run_command(
     prog: str,
     train: Callable[[Recipe, Run], None],
     sees_gpu: Callable[[], bool],
-    cpu_mode: str,
-    gpu_mode: str,
+    cpu_mode: Mode,
+    gpu_mode: Mode,
 ) -> int:
     """Parse, train, and turn whatever ends it into an exit code.
 

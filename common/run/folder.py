@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
 import filelock
@@ -89,11 +88,14 @@ def _make_folder(home: Path, start: str) -> Path:
     base = start + now()
     with disk_errors(home):
         home.mkdir(parents=True, exist_ok=True)
-        for number in count(1):
-            path = home / (base if number == 1 else f"{base}-{number}")
-            with suppress(FileExistsError):
+        path, number = home / base, 1
+        while True:
+            try:
                 path.mkdir()
                 return path
+            except FileExistsError:
+                number += 1
+                path = home / f"{base}-{number}"
 
 
 def _refuse_content(path: Path) -> None:

@@ -6,7 +6,7 @@ stay on the device while an epoch runs.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -22,7 +22,7 @@ from rich.text import Text
 
 from common.run import terminal
 
-Batch = TypeVar("Batch")
+Batch = TypeVar("Batch", bound=Sequence)  # images, labels
 Row = Mapping[str, float]
 
 
@@ -138,8 +138,10 @@ class Display:
 
     def _bar(self, last: Row | None) -> list[ProgressColumn]:
         """The parts of the bar's line, as the width allows."""
-        title, bar = TextColumn("{task.description}"), []
-        known, speed = [], [ImagesPerSecond()]
+        title = TextColumn("{task.description}")
+        bar: list[ProgressColumn] = []
+        known: list[ProgressColumn] = []
+        speed: list[ProgressColumn] = [ImagesPerSecond()]
         room = self.console.width
         room -= len("epoch 100/100 50,000 images/s 0:00:00")
         if room < 0:

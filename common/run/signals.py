@@ -36,7 +36,7 @@ class EndBySignals:
     """
 
     def __enter__(self) -> None:
-        self.before: dict[int, object] = {}
+        self.before: dict[int, Callable | int | None] = {}
         if threading.current_thread() is not threading.main_thread():
             return
         # SIGINT too: a shell starts background jobs with it ignored.

@@ -11,7 +11,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TextIO
+from typing import IO, TextIO
 
 from rich.console import Console
 
@@ -76,7 +76,7 @@ def tolerant_output() -> Iterator[None]:
         yield
 
 
-def is_terminal(stream: TextIO | None) -> bool:
+def is_terminal(stream: IO[str] | None) -> bool:
     """Whether people look at the stream as it is written.
 
     FORCE_COLOR and its like do not make a log of CI into a terminal.
@@ -96,14 +96,14 @@ def open_console() -> Console:
     )
 
 
-def columns(stream: TextIO | None) -> int | None:
+def columns(stream: IO[str] | None) -> int | None:
     """The width of a terminal; None for a pipe or a file, which has none."""
     if not is_terminal(stream):
         return None
     return shutil.get_terminal_size().columns
 
 
-def say(line: str, stream: TextIO | None = None) -> None:
+def say(line: str, stream: IO[str] | None = None) -> None:
     """Print one line; a terminal gets it broken between words.
 
     stream: standard output by default

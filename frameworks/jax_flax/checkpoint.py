@@ -42,7 +42,7 @@ def export_arrays(state: TrainState, recipe: Recipe) -> Arrays:
     arrays = {name: np.array(leaf[...]) for name, leaf in named.items()}
     velocity = optax.tree.get(state.opt_state, "trace")
     for path, leaf in nnx.to_flat_state(velocity):
-        arrays[VELOCITY + ".".join(path)] = np.array(leaf[...])
+        arrays[VELOCITY + ".".join(map(str, path))] = np.array(leaf[...])
     return arrays
 
 
@@ -53,7 +53,7 @@ def import_arrays(
 
     def from_arrays(tree: nnx.State, prefix: str = "") -> nnx.State:
         leaves = [
-            (path, leaf, arrays[prefix + ".".join(path)])
+            (path, leaf, arrays[prefix + ".".join(map(str, path))])
             for path, leaf in nnx.to_flat_state(tree)
         ]
         return nnx.from_flat_state(

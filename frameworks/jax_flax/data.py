@@ -7,7 +7,7 @@ Read beside tensorflow_eager/data.py and pytorch/data.py. Here:
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import partial
 from importlib.util import find_spec
 
@@ -138,7 +138,7 @@ def augment(images: Array, draws: Draws, recipe: Recipe) -> Array:
 
 # --- Batches ------------------------------------------------------------
 
-Batches = Iterator[tuple[Array, Array]]
+Batches = Iterable[tuple[Array, Array]]
 
 
 @partial(jax.jit, static_argnames="recipe")

@@ -9,7 +9,7 @@ Read beside tensorflow_eager/train.py and pytorch/train.py. Here:
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import jax
@@ -49,7 +49,7 @@ def run_epoch(
     train_step: Callable,
     state: TrainState,
     batches: Batches,
-    lrs: Sequence[float],
+    lrs: Iterable[float],
 ) -> tuple[TrainState, Sums]:
     """Train on all batches of an epoch, each with its learning rate.
 

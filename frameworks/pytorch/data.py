@@ -6,7 +6,7 @@ Read beside tensorflow_eager/data.py and jax_flax/data.py. Here:
   - labels are int64, as PyTorch's cross entropy wants them
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import cache
 
 import torch
@@ -143,7 +143,7 @@ def augment(images: Tensor, draws: Draws, recipe: Recipe) -> Tensor:
 
 # --- Batches ------------------------------------------------------------
 
-Batches = Iterator[tuple[Tensor, Tensor]]
+Batches = Iterable[tuple[Tensor, Tensor]]
 
 
 def take_batch(

@@ -32,7 +32,7 @@ def init_uniform(weight: Tensor) -> None:
 class BatchNorm(nn.BatchNorm2d):
     """Batch norm over N, H and W. (N, C, H, W) -> the same
 
-    Normalises with the biased variance of the batch and keeps the unbiased
+    Normalizes with the biased variance of the batch and keeps the unbiased
     one, both float32 in bfloat16 training. Source: Ioffe and Szegedy 2015.
     """
 
@@ -140,7 +140,7 @@ class DavidNet(nn.Module):
         return self.linear(highest) * self.logit_scale
 
     def logits(self, images: Tensor) -> Tensor:
-        """(N, 3, 32, 32) -> (N, 10), not normalised."""
+        """(N, 3, 32, 32) -> (N, 10), not normalized."""
         return self.head(self.features(images))
 
     def forward(self, images: Tensor, labels: Tensor):

@@ -8,7 +8,7 @@ Read beside tensorflow_eager/train.py and jax_flax/train.py. Here:
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 
@@ -43,7 +43,7 @@ def run_epoch(
     train_step: Callable,
     state: TrainState,
     batches: Batches,
-    lrs: Sequence[float],
+    lrs: Iterable[float],
 ) -> tuple[TrainState, Sums]:
     """Train on all batches of an epoch, each with its learning rate.
 

@@ -9,7 +9,7 @@ Read beside pytorch/data.py and jax_flax/data.py. Here:
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import tensorflow as tf
 
@@ -144,17 +144,17 @@ def augment(images: tf.Tensor, draws: Draws, recipe: Recipe) -> tf.Tensor:
 
 # --- Batches ------------------------------------------------------------
 
-Batches = Iterator[tuple[tf.Tensor, tf.Tensor]]
+Batches = Iterable[tuple[tf.Tensor, tf.Tensor]]
 
 
 @tf.function(jit_compile=True)
 def take_batch(
     data: tuple[tf.Tensor, tf.Tensor],
-    draws: dict[str, tf.Tensor],
+    arrays: dict[str, tf.Tensor],
     recipe: Recipe,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """One augmented batch: images (N, 32, 32, 3) float, labels (N,) int64."""
-    draws = Draws(**draws)  # which tf.function would not take for tensors
+    draws = Draws(**arrays)  # which tf.function would not take for tensors
     images, labels = (tf.gather(part, draws.order) for part in data)
     return augment(images, draws, recipe), labels
 

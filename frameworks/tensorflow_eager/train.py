@@ -8,7 +8,7 @@ Read beside pytorch/train.py and jax_flax/train.py. Here:
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import tensorflow as tf
 
@@ -47,7 +47,7 @@ def run_epoch(
     train_step: Callable,
     state: TrainState,
     batches: Batches,
-    lrs: Sequence[float],
+    lrs: Iterable[float],
 ) -> tuple[TrainState, Sums]:
     """Train on all batches of an epoch, each with its learning rate.
 
