@@ -41,7 +41,7 @@ PATIENT = {"interrupt_timeout": 60, "terminate_timeout": 60}
 TRACES = Path("traces")
 # Tests of the tools that need nothing beyond requirements/tools.txt.
 TOOL_TESTS = [
-    *(f"tools/{n}/tests" for n in ("bench", "gpu_check", "results")),
+    *(f"tools/{n}/tests" for n in ("bench", "gpu_check", "prose", "results")),
     "tools/site/tests/test_site_parts.py",
     "tools/site/tests/test_site_reports.py",
 ]
@@ -252,10 +252,11 @@ def compare(session):
 
 @command("tools")
 def lint(session):
-    """Check style, spelling, and the types of common/."""
+    """Check style, spelling, words, and the types of common/."""
     run(session, "tools", "-m", "ruff", "check")
     run(session, "tools", "-m", "ruff", "format", "--check")
     run(session, "tools", "-m", "codespell_lib")
+    run(session, "tools", "-m", "tools.prose")
     run(session, "tools", "-m", "mypy")
 
 
@@ -288,8 +289,8 @@ def parity(session):
     # Unlike any other, so that no trace of another time can pass.
     run_id = uuid.uuid4().hex
     files = make_traces(session, "--run-id", run_id)
-    words = ("--run-id", run_id, "--handover", TRACES)
-    files += make_traces(session, *words, suffix=".handover")
+    words = ("--run-id", run_id, "--exchange", TRACES)
+    files += make_traces(session, *words, suffix=".exchange")
     run(
         *(session, "tools", "-m", "parity_tests.compare", *files),
         *("--run-id", run_id, "--json", TRACES / "parity.json"),

@@ -1,7 +1,7 @@
 """All random choices of an epoch that touch the data, drawn by NumPy.
 
 The frameworks apply them; none draws its own. So all three see the same
-images, equally shifted and mirrored, in the same order.
+images, equally shifted and flipped, in the same order.
 """
 
 from collections.abc import Iterator, Sized
@@ -28,7 +28,7 @@ class Draws(Generic[Array]):
     order: Array  # int32, place of the image in the data set
     crop_top: Array  # int32, first row of the crop, 0 to 2 * padding
     crop_left: Array  # int32, first column of the crop
-    flip: Array  # bool, mirror left-right
+    flip: Array  # bool, flip left-right
     cutout_top: Array  # int32, first row of the blanked square
     cutout_left: Array  # int32, first column of the blanked square
 

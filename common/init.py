@@ -1,4 +1,4 @@
-"""The table of parameters, and the weights at start.
+"""The table of parameters, and the initial weights.
 
 The names and layouts here are the canonical ones: kernels (H, W, in, out),
 linear (in, out). Checkpoints, traces and tests use them in all frameworks.

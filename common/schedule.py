@@ -30,7 +30,7 @@ def step_lr(step: int, recipe: Recipe) -> float:
     """The learning rate of update `step`, counted from 0, for a *sum* loss.
 
     The loss is summed over the batch, so its gradient is batch_size times
-    that of the mean; the rate is divided by as much. The short last batch
+    that of the mean; the rate is divided by as much. The last, partial batch
     of an epoch has the same divisor: its images count like all others.
     """
     return lr_at(step / recipe.steps_per_epoch, recipe) / recipe.batch_size

@@ -63,7 +63,7 @@ def climb(traces: Traces, checks=CHECKS) -> list[Row]:
 
 def skipped_elsewhere(checks: list) -> list:
     """Without rows that need more than one trace of each framework."""
-    return [check for check in checks if "hand-over" not in check.what]
+    return [c for c in checks if "checkpoint exchange" not in c.what]
 
 
 def show(rows: list[Row], traces: Traces, runs: list[str]) -> None:

@@ -35,7 +35,7 @@ class Flags:
     # the same for all traces of one comparison
     run_id: str = "by-hand"
     # second pass: go on from the checkpoints that the first left here
-    handover: PathFlag | None = None
+    exchange: PathFlag | None = None
     # where the first pass leaves its checkpoint; none: beside `out`
     checkpoints: PathFlag | None = None
     # only rungs whose names contain one of these
@@ -53,10 +53,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     driver.folder = flags.checkpoints or flags.out.parent
-    if flags.handover:
-        driver.folder = flags.handover
+    if flags.exchange:
+        driver.folder = flags.exchange
     driver.folder.mkdir(parents=True, exist_ok=True)
-    names = ("rung7_handover",) if flags.handover else RUNGS
+    names = ("rung7_exchange",) if flags.exchange else RUNGS
     for name in names:
         if flags.only and not any(word in name for word in flags.only):
             continue
@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
         took = time.perf_counter() - begun
         print(f"{flags.framework}: {name} {took:.1f} s", flush=True)
     facts = {
-        "part": "handover" if flags.handover else "main",
+        "part": "exchange" if flags.exchange else "main",
         "run_id": flags.run_id,
         "framework": flags.framework,
         "versions": versions(flags.framework),

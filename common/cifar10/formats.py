@@ -111,9 +111,9 @@ def _read_npy(content: bytes) -> np.ndarray:
     version = np.lib.format.read_magic(file)
     if version != (1, 0):  # others are for arrays with named columns
         raise ValueError(f"version {version} of the format, expected (1, 0)")
-    shape, turned, dtype = np.lib.format.read_array_header_1_0(file)
+    shape, transposed, dtype = np.lib.format.read_array_header_1_0(file)
     array = np.frombuffer(content, dtype, offset=file.tell())
-    return array.reshape(shape, order="F" if turned else "C")
+    return array.reshape(shape, order="F" if transposed else "C")
 
 
 def _planes_to_images(planes: np.ndarray) -> np.ndarray:

@@ -84,8 +84,8 @@ def _pack(npm: str, folder: Path) -> None:
             raise FetchError(f"not done after {SECONDS} s") from error
         raise
     if code:
-        with disk_errors(log, doing="read"), log.open("rb") as file:
-            stderr = file.read(LOG_BYTES).decode(errors="replace")
+        with disk_errors(log, doing="read"), log.open("rb") as written:
+            stderr = written.read(LOG_BYTES).decode(errors="replace")
         reason = _reason(stderr) or f"exit code {code}"
         if reason.startswith("ENOSPC"):
             raise DiskError(

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from common.errors import RecordError
 from common.files import one_line
-from common.recipe import PRESETS, Recipe
+from common.recipe import FORMER_PRESETS, PRESETS, Recipe
 from common.typed import (
     Commit,
     Count,
@@ -244,9 +245,11 @@ def read_about(folder: Path) -> About:
     """The run.json of a folder. Raises RecordError."""
     content = _content(folder / ABOUT)
     try:
-        return decode(content, About)
+        about = decode(content, About)
     except Malformed as error:
         raise RecordError(f"{folder / ABOUT}: {error}") from error
+    preset = FORMER_PRESETS.get(about.preset, about.preset)
+    return replace(about, preset=preset)
 
 
 def read_rows(folder: Path, recipe: Recipe) -> list[Epoch]:

@@ -148,7 +148,7 @@ class DavidNet(nnx.Module):
     """David Page's 9-layer ResNet for CIFAR-10.
 
     Called with images, (N, 32, 32, 3) float, and labels, (N,) int32, it
-    returns the summed loss and the number of right answers.
+    returns the summed loss and the number of correct predictions.
     """
 
     def __init__(self, recipe: Recipe, rngs: nnx.Rngs):

@@ -120,7 +120,7 @@ def eval_step(state: TrainState, images: Array, labels: Array) -> Metrics:
 
 
 def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
-    """train_step and eval_step: "eager" op by op, "compiled" by XLA.
+    """train_step and eval_step: "eager" op after op, "compiled" by XLA.
 
     A program is compiled once per batch size. Donation lets the new state
     take the memory of the old one.

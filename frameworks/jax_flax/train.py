@@ -2,7 +2,7 @@
 
 Read beside tensorflow_eager/train.py and pytorch/train.py. Here:
   - a step returns before it has run; float() at the end of an epoch waits
-  - `--mode compiled`, the default, is jax.jit; eager runs op by op
+  - `--mode compiled`, the default, is jax.jit; eager runs op after op
   - compiled on a GPU, an epoch is one program, `scan_epoch`
 
     python -m frameworks.jax_flax.train --help

@@ -1,4 +1,4 @@
-"""DavidNet in PyTorch 2.13, run op by op, or compiled with --mode compiled.
+"""DavidNet in PyTorch 2.13, run eagerly, or compiled with --mode compiled.
 
 Images are kept as (N, H, W, C) and go through the network as (N, C, H, W)
 views of the same memory (channels-last). State is held by objects, the

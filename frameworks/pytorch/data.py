@@ -1,7 +1,7 @@
 """The data in PyTorch: device, preprocessing, augmentation, batches.
 
 Read beside tensorflow_eager/data.py and jax_flax/data.py. Here:
-  - augmentation is plain tensor indexing, run op by op on the device
+  - augmentation is plain tensor indexing, run eagerly on the device
   - images leave as (N, C, H, W): a view, the memory stays (N, H, W, C)
   - labels are int64, as PyTorch's cross entropy wants them
 """

@@ -108,7 +108,7 @@ class DavidNet(nn.Module):
     """David Page's 9-layer ResNet for CIFAR-10.
 
     Called with images, (N, 3, 32, 32) float, and labels, (N,) int64, it
-    returns the summed loss and the number of right answers.
+    returns the summed loss and the number of correct predictions.
     """
 
     def __init__(self, recipe: Recipe):

@@ -92,7 +92,7 @@ def eval_step(state: TrainState, images: Tensor, labels: Tensor) -> Metrics:
 
 
 def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
-    """train_step and eval_step: "eager" op by op, "compiled" by inductor.
+    """train_step and eval_step: "eager" op after op, "compiled" by inductor.
 
     Compiled is the network, forward and backward; the optimizer's update
     is one fused kernel already.

@@ -115,7 +115,7 @@ def eval_step(
 
 
 def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
-    """train_step and eval_step: "eager" op by op, "compiled" as graphs.
+    """train_step and eval_step: "eager" op after op, "compiled" as graphs.
 
     A graph is traced once per batch size. The learning rate comes as a
     tensor, since each new Python number would be a new graph.

@@ -17,7 +17,7 @@ from common.files import one_line
 from common.typed import Commit, Count, Malformed, Seconds, Text, decode
 
 FORMAT = "davidnet-trace-1"
-PARTS = ("main", "handover")
+PARTS = ("main", "exchange")
 LARGEST = 2**32  # bytes of all arrays; the traces of this ladder have 2**28
 
 
@@ -25,7 +25,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     """What made a trace."""
 
     format: Text
-    part: Literal["main", "handover"]
+    part: Literal["main", "exchange"]
     run_id: Text
     framework: Text
     versions: dict[Text, Text]

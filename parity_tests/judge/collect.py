@@ -98,8 +98,8 @@ def beside(arrays: dict, facts: dict, path: Path) -> tuple[dict, dict]:
             f"{path} is a trace of {name}; there is none of it from here"
         )
     there = f"{name} ({path.name})"
-    # The checkpoints that are handed over stay on one machine.
-    mine = {n: a for n, a in arrays[name].items() if "/handover/" not in n}
+    # The checkpoints that are exchanged stay on one machine.
+    mine = {n: a for n, a in arrays[name].items() if "/exchange/" not in n}
     return {name: mine, there: other.arrays}, {
         name: facts[name],
         there: other.facts,

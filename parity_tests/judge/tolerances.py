@@ -41,11 +41,11 @@ CHECKS: list[Check] = [
     same(
         1, "the same in float32", "1/float32/unit/*", 2.4e-7, "2 units of 2^-23"
     ),
-    same(2, "pad, crop, mirror, cutout of bytes", "2/uint8/*", 0, EXACT),
+    same(2, "pad, crop, flip, cutout of bytes", "2/uint8/*", 0, EXACT),
     same(2, "labels, sizes of batches", "2/*/*/[ls]*", 0, EXACT),
     same(2, "images, float64", "2/float64/*/images", 1e-14, "one division"),
     same(2, "images, float32", "2/float32/*/images", 5e-7, "one division"),
-    same(3, "shared start, there and back", "3/shared/*", 0, EXACT),
+    same(3, "shared initial weights, there and back", "3/shared/*", 0, EXACT),
     same(3, "what is not drawn: 1 and 0", "3/native/others/*", 0, EXACT),
     *check_init.CHECKS,
     same(
@@ -101,7 +101,9 @@ CHECKS: list[Check] = [
     same(7, "David Page's own code", "7/float64/page/*", 1e-11, DOUBLE),
     same(7, "his augmentation", "7/float32/page/*", 5e-7, "one division"),
     same(7, "full width, 2 steps", "7/float64/wide/*", 1e-12, DOUBLE),
-    same(7, "hand-over, 9 pairs", "7/float64/handover/*", 1e-11, DOUBLE),
+    same(
+        7, "checkpoint exchange, 9 pairs", "7/float64/exchange/*", 1e-11, DOUBLE
+    ),
     same(7, "whole epochs, float64", "7/float64/epochs/*", 1e-11, DOUBLE),
     *check_repeat.CHECKS,
     *check_margins.CHECKS_7,

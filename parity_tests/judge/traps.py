@@ -78,7 +78,7 @@ TRAPS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("1/*", "7/*compiled*"),
     ),
     "short-batch": (
-        "the last, short batch dropped or filled up",
+        "the last, partial batch dropped or filled up",
         ("2/*", "5/*/short/*", "7/*", "8/*"),
     ),
     "conv-padding": (
@@ -86,7 +86,7 @@ TRAPS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("4/*/train/*", "4/*/eval/*"),
     ),
     "kernel-layout": (
-        "a kernel turned or mirrored on its way in or out",
+        "a kernel transposed or flipped on its way in or out",
         ("0/*table*", "3/shared/*", "4/*/train/*", "4/*/eval/*", "7/*/hand*"),
     ),
     "init-default": (

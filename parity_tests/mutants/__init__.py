@@ -1,1 +1,1 @@
-"""Mutants: one thing broken at a time, which `nox -s parity` must notice."""
+"""Mutants: one thing broken at a time, which `nox -s parity` must kill."""

@@ -1,7 +1,7 @@
-"""Break one thing at a time and see whether `nox -s parity` would notice.
+"""Break one thing at a time and see whether `nox -s parity` kills it.
 
     python -m parity_tests.mutants                      the named mutants
-    python -m parity_tests.mutants --generated          made by rule
+    python -m parity_tests.mutants --generated          by mutation operators
     python -m parity_tests.mutants --generated --file 'common/*' --share 0.1
 
 Exit codes: 0 all noticed, but for judged ones; 1 a named mutant lives, or
@@ -25,7 +25,7 @@ from parity_tests.mutants.source import FRAMEWORKS, ROOT, subjects
 class Flags:
     """Which mutants to try, and where."""
 
-    # made by rule, instead of the named ones
+    # made by mutation operators, instead of the named ones
     generated: bool = False
     # of the generated ones of each file
     share: float = 0.1
@@ -37,7 +37,7 @@ class Flags:
     only: str = ""
     # at the same time
     jobs: int = 2
-    # without slow rungs and contract tests: what lives may be noticed there
+    # without slow rungs and contract tests: what survives may be killed there
     shallow: bool = False
     # try survivors anew: there is a new unit or contract test
     again: bool = False

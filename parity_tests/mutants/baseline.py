@@ -63,8 +63,8 @@ def trace(
     out: Path,
 ) -> None:
     """One framework's trace, or what it makes of the others' checkpoints."""
-    framework, _, handover = out.stem.partition(".")
-    words = ["--handover", str(home)] if handover else []
+    framework, _, exchange = out.stem.partition(".")
+    words = ["--exchange", str(home)] if exchange else []
     subprocess.run(
         [
             *(python(environments, framework), "-m"),
@@ -92,8 +92,8 @@ def make(
     if plan.exists() and json.loads(plan.read_text())["tree"] == tree:
         return
     files = []
-    for handover in (False, True):  # which reads what the first ones wrote
-        names = [f"{f}.handover" if handover else f for f in FRAMEWORKS]
+    for exchange in (False, True):  # which reads what the first ones wrote
+        names = [f"{f}.exchange" if exchange else f for f in FRAMEWORKS]
         files += [home / f"{name}.npz" for name in names]
         todo = [f for f in files[-len(names) :] if not fresh(f, tree)]
         for file in todo:

@@ -44,7 +44,7 @@ NAMES = {
         "7/float64/epochs/*",
     ),
     "rung7_program": ("7/float64/program/*",),
-    "rung7_handover": ("7/float64/handover/*",),
+    "rung7_exchange": ("7/float64/exchange/*",),
     "rung8_race": ("8/*",),
     "rung1_schedule": ("1/*",),
     "rung7_wide": ("7/float64/wide/*",),
@@ -57,13 +57,13 @@ SLOW = ("rung8_race", "rung1_schedule", "rung7_wide", "rung7_mode")
 FIRST = {
     "data.py": ("rung2_data",),
     "step.py": ("rung6_optimizer", "rung5_gradients", "rung4_dropout"),
-    "checkpoint.py": ("rung6_optimizer", "rung7_trajectory", "rung7_handover"),
+    "checkpoint.py": ("rung6_optimizer", "rung7_trajectory", "rung7_exchange"),
     "train.py": ("rung7_trajectory", "rung7_program"),
 }
 
 
 class Killed(Exception):
-    """The ladder has noticed."""
+    """The ladder has killed the mutant."""
 
 
 def order(file: str) -> list[str]:
@@ -169,15 +169,15 @@ class Climber(Driver):
             return
         clean = load_file(self.folder / "clean.safetensors")
         if mine.keys() != clean.keys():
-            raise Killed("rung 7: hand-over | names in the checkpoint")
+            raise Killed("rung 7: checkpoint exchange | names")
         for name, array in mine.items():
             near = np.allclose(array, clean[name], rtol=1e-9, atol=1e-12)
             if array.dtype != clean[name].dtype or not near:
-                raise Killed(f"rung 7: hand-over | {name} in the checkpoint")
+                raise Killed(f"rung 7: checkpoint exchange | {name}")
 
 
 def climb(job: dict, base: Baseline) -> dict:
-    """Which rung notices the mutant, and how long each rung took.
+    """Which rung kills the mutant, and how long each rung took.
 
     job: framework, rungs, alone, folder (with the checkpoints).
     """
@@ -189,7 +189,7 @@ def climb(job: dict, base: Baseline) -> dict:
         driver.folder = Path(job["folder"])
         for rung in job["rungs"]:
             begun = time.perf_counter()
-            if rung == "rung7_handover" and job["alone"]:
+            if rung == "rung7_exchange" and job["alone"]:
                 own = driver.folder / f"{driver.framework}.safetensors"
                 for name in FRAMEWORKS:
                     other = driver.folder / f"{name}.safetensors"

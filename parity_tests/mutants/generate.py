@@ -1,4 +1,4 @@
-"""Mutants made by rule from the syntax tree of a file.
+"""Mutants made by mutation operators from the syntax tree of a file.
 
 What is not changed: docstrings, annotations, imports, and texts for people,
 which no training depends on. The rules are in rules.py.

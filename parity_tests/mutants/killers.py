@@ -1,4 +1,4 @@
-"""What noticed a mutant, in two words."""
+"""What killed a mutant, in two words."""
 
 import re
 

@@ -28,9 +28,9 @@ def conclude(
     if flags.generated:
         rows = by_file(tried, log, known)
         print(*align(file_table(rows), width), sep="\n")
-        alive = sum(len(r["survivors"]) for r in rows)
+        survived = sum(len(r["survivors"]) for r in rows)
         share = share_killed(rows)
-        say(f"{share:.1%} killed, {alive} survivors")
+        say(f"{share:.1%} killed, {survived} survivors")
         part = {"seed": flags.seed, "share": flags.share, "by_file": rows}
         good, name = share >= ENOUGH, "generated"
     else:
@@ -38,7 +38,7 @@ def conclude(
         print(*align(matrix(part), width), sep="\n")
         good, name = not living(part), "named"
         for row in living(part):
-            say(f"ALIVE {row['mutant']} in {row['framework']}")
+            say(f"SURVIVED {row['mutant']} in {row['framework']}")
     if flags.json:
         publish(flags.json, name, part, [log.known[m.key] for m in tried])
     return 0 if good and tried else 1
@@ -51,7 +51,7 @@ def named_rows(
     rows = []
     for mutant in mutants:
         outcome, said = log.known[mutant.key], judge(mutant, known)
-        alive = not outcome.killed_by
+        survived = not outcome.killed_by
         rows.append(
             {
                 "mutant": mutant.name,
@@ -59,22 +59,22 @@ def named_rows(
                 "rung": outcome.rung,
                 "killed_by": outcome.killed_by,
                 "seconds": outcome.seconds,
-                "equivalent": said.reason if alive and said else "",
+                "equivalent": said.reason if survived and said else "",
             }
         )
     return rows
 
 
 def living(rows: list[dict]) -> list[dict]:
-    """Named mutants that nothing noticed, and nobody has explained."""
+    """Named mutants that survived, and nobody has explained."""
     return [r for r in rows if not r["killed_by"] and not r["equivalent"]]
 
 
 def matrix(rows: list[dict]) -> list[list[str]]:
-    """Mutants by framework; in the cells what noticed them."""
+    """Mutants by framework; in the cells what killed them."""
     cells: dict[str, dict[str, str]] = {}
     for row in rows:
-        text = killer(row["killed_by"]) or "ALIVE"
+        text = killer(row["killed_by"]) or "SURVIVED"
         text = "equivalent" if row["equivalent"] else text
         cells.setdefault(row["mutant"], {})[row["framework"]] = text
     return [
@@ -129,13 +129,13 @@ def equivalents(row: dict) -> int:
 
 
 def share_killed(rows: list[dict]) -> float:
-    """Of all that could be noticed; of nothing it is 0."""
+    """Of all that could be killed; of nothing it is 0."""
     could = sum(row["tried"] - equivalents(row) for row in rows)
     return sum(row["killed"] for row in rows) / could if could else 0.0
 
 
 def file_table(rows: list[dict]) -> list[list[str]]:
-    """What was tried in each file, and what noticed it."""
+    """What was tried in each file, and what killed it."""
     table = [["file", "possible", "tried", "killed", "equivalent", "by"]]
     for row in rows:
         by = ", ".join(f"{k} {n}" for k, n in row["killed_by"].items())

@@ -74,7 +74,7 @@ DECORATORS_KEPT = {"property", "dataclass", "contextmanager"}
 
 
 def constants(file: File, node: ast.Constant, above: tuple):
-    """Numbers a little larger or smaller, booleans turned, other words."""
+    """Numbers a little larger or smaller, booleans negated, other words."""
     value = node.value
     if isinstance(value, bool):
         yield file.node(node, str(not value), "constant")

@@ -233,7 +233,9 @@ def try_all(
                     with lock:
                         log.add(outcome)
                         if not outcome.killed_by:
-                            progress.print(f"ALIVE {mutant.line}: {mutant.key}")
+                            progress.print(
+                                f"SURVIVED {mutant.line}: {mutant.key}"
+                            )
                         progress.advance(task)
             except queue.Empty:
                 pass

@@ -133,7 +133,7 @@ def tree_hash() -> str:
     """One sum over the source and the ladder.
 
     Not over unit tests and those of programs: one more of these changes
-    nothing for what is noticed already.
+    nothing for what is killed already.
     """
     total = hashlib.sha256()
     for folder in ("common", "frameworks", "parity_tests"):

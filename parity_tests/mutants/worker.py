@@ -39,7 +39,7 @@ def load(home: Path) -> tuple:
 
     every = {p.stem: arrays(p) for p in sorted(home.glob("*.npz"))}
     oracle = every.pop("oracle")
-    for name in [n for n in every if "." in n]:  # pytorch.handover
+    for name in [n for n in every if "." in n]:  # pytorch.exchange
         every[name.partition(".")[0]] |= every.pop(name)
     return every, oracle, json.loads((home / "plan.json").read_text())
 

@@ -19,7 +19,7 @@ def normalize(images: Array, recipe: Recipe) -> Array:
 
 
 def pad(images: Array, recipe: Recipe) -> Array:
-    """The picture goes on as in a mirror that stands on its edge pixels.
+    """The image is reflected at its edge pixels, which are not repeated.
 
     The edge itself is not repeated: ... 2 1 [0 1 2 ... 31] 30 29 ...
     """
@@ -56,8 +56,8 @@ def flip_lr(images: Array, flip: Array) -> Array:
     """Columns in reverse order where `flip` is True."""
     return np.stack(
         [
-            image[:, ::-1] if mirrored else image
-            for image, mirrored in zip(images, flip, strict=True)
+            image[:, ::-1] if flipped else image
+            for image, flipped in zip(images, flip, strict=True)
         ]
     )
 
@@ -71,7 +71,7 @@ def cutout(images: Array, top: Array, left: Array, recipe: Recipe) -> Array:
 
 
 def augment(images: Array, draws: Draws, recipe: Recipe) -> Array:
-    """Reflect-pad, crop, mirror, normalize, cutout.
+    """Reflect-pad, crop, flip, normalize, cutout.
 
     images: (N, 32, 32, 3) uint8, already in the order in which they are
         shown: images[i] gets the choices draws[i]; draws.order is not used.

@@ -24,7 +24,7 @@ def conv3x3(images: Array, kernel: Array) -> Array:
     of zeros around. Returns (N, H, W, c_out).
 
     Like every framework's "convolution" it is a correlation: the kernel is
-    not mirrored, kernel[0, 0] meets the pixel above and to the left.
+    not flipped, kernel[0, 0] meets the pixel above and to the left.
     """
     n, height, width, c_in = images.shape
     padded = _zero_border(images)
@@ -219,7 +219,7 @@ def cross_entropy(logits: Array, labels: Array) -> float:
 
 
 def cross_entropy_grad(logits: Array, labels: Array) -> Array:
-    """softmax(logits), minus 1 at the right answer."""
+    """softmax(logits), minus 1 at the label."""
     shifted = np.exp(logits - logits.max(1, keepdims=True))
     d_logits = shifted / shifted.sum(1, keepdims=True)
     d_logits[np.arange(len(labels)), labels] -= 1
@@ -227,5 +227,5 @@ def cross_entropy_grad(logits: Array, labels: Array) -> Array:
 
 
 def count_correct(logits: Array, labels: Array) -> int:
-    """How many images have their largest logit at the right answer."""
+    """How many images have their largest logit at the label."""
     return int((logits.argmax(1) == labels).sum())

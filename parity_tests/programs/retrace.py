@@ -3,7 +3,7 @@
     python -m parity_tests.programs.retrace jax_flax compiled
 
 Run in the framework's environment; prints the two numbers. The loss function
-is Python: op by op it is called in each step; compiled, when a program is
+is Python: eagerly it is called in each step; compiled, when a program is
 traced, not when it runs. The rate moves from step to step, and the last
 batches are short.
 """

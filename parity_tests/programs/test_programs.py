@@ -310,7 +310,7 @@ def test_the_warm_up_compiles_all_that_an_epoch_needs_and_no_more(
         check=True,
     )
     warm_up, after = map(int, result.stdout.split()[-2:])
-    # A whole and a short batch, in training and in evaluation.
+    # A full and a partial batch, in training and in evaluation.
     assert warm_up == 4 if mode == "eager" else warm_up >= 4
     assert after == later
 

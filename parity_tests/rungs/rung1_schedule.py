@@ -65,7 +65,7 @@ def loop(driver: Driver, recipe: Recipe, start: Arrays, watch) -> None:
     state = driver.state(recipe, start)
     images = driver.images(random_images(2, 8, 0), recipe)
     labels = driver.labels(random_labels(2, 0))
-    # tf.function for TensorFlow: op by op would take a minute.
+    # tf.function for TensorFlow: eagerly would take a minute.
     train_step, _ = driver.step.make_steps(state, driver.adapter.FAST_MODE)
     steps = iter(range(recipe.total_steps))
 

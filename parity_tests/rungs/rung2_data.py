@@ -19,7 +19,7 @@ def sets() -> Arrays:
 
 
 def choices() -> dict[str, np.ndarray]:
-    """Offsets at the corners and between, mirrors on and off."""
+    """Offsets at the corners and between, flips on and off."""
     draw = rng(0, 43)
     top = np.r_[0, 0, 8, 8, draw.integers(9, size=N - 4)].astype(np.int32)
     left = np.r_[0, 8, 0, 8, draw.integers(9, size=N - 4)].astype(np.int32)

@@ -1,4 +1,4 @@
-"""Rung 3: the weights at start, shared bit for bit and native in law.
+"""Rung 3: the initial weights, shared bit for bit and native in law.
 
 Native draws differ from framework to framework; what they must share is
 the distribution. The trace holds sums and a histogram over 8 seeds.

@@ -1,4 +1,4 @@
-"""Rung 7 in the mode that is not the default: compiled, or op by op."""
+"""Rung 7 in the mode that is not the default: compiled, or eagerly."""
 
 from parity_tests.harness.cases import Arrays
 from parity_tests.harness.driver import Driver

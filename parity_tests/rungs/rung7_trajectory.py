@@ -143,7 +143,7 @@ def expected() -> Arrays:
         if name != "logits":
             found[f"7/float64/epochs/{name}"] = np.asarray(value)
     for origin in FRAMEWORKS:
-        prefix = f"7/float64/handover/{origin}"
+        prefix = f"7/float64/exchange/{origin}"
         found[f"{prefix}/step"] = np.array(10)
         found[f"{prefix}/end"] = np.array(20)
         for name, value in flatten(steps, sums).items():

@@ -1,7 +1,7 @@
 """Rung 8, the short race: the real training, here and now.
 
 `train` itself, with all that belongs to it, on a synthetic set: shared
-start, no dropout, width 8. Its record is read like any other.
+initial weights, no dropout, width 8. Its record is read like any other.
 """
 
 import contextlib

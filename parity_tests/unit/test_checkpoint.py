@@ -67,9 +67,11 @@ def test_names_are_those_of_the_table_with_a_velocity_for_the_trained():
 def test_a_turned_array_is_written_as_it_reads(tmp_path):
     path = tmp_path / "c.safetensors"
     arrays = shared_start(RECIPE, 3)
-    turned = np.asfortranarray(arrays["prep.conv.kernel"])
-    write(path, arrays | {"prep.conv.kernel": turned}, 0, RECIPE, "x")
-    assert np.array_equal(read(path, RECIPE).arrays["prep.conv.kernel"], turned)
+    transposed = np.asfortranarray(arrays["prep.conv.kernel"])
+    write(path, arrays | {"prep.conv.kernel": transposed}, 0, RECIPE, "x")
+    assert np.array_equal(
+        read(path, RECIPE).arrays["prep.conv.kernel"], transposed
+    )
 
 
 def test_another_width_is_told_with_the_flag_to_add(good):

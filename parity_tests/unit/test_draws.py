@@ -62,7 +62,7 @@ def test_all_81_crops_are_equally_likely(draws):
     assert (draws.crop_left.min(), draws.crop_left.max()) == (0, 8)
 
 
-def test_half_of_the_images_are_mirrored(draws):
+def test_half_of_the_images_are_flipped(draws):
     assert abs(draws.flip.mean() - 0.5) < 4.5 * 0.5 / np.sqrt(N)
 
 

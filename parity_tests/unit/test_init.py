@@ -1,4 +1,4 @@
-"""The table of parameters, and the shared start."""
+"""The table of parameters, and the shared initial weights."""
 
 import dataclasses
 
@@ -99,7 +99,7 @@ def test_fan_in_and_bound_of_each_kernel(name):
     assert init_bound(inputs) == pytest.approx(inputs**-0.5, rel=1e-15)
 
 
-# --- The shared start ------------------------------------------------------
+# --- The shared initial weights ---------------------------------------------
 
 
 def test_the_start_has_every_tensor_of_the_table(start):

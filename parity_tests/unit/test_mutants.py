@@ -135,12 +135,12 @@ def test_a_copy_has_the_change_and_nothing_else():
 
 
 def test_every_rung_is_climbed_whatever_the_file():
-    rungs = {*RUNGS, "rung7_handover"}
+    rungs = {*RUNGS, "rung7_exchange"}
     for file in subjects():
         assert set(order(file)) == rungs == set(NAMES)
         assert len(order(file)) == len(rungs)
     assert rung_of("4/float64/plain/eval/prep") == "rung4_forward"
-    assert rung_of("7/float64/handover/pytorch/end") == "rung7_handover"
+    assert rung_of("7/float64/exchange/pytorch/end") == "rung7_exchange"
 
 
 def test_every_judgement_is_of_a_line_that_is_there():
@@ -162,7 +162,7 @@ class Known:
         }
 
 
-def test_the_share_counts_all_that_could_be_noticed():
+def test_the_share_counts_all_that_could_be_killed():
     mutants = generate.possible(FILE)[:4]
     by = ("rung 4: x | y", "rung4_forward: crash: z", "", "")
     log = Known(*zip(mutants, by, strict=True))
@@ -205,7 +205,7 @@ def test_the_tables_have_a_row_for_each_mutant_and_each_file():
     ]
     assert matrix(rows) == [
         ["named mutant", "tensorflow_eager", "pytorch", "jax_flax", "common"],
-        ["a", "", "rung 4", "ALIVE", ""],
+        ["a", "", "rung 4", "SURVIVED", ""],
         ["b", "", "", "", "equivalent"],
     ]
     row = {"file": "a.py", "possible": 9, "tried": 3, "killed": 2}

@@ -53,7 +53,7 @@ def test_crop_at_the_padding_gives_the_image_back(images):
     np.testing.assert_array_equal(od.crop(padded, middle, middle), images)
 
 
-def test_flip_mirrors_columns_of_the_chosen_images_only(images):
+def test_flip_reverses_columns_of_the_chosen_images_only(images):
     flip = np.arange(40) % 3 == 0
     out = od.flip_lr(images, flip)
     np.testing.assert_array_equal(out[~flip], images[~flip])

@@ -28,7 +28,7 @@ SPECIFIED = {
 }
 CHANGED = {
     "dawnbench": {},
-    "notebook": {"dropout_rate": 0.05, "cutout_size": 0},
+    "dropout": {"dropout_rate": 0.05, "cutout_size": 0},
     "small": {"width": 16, "epochs": 8, "cutout_size": 0},
     "smoke": {
         "width": 4,
@@ -63,7 +63,7 @@ def test_auto_depends_on_the_gpu():
     ("preset", "per_epoch", "total", "peak"),
     [
         ("dawnbench", 98, 2352, 5),
-        ("notebook", 98, 2352, 5),
+        ("dropout", 98, 2352, 5),
         ("small", 98, 784, 1),
         ("smoke", 4, 4, 0),
     ],

@@ -251,3 +251,10 @@ def test_a_record_is_of_typed_things(tmp_path):
     assert run.about.recipe.steps_per_epoch == 98
     assert run.about.machine.cores == 2
     assert recipe_title("of-old", run.about.recipe) == "of-old"
+
+
+def test_a_preset_of_an_earlier_version_has_the_name_of_today(tmp_path):
+    recipe = about()["recipe"] | {"dropout_rate": 0.05, "cutout_size": 0}
+    text = json.dumps(about(preset="notebook", recipe=recipe))
+    (tmp_path / ABOUT).write_text(text)
+    assert records.read_about(tmp_path).preset == "dropout"

@@ -15,7 +15,7 @@ class Flags:
 
     # folders of frameworks/
     frameworks: tuple[str, ...] = tuple(FRAMEWORKS)
-    # op by op, or compiled
+    # eagerly, or compiled
     modes: tuple[Literal["eager", "compiled"], ...] = MODES
     # of convolutions and activations
     precisions: tuple[Literal["float32", "bfloat16"], ...] = PRECISIONS

@@ -17,7 +17,7 @@ DEFAULT_MODE = {
 }
 MODES = ("eager", "compiled")
 PRECISIONS = ("float32", "bfloat16")
-DROPOUT_RATE = 0.05  # of the preset `notebook`
+DROPOUT_RATE = 0.05  # of the preset `dropout`
 SCALE_WIDTHS = (8, 16, 32, 64, 128)
 SCALE_BATCHES = (128, 256, 512, 1_024, 2_048)
 SCALE_SECONDS = 4.0  # at most: there are many points

@@ -62,7 +62,7 @@ def speed(
     for mode, precision in KINDS:
         for name, python in pythons.items():
             if (name, mode) == ("jax_flax", "eager"):
-                continue  # op by op is for looking into it
+                continue  # eagerly is for looking into it
             command = [python, "-m", f"frameworks.{name}.train", *preset]
             command += ["--epochs", "2", "--mode", mode]
             command += ["--precision", precision]

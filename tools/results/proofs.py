@@ -32,7 +32,7 @@ def machines_table() -> str:
 
 
 def mutants_table() -> str:
-    """What was broken, and what noticed it, from the published file."""
+    """What was broken, and what killed it, from the published file."""
     found = read_report(MUTANTS, Mutants)
     commits = {part: name[:7] for part, name in found.commit_of.items()}
     named = found.named
@@ -47,19 +47,19 @@ def mutants_table() -> str:
         tried = sum(row.tried for row in files)
         judged = [s.judged for row in files for s in row.survivors]
         equal = sum(text.startswith("equivalent") for text in judged)
-        what, commit = f"by rule: {folder}/", commits["generated"]
+        what, commit = f"mutation operators: {folder}/", commits["generated"]
         rows.append(mutants_row(what, tried, equal, by, commit))
-    heads = ("mutants", "tried", "noticed", "equivalent", "alive", "by")
+    heads = ("mutants", "tried", "killed", "equivalent", "survived", "by")
     return markdown_table((*heads, "commit"), rows)
 
 
 def mutants_row(
     what: str, tried: int, equal: int, by: Counter, commit: str
 ) -> list[str]:
-    """One row; by: how many each rung or kind of test has noticed."""
+    """One row; by: how many each rung or kind of test has killed."""
     by.pop("", None)
     dead = by.total()
     words = ", ".join(f"{name} {by[name]}" for name in sorted(by))
     share = f"{dead:,} ({dead / max(1, tried - equal):.1%})"
-    alive = str(tried - equal - dead)
-    return [what, f"{tried:,}", share, str(equal), alive, words, commit]
+    survived = str(tried - equal - dead)
+    return [what, f"{tried:,}", share, str(equal), survived, words, commit]

@@ -54,7 +54,7 @@ class Tried(Struct, frozen=True):
 
 
 class Generated(Struct, frozen=True):
-    """The mutants that were made by rule."""
+    """The mutants that operators made."""
 
     by_file: list[Tried]
 

@@ -60,7 +60,7 @@ def fingerprint(array: np.ndarray) -> str:
 
 
 def stages(module, images, draws: Draws, recipe: Recipe, place) -> dict:
-    """The images after crop, after mirroring and after all of it.
+    """The images after crop, after the flip and after all of it.
 
     module: a framework's data.py, or the oracle with the same functions;
     place: makes a tensor of an array.

@@ -1,4 +1,4 @@
-"""The kill matrix: which test notices which change of the code.
+"""The kill matrix: which test kills which change of the code.
 
 Read from results/mutants.json, the report of `nox -s mutants`.
 """
@@ -41,7 +41,7 @@ class Named(Struct, frozen=True):
 
 
 class Survivor(Struct, frozen=True):
-    """A generated mutant that no test noticed."""
+    """A generated mutant that no test killed."""
 
     line: Count
     change: str
@@ -65,7 +65,7 @@ class File(Struct, frozen=True, rename={"path": "file"}):
 
     @property
     def share(self) -> float | None:
-        """Killed ones in per cent of those that could be noticed."""
+        """Killed ones in percent of those that could be killed."""
         could = self.tried - self.equivalent
         return 100 * self.killed / could if could > 0 else None
 
@@ -76,7 +76,7 @@ class File(Struct, frozen=True, rename={"path": "file"}):
 
 
 class Generated(Struct):
-    """The part of the mutants that were made by rule."""
+    """The part of the mutants that were made by mutation operators."""
 
     by_file: list[Raw] = []
     seed: int | None = None

@@ -7,7 +7,7 @@ from common.run.records import Epoch, RunRecord
 from common.schedule import lr_table
 from tools.site.groups import Experiment, Group
 
-LEVELS = (60, 70, 80, 85, 90, 93, 94)  # per cent of test accuracy
+LEVELS = (60, 70, 80, 85, 90, 93, 94)  # percent of test accuracy
 
 
 def curve(group: Group, field: str, factor: float = 1) -> dict:
@@ -88,7 +88,7 @@ def charts(experiment: Experiment) -> dict:
 
 
 def reached(run: RunRecord, level: int) -> Epoch | None:
-    """The first row with this test accuracy in per cent, or None."""
+    """The first row with this test accuracy in percent, or None."""
     return next(
         (row for row in run.rows if 100 * row.test_accuracy >= level), None
     )

@@ -198,7 +198,7 @@ def parts(bench: Bench) -> list[dict]:
 def part(row: dict, step: float | None) -> dict:
     """One cell of the table of parts.
 
-    share: of the whole step, in per cent, all occurrences of the part.
+    share: of the whole step, in percent, all occurrences of the part.
     """
     found = span(row["milliseconds"]) | {"gflops": row.get("gflops")}
     all_of_it = row.get("count", 1) * found["mid"]

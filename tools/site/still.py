@@ -26,7 +26,7 @@ COLORS = {
 }
 MARKERS = {"tensorflow_eager": "o", "pytorch": "s", "jax_flax": "^"}
 DASHES = ("-", "--", ":", "-.")
-GOAL = 94  # per cent of the test images; DAWNBench took the time to it
+GOAL = 94  # percent of the test images; DAWNBench took the time to it
 INK, GRID = "#24292f", "#d0d7de"
 STYLE = {
     "svg.hashsalt": "davidnet",
@@ -116,7 +116,7 @@ def draw_accuracy(
 ) -> Path:
     """Test accuracy against epochs, and against training seconds.
 
-    goal: in per cent, a line; only the points around it are shown.
+    goal: in percent, a line; only the points around it are shown.
     """
     with plt.rc_context(STYLE):
         titles = "over epochs", "over training seconds"

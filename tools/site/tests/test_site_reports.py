@@ -59,7 +59,7 @@ def test_cells_are_counted_by_verdict_and_rung(tmp_path):
     assert list(found.places) == [*FRAMEWORKS, "common"]
 
 
-def test_the_share_is_of_those_that_could_be_noticed(tmp_path):
+def test_the_share_is_of_those_that_could_be_killed(tmp_path):
     found = read(tmp_path, mutants, fake_reports.mutants())
     file = found.files[0]
     assert (file.tried, file.equivalent, file.unjudged) == (25, 1, 1)

@@ -16,7 +16,7 @@ def trace(driver: Driver) -> None:
         state = driver.state(recipe, seed=SEED)
         state = driver.checkpoint.load(path, state, recipe)
         state = driver.adapter.settle(state, driver.device)
-        driver.put(f"7/float64/handover/{origin}/step", int(state.step))
+        driver.put(f"7/float64/exchange/{origin}/step", int(state.step))
         steps, state, sums = run(
             driver,
             recipe,
@@ -28,5 +28,5 @@ def trace(driver: Driver) -> None:
         before = recipe.total_steps // 2
         numbered = [{}] * before + [{}] * (len(steps) - 1) + steps[-1:]
         found = flatten(numbered, [{}] * HALF + sums)
-        driver.put_all(f"7/float64/handover/{origin}", found)
-        driver.put(f"7/float64/handover/{origin}/end", int(state.step))
+        driver.put_all(f"7/float64/exchange/{origin}", found)
+        driver.put(f"7/float64/exchange/{origin}/end", int(state.step))
