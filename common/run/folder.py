@@ -14,7 +14,8 @@ from common.checkpoint import read_step
 from common.errors import DiskError, RecordError, UsageError, UserError
 from common.files import TEMPORARY, disk_errors
 from common.recipe import Recipe, Run
-from common.run.records import ABOUT, RunRecord, read_run
+from common.run.about import ABOUT
+from common.run.records import RunRecord, read_run
 
 RUNS = Path("runs")
 CHECKPOINT = "checkpoint.safetensors"

@@ -16,10 +16,10 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
-from msgspec import structs, to_builtins
+from msgspec import structs
 
 from common import checkpoint
 from common.checkpoint import Checkpoint
@@ -27,24 +27,15 @@ from common.cifar10.load import Cifar10, load_data
 from common.errors import CheckpointError, DiskError, LossNotFinite
 from common.files import write_atomic
 from common.recipe import Recipe, Run
+from common.run.about import ABOUT, LONGEST_REASON
 from common.run.compare import NAMES, print_alike
 from common.run.events import Events
 from common.run.folder import CHECKPOINT, now, take_folder
-from common.run.machine import (
-    describe_machine,
-    git_commit,
-    library_versions,
-)
+from common.run.metrics import epoch_row, write_metrics
 from common.run.progress import Batch, Display
-from common.run.records import (
-    ABOUT,
-    FORMAT,
-    LONGEST_REASON,
-    METRICS,
-    RunRecord,
-)
+from common.run.records import RunRecord
 from common.run.signals import holding_signals
-from common.schedule import step_lr
+from common.run.start import describe_start, describe_starts, describe_training
 
 
 class Record:
@@ -84,37 +75,18 @@ class Record:
 
     def _begin(self, before: RunRecord | None, step: int) -> None:
         """Write run.json anew; of a run that is resumed, keep its start."""
-        start = {
-            "started": now(),
-            "epoch": step // self.steps,
-            "mode": self.run.mode,
-            "machine": describe_machine() | self.facts,
-            "versions": library_versions(self.framework),
-            "git_commit": git_commit(),
-        }
-        starts = [start]
+        start = describe_start(
+            self.framework, self.run.mode, self.facts, step // self.steps
+        )
         if before is not None:
             self.rows = [structs.asdict(row) for row in before.rows]
-            self.run = replace(
-                self.run, init=before.about.run.init, load=before.about.run.load
-            )
-            starts = to_builtins(before.about.all_starts) + starts
-        about = {
-            "format": FORMAT,
-            "framework": self.framework,
-            "preset": self.run.preset,
-            "seed": self.run.seed,
-            "precision": self.recipe.precision,
-            "recipe": asdict(self.recipe),
-            "run": asdict(self.run),
-            "status": "running",
-            "reason": None,
-            **{name: start[name] for name in start if name != "epoch"},
-            "started": starts[0]["started"],
-            "starts": starts,
-            "data": None,
-        }
-        self._write_about(**about)
+            given = before.about.run
+            self.run = replace(self.run, init=given.init, load=given.load)
+        self._write_about(
+            framework=self.framework,
+            **describe_training(self.recipe, self.run),
+            **describe_starts(start, before),
+        )
 
     @property
     def checkpoint(self) -> Path:
@@ -149,7 +121,7 @@ class Record:
         return None
 
     def _write_about(self, **changed) -> None:
-        if not (self.about or "format" in changed):
+        if not (self.about or "framework" in changed):
             return  # the run has not begun: what lies there is not of it
         self.about |= changed
         text = json.dumps(self.about, indent=2, ensure_ascii=False) + "\n"
@@ -224,31 +196,23 @@ class Record:
         train, test: the sums "loss" and "correct" over all images. Raises
         LossNotFinite, with nothing written, if a loss is NaN or infinite.
         """
-        recipe, last_step = self.recipe, (epoch + 1) * self.steps - 1
         for name, sums in (("training", train), ("test", test)):
             if not math.isfinite(sums["loss"]):
                 raise LossNotFinite(
                     f"the {name} loss is {sums['loss']} in epoch {epoch + 1}; "
                     f"{self._kept()}; a lower --peak-lr may help"
                 )
-        row = {
-            "epoch": epoch + 1,
-            "step": last_step + 1,
-            # of the last update, for the mean loss
-            "lr": step_lr(last_step, recipe) * recipe.batch_size,
-            "train_loss": train["loss"] / recipe.train_images,
-            "train_accuracy": train["correct"] / recipe.train_images,
-            "test_loss": test["loss"] / recipe.test_images,
-            "test_accuracy": test["correct"] / recipe.test_images,
-            "train_seconds": self.train_seconds,
-            "compile_seconds": self.compile_seconds,
-            "images_per_second": recipe.train_images / self.epoch_seconds,
+        seconds = {
+            "train": self.train_seconds,
+            "compile": self.compile_seconds,
+            "epoch": self.epoch_seconds,
         }
+        row = epoch_row(epoch, self.recipe, train, test, seconds)
         self.rows.append(row)
-        self._write_metrics()
+        write_metrics(self.folder, self.rows)
         if self.run.tensorboard:
             self._write_events(row)
-        self.display.epoch_row(row, recipe.epochs, self.epoch_seconds)
+        self.display.epoch_row(row, self.recipe.epochs, self.epoch_seconds)
 
     @property
     def steps(self) -> int:
@@ -259,16 +223,6 @@ class Record:
         if not self.checkpoint.exists():
             return "no epoch was finished, so no checkpoint is kept"
         return f"the last good checkpoint is {self.checkpoint}"
-
-    def _write_metrics(self) -> None:
-        lines = "".join(json.dumps(row) + "\n" for row in self.rows)
-        write_atomic(self.folder / METRICS, lines.encode())
-        tsv = "epoch\thours\ttop1Accuracy\n"
-        for row in self.rows:
-            hours = row["train_seconds"] / 3600
-            accuracy = 100 * row["test_accuracy"]
-            tsv += f"{row['epoch']}\t{hours:.8f}\t{accuracy:.2f}\n"
-        write_atomic(self.folder / "dawnbench.tsv", tsv.encode())
 
     def evaluated(self, test: Mapping[str, float]) -> None:
         """Write and show the accuracy of a training that was complete."""
@@ -303,9 +257,8 @@ class Record:
                 )
                 self._show_end()
             elif issubclass(kind, KeyboardInterrupt):
-                reason = (
-                    f"stopped by {str(error) or 'an interrupt'} after {done}"
-                )
+                cause = str(error) or "an interrupt"
+                reason = f"stopped by {cause} after {done}"
                 self._write_about(
                     status="interrupted", reason=reason, finished=now()
                 )

@@ -4,7 +4,7 @@
     find_runs(*roots)    all records below some folders, and what is wrong
                          with those that cannot be read
 
-What a record holds is declared here; `record.py` writes it.
+What a record holds is declared in `about.py`.
 """
 
 import os
@@ -13,138 +13,18 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from common.errors import RecordError
 from common.files import one_line
 from common.recipe import FORMER_PRESETS, PRESETS, Recipe
-from common.typed import (
-    Commit,
-    Count,
-    Malformed,
-    PathText,
-    Positive,
-    Seconds,
-    Sha256,
-    Share,
-    Text,
-    decode,
-    read_limited,
-)
+from common.run.about import ABOUT, METRICS, About, Epoch
+from common.typed import Malformed, decode, read_limited
 
-FORMAT = "davidnet-run-1"
-ABOUT = "run.json"
-METRICS = "metrics.jsonl"
 # Of a file, in bytes; the largest of real ones are 4 kB and 350 an epoch.
 LARGEST = {ABOUT: 2**20, METRICS: 2**24}
-LONGEST_REASON = 10_000  # characters
 DEEPEST = 4  # folders between runs/ and a record
-
-Framework = Literal["tensorflow_eager", "pytorch", "jax_flax"]
-Mode = Literal["eager", "compiled"]
-Moment = Annotated[str, Meta(pattern=r"^\d{8}T\d{6}Z\Z")]
-
-
-class Options(Struct, frozen=True):
-    """Of the flags in common.recipe.Run, those that readers need."""
-
-    dataset: Literal["cifar10", "synthetic"]
-    init: Literal["native", "shared"] = "native"
-    load: PathText | None = None
-    data_dir: PathText | None = None
-    out: PathText | None = None
-
-
-class Machine(Struct, frozen=True):
-    """Where a run was made."""
-
-    device: Text  # "cpu", or the name of a GPU
-    system: Text = ""
-    processor: Text = ""
-    cores: Count = 0
-    threads: Count = 0
-    tf32: bool = False
-    allocator: dict[Text, int] = {}  # settings of glibc's malloc
-
-
-class Data(Struct, frozen=True):
-    """The data that were read."""
-
-    source: PathText  # where they came from
-    sha256: dict[Text, Sha256]  # of each array
-
-
-class Evaluation(Struct, frozen=True):
-    """Of a checkpoint whose training was complete: means over the images."""
-
-    loss: float
-    correct: Share
-
-
-class Start(Struct, frozen=True):
-    """One of the processes that a run was trained by."""
-
-    started: Moment
-    epoch: Count  # whole epochs that lay behind it
-    mode: Mode
-    machine: Machine
-    versions: dict[Text, Text]
-    git_commit: Commit | None
-
-
-class About(Struct, frozen=True):
-    """The content of run.json."""
-
-    format: Literal["davidnet-run-1"]
-    framework: Framework
-    preset: Text
-    seed: Annotated[int, Meta(ge=0, lt=2**31)]
-    mode: Mode
-    precision: Text
-    recipe: Recipe
-    run: Options
-    status: Literal["running", "done", "interrupted", "failed"]
-    started: Moment
-    machine: Machine
-    versions: dict[Text, Text]
-    git_commit: Commit | None = None
-    data: Data | None = None
-    # why it ended, if it is not done; libraries write what they like
-    reason: Annotated[str, Meta(max_length=LONGEST_REASON)] | None = None
-    finished: Moment | None = None
-    evaluation: Evaluation | None = None
-    starts: list[Start] = []  # empty in records of earlier versions
-
-    def __post_init__(self):
-        for moment in (self.started, self.finished or self.started):
-            datetime.strptime(moment, "%Y%m%dT%H%M%SZ")  # or ValueError
-
-    @property
-    def all_starts(self) -> list[Start]:
-        """The processes that trained it, also of a record without a list."""
-        one = Start(
-            *(self.started, 0, self.mode),
-            *(self.machine, self.versions, self.git_commit),
-        )
-        return self.starts or [one]
-
-
-class Epoch(Struct, frozen=True):
-    """A line of metrics.jsonl: what was known after an epoch."""
-
-    epoch: Positive
-    step: Positive  # updates made so far
-    lr: Annotated[float, Meta(ge=0)]  # of the last update, for the mean loss
-    train_loss: float
-    train_accuracy: Share
-    test_loss: float
-    test_accuracy: Share
-    train_seconds: Seconds  # of all epochs so far
-    compile_seconds: Seconds
-    images_per_second: Annotated[float, Meta(ge=0)]
 
 
 @dataclass(frozen=True)

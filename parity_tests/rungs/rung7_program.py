@@ -8,15 +8,16 @@ last one, which is only evaluated. What the records say is compared.
 
 import contextlib
 import io
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from msgspec import structs
 from safetensors.numpy import load_file
 
 from common.checkpoint import VELOCITY
 from common.recipe import Run
+from common.run.records import read_run
 from parity_tests.harness.cases import Arrays
 from parity_tests.harness.driver import Driver
 from parity_tests.rungs.rung7_trajectory import HALF, RECIPE, SEED, expected_run
@@ -40,8 +41,8 @@ def trace(driver: Driver) -> None:
         put_rows(driver, f"{PREFIX}/rest", rest)
         file = str(whole / "checkpoint.safetensors")
         none = run(driver, Path(folder) / "none", load=file)
-        found = about(none)["evaluation"]
-        driver.put_all(f"{PREFIX}/none", found)
+        found = read_run(none).about.evaluation
+        driver.put_all(f"{PREFIX}/none", structs.asdict(found))
 
 
 def run(driver: Driver, folder: Path, **more) -> Path:
@@ -61,18 +62,13 @@ def run(driver: Driver, folder: Path, **more) -> Path:
     return folder
 
 
-def about(folder: Path) -> dict:
-    """The content of run.json."""
-    return json.loads((folder / "run.json").read_text())
-
-
 def put_rows(driver: Driver, prefix: str, folder: Path) -> None:
     """Keep the metrics of a record, and how it ended."""
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    rows = [json.loads(line) for line in lines]
+    record = read_run(folder)
     for name in COLUMNS:
-        driver.put(f"{prefix}/{name}", np.array([row[name] for row in rows]))
-    driver.put(f"{prefix}/status", np.array(about(folder)["status"]))
+        column = [getattr(row, name) for row in record.rows]
+        driver.put(f"{prefix}/{name}", np.array(column))
+    driver.put(f"{prefix}/status", np.array(record.about.status))
 
 
 def expected() -> Arrays:

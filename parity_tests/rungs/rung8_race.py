@@ -6,13 +6,13 @@ initial weights, no dropout, width 8. Its record is read like any other.
 
 import contextlib
 import io
-import json
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from common.recipe import Run
+from common.run.records import read_run
 from parity_tests.harness.cases import RACE, VARIANT
 from parity_tests.harness.driver import Driver
 
@@ -40,15 +40,10 @@ def trace(driver: Driver) -> None:
         )
         with contextlib.redirect_stdout(io.StringIO()):
             driver.train.train(RACE, run)
-        record = Path(run.out)
-        rows = [
-            json.loads(line)
-            for line in (record / "metrics.jsonl").read_text().splitlines()
-        ]
-        about = json.loads((record / "run.json").read_text())
+        record = read_run(Path(run.out))
     for name in COLUMNS:
-        values = [row[name] for row in rows]
+        values = [getattr(row, name) for row in record.rows]
         driver.put(f"8/float32/race/{name}", np.array(values))
-    seconds = [row["train_seconds"] for row in rows]
+    seconds = [row.train_seconds for row in record.rows]
     driver.put("8/float32/clock/train_seconds", np.array(seconds))
-    driver.put("8/float32/race/status", np.array(about["status"]))
+    driver.put("8/float32/race/status", np.array(record.about.status))

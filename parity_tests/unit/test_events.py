@@ -9,9 +9,10 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from common.errors import DiskError
 from common.recipe import PRESETS, Run
+from common.run.about import Epoch
 from common.run.events import Events
 from common.run.record import Record
-from common.run.records import Epoch, read_run
+from common.run.records import read_run
 from parity_tests.unit.recording import save
 
 RECIPE = replace(PRESETS["smoke"], epochs=6)

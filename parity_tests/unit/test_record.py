@@ -13,7 +13,8 @@ from common.errors import (
     UsageError,
 )
 from common.recipe import Run
-from common.run.records import Data, Evaluation, read_run
+from common.run.about import Data, Evaluation
+from common.run.records import read_run
 from common.schedule import step_lr
 from parity_tests.unit.recording import (
     GOOD,

@@ -9,14 +9,8 @@ import pytest
 
 from common.errors import RecordError
 from common.run import records
-from common.run.records import (
-    ABOUT,
-    LARGEST,
-    METRICS,
-    find_runs,
-    read_run,
-    recipe_title,
-)
+from common.run.about import ABOUT, METRICS
+from common.run.records import LARGEST, find_runs, read_run, recipe_title
 from tools.results.tests import fake_records
 from tools.results.tests.fake_records import about, row
 

@@ -18,7 +18,7 @@ from common.errors import (
     UsageError,
 )
 from common.recipe import Run
-from common.run import folder
+from common.run import folder, start
 from common.run import record as record_module
 from common.run.records import read_run
 from parity_tests.unit.recording import (
@@ -158,9 +158,9 @@ def test_a_start_that_was_another_is_refused(tmp_path, flags, words):
 def test_every_start_is_kept_with_what_it_ran_on(tmp_path, monkeypatch):
     out = tmp_path / "a"
     commits = iter("abc")
-    monkeypatch.setattr(record_module, "git_commit", lambda: next(commits) * 40)
+    monkeypatch.setattr(start, "git_commit", lambda: next(commits) * 40)
     moments = iter(f"20260101T00000{n}Z" for n in range(9))
-    monkeypatch.setattr(record_module, "now", lambda: next(moments))
+    monkeypatch.setattr(start, "now", lambda: next(moments))
     interrupted(out, epochs=1)
     with pytest.raises(KeyboardInterrupt):  # noqa: SIM117
         with record(Run(out=str(out), resume=True)) as log:
@@ -371,7 +371,7 @@ def test_a_resume_that_cannot_begin_leaves_the_record_alone(
     def fail():
         raise DiskError("cannot read /proc/cpuinfo")
 
-    monkeypatch.setattr(record_module, "describe_machine", fail)
+    monkeypatch.setattr(start, "describe_machine", fail)
     with pytest.raises(DiskError):
         resumed(out=str(out))
     assert (out / "run.json").read_bytes() == before

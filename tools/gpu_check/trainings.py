@@ -1,8 +1,10 @@
 """Trainings on this machine: two epochs for speed, full ones by seed."""
 
 import argparse
-import json
 
+from common.errors import RecordError
+from common.run.about import Epoch
+from common.run.records import read_run
 from tools.bench.sheet import markdown_table
 from tools.gpu_check.plan import HEAD, Attempt, next_run, summary
 from tools.gpu_check.stages import Stages
@@ -34,7 +36,7 @@ def train(
     name: str,
     command: list[str],
     limit: float,
-) -> tuple[list[dict], float]:
+) -> tuple[list[Epoch], float]:
     """Train and keep the record without its checkpoint; rows and seconds."""
     folder = stages.out / "runs" / name
     command = [*command, "--device", flags.device, "--out", str(folder)]
@@ -44,11 +46,13 @@ def train(
     cache = {"JAX_COMPILATION_CACHE_DIR": str(stages.out / "cache")}
     code, seconds = stages.run(f"train {name}", command, limit, cache)
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)
-    metrics = folder / "metrics.jsonl"
-    if code != 0 or not metrics.exists():
+    if code != 0:
         return [], seconds
-    lines = metrics.read_text().splitlines()
-    return [json.loads(line) for line in lines], seconds
+    try:
+        return read_run(folder).rows, seconds
+    except RecordError as error:
+        print(f"{name}: {error}", flush=True)
+        return [], seconds
 
 
 def speed(
@@ -75,8 +79,8 @@ def speed(
                         "framework": name,
                         "mode": mode,
                         "precision": precision,
-                        "images_per_second": found[-1]["images_per_second"],
-                        "compile_seconds": found[-1]["compile_seconds"],
+                        "images_per_second": found[-1].images_per_second,
+                        "compile_seconds": found[-1].compile_seconds,
                         "wall_seconds": wall,
                     }
                 )
@@ -127,12 +131,12 @@ def seeds(
         what = f"{training.replace(' ', '-').replace(',', '')}-{name}-{seed}"
         limit = stages.seconds_left - end
         rows, wall = train(stages, flags, what, command, limit)
-        last = rows[-1] if rows else {}
+        last = rows[-1] if rows else None
         done.append(
             Attempt(
                 *(name, seed, wall),
-                last.get("test_accuracy"),
-                last.get("train_seconds"),
+                last and last.test_accuracy,
+                last and last.train_seconds,
             )
         )
         show(stages, training, done)

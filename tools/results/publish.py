@@ -7,7 +7,8 @@ from pathlib import Path
 from common.cifar10 import checksums
 from common.errors import RecordError
 from common.recipe import PRESETS
-from common.run.records import ABOUT, METRICS, RunRecord, read_run
+from common.run.about import ABOUT, METRICS
+from common.run.records import RunRecord, read_run
 from parity_tests.machines import matrix, report
 from tools.results.reports import (
     Bench,

@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from common.run import compare
-from common.run.records import Epoch, RunRecord, changed_fields, find_runs
+from common.run.about import Epoch
+from common.run.records import RunRecord, changed_fields, find_runs
 from tools.bench.sheet import markdown_table
 from tools.results.publish import RESULTS, no_evidence
 

@@ -12,7 +12,7 @@ from typing import Annotated
 from msgspec import Meta, Raw, Struct
 
 from common.recipe import Recipe
-from common.run.records import Framework
+from common.run.about import Framework
 from common.typed import Count, Malformed, Positive, Text, decode
 from tools.bench.count import gflop_per_image
 from tools.site.contract import FRAMEWORKS

@@ -3,7 +3,8 @@
 from statistics import median
 
 from common.recipe import Recipe
-from common.run.records import Epoch, RunRecord
+from common.run.about import Epoch
+from common.run.records import RunRecord
 from common.schedule import lr_table
 from tools.site.groups import Experiment, Group
 

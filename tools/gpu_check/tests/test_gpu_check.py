@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from tools.gpu_check import __main__ as program
 from tools.gpu_check import look, parity, trainings
 from tools.gpu_check.plan import Attempt, next_run, summary
 from tools.gpu_check.stages import ROOT, Stages
+from tools.results.tests import fake_records
 
 TWO = ("pytorch", "jax_flax")
 FIRST = dict.fromkeys(TWO, 10.0)
@@ -143,10 +145,11 @@ class Fakes(Stages):
         if "parity_tests.trace" in command:
             self.touch(command[command.index("--out") + 1])
         if name.startswith("train"):
-            folder = command[command.index("--out") + 1]
+            folder = Path(command[command.index("--out") + 1])
+            fake_records.put(folder, 1)
             row = {"test_accuracy": 0.5, "train_seconds": 2.0}
             row |= {"images_per_second": 9.0, "compile_seconds": 1.0}
-            self.touch(f"{folder}/metrics.jsonl", json.dumps(row) + "\n")
+            fake_records.write_rows(folder, [fake_records.row(1, **row)])
             self.touch(f"{folder}/checkpoint.safetensors")
         return 0, 25.0
 
@@ -206,7 +209,7 @@ def test_records_are_kept_without_checkpoints_and_summed_up(tmp_path):
         ("jax_flax", 0),
     ]
     kept = tmp_path / "runs" / "dropout-0.05-cutout-8-pytorch-0"
-    assert [p.name for p in kept.iterdir()] == ["metrics.jsonl"]
+    assert {p.name for p in kept.iterdir()} == {"metrics.jsonl", "run.json"}
     text = (tmp_path / "summary dropout 0.05, cutout 8.md").read_text()
     assert "| jax_flax | 1 | 50.00 % |" in text
     command = stages.commands[0]

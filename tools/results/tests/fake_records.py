@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from common.recipe import PRESETS, Run
-from common.run.records import ABOUT, FORMAT, METRICS
+from common.run.about import ABOUT, FORMAT, METRICS
 from common.schedule import step_lr
 
 

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from common.cifar10 import checksums
-from common.run.records import Epoch, find_runs, read_run
+from common.run.about import Epoch
+from common.run.records import find_runs, read_run
 from tools.results import publish, trainings
 from tools.results.tests import fake_records
 from tools.results.trainings import goal
