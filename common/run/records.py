@@ -200,7 +200,9 @@ def _record_folders(root: Path) -> Iterator[Path]:
         depth = len(folder.relative_to(root).parts)
         if ABOUT in files or depth == DEEPEST:
             folders.clear()  # what is in it belongs to this record
-        if ABOUT in files or (not folders and depth):
+        # An empty folder in the root is a framework's, without a run yet.
+        least = 1 if files else 2
+        if ABOUT in files or (not folders and depth >= least):
             yield folder
     yield from lost
 

@@ -188,6 +188,7 @@ def test_folders_without_a_record_are_listed(tmp_path):
     (whole / "tensorboard").mkdir()  # a part of the record, none itself
     (whole / "tensorboard" / "events").touch()
     (home / "empty").mkdir()
+    (tmp_path / "runs" / "jax_flax").mkdir()  # no run yet: nothing is wrong
     (home / "locked").mkdir()
     (home / "locked" / "run.lock").touch()
     (home / os.fsdecode(b"n\xe4me")).mkdir()
@@ -199,6 +200,7 @@ def test_folders_without_a_record_are_listed(tmp_path):
     assert reasons["pytorch/empty"] == "empty: the folder holds nothing"
     assert "no run.json" in reasons["pytorch/locked"]
     assert "pytorch/n\ufffdme" in reasons
+    assert "runs/jax_flax" not in reasons
 
 
 def test_a_folder_that_may_not_be_read_is_listed(tmp_path, monkeypatch):

@@ -4,10 +4,14 @@ import json
 import shutil
 from pathlib import Path
 
+from msgspec import structs
+
 from common.cifar10 import checksums
 from common.errors import RecordError
+from common.files import write_atomic
 from common.recipe import PRESETS
-from common.run.about import ABOUT, METRICS
+from common.run.about import ABOUT, Start
+from common.run.metrics import write_metrics
 from common.run.records import RunRecord, read_run
 from parity_tests.machines import matrix, report
 from tools.results.reports import (
@@ -42,12 +46,15 @@ def take(folder: Path) -> Path:
     target = RESULTS / run.about.framework / folder.name
     if target.exists():
         raise SystemExit(f"{target}: is published already")
-    about = json.loads((folder / ABOUT).read_bytes())
+    about = without_paths(json.loads((folder / ABOUT).read_bytes()))
     target.mkdir(parents=True)
-    text = json.dumps(without_paths(about), indent=2) + "\n"
-    (target / ABOUT).write_text(text)
-    for name in (METRICS, "dawnbench.tsv"):
-        shutil.copy(folder / name, target / name)
+    try:
+        write_metrics(target, [structs.asdict(row) for row in run.rows])
+        text = json.dumps(about, indent=2) + "\n"
+        write_atomic(target / ABOUT, text.encode())
+    except BaseException:
+        shutil.rmtree(target)
+        raise
     return target
 
 
@@ -64,6 +71,9 @@ def no_evidence(run: RunRecord) -> str:
         return "it was started from a checkpoint by --load"
     if [row.epoch for row in run.rows] != [*range(1, about.recipe.epochs + 1)]:
         return "its epochs are not recorded without a gap"
+    first, *later = map(ran_on, about.all_starts)
+    if any(other != first for other in later):
+        return "it was resumed by other source, libraries or machine"
     for start in about.all_starts:
         if start.git_commit is None or start.git_commit.endswith("+"):
             return (
@@ -73,6 +83,15 @@ def no_evidence(run: RunRecord) -> str:
     if about.preset not in PRESETS:
         return f"{about.preset} is no preset of this version"
     return ""
+
+
+def ran_on(start: Start) -> tuple:
+    """What must be the same in all starts of a run that is published."""
+    machine = start.machine
+    return (
+        *(start.git_commit, start.versions, start.mode),
+        *(machine.device, machine.processor, machine.cores, machine.threads),
+    )
 
 
 def without_paths(about: dict) -> dict:

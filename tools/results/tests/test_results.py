@@ -6,6 +6,7 @@ import re
 import pytest
 
 from common.cifar10 import checksums
+from common.errors import DiskError
 from common.run.about import Epoch
 from common.run.records import find_runs, read_run
 from tools.results import publish, trainings
@@ -91,14 +92,14 @@ def a_run(folder, epochs=4, **about):
 
 def test_a_whole_training_is_published(results, tmp_path):
     run = a_run(tmp_path / "a")
-    (run / "dawnbench.tsv").write_text("")
     (run / "checkpoint.safetensors").write_text("large")
     assert publish.take(run) == results / "pytorch" / "a"
     (found,), problems = find_runs(results)
     assert not problems
     mine = read_run(run)
     assert (found.about, found.rows) == (mine.about, mine.rows)
-    assert not (found.folder / "checkpoint.safetensors").exists()
+    names = {path.name for path in found.folder.iterdir()}
+    assert names == {"run.json", "metrics.jsonl", "dawnbench.tsv"}
     with pytest.raises(SystemExit, match="published already"):
         publish.take(run)
 
@@ -108,7 +109,6 @@ def test_a_published_record_names_no_path_of_the_machine(results, tmp_path):
     data = DATA | {"source": mine}
     options = OPTIONS | {"data_dir": mine, "out": mine}
     run = a_run(tmp_path / "a", run=options, data=data)
-    (run / "dawnbench.tsv").write_text("")
     target = publish.take(run)
     for path in target.iterdir():
         assert "somebody" not in path.read_text()
@@ -123,6 +123,7 @@ START = {
     "machine": {"device": "cpu"},
     "versions": {},
 }
+CLEAN = START | {"git_commit": "0" * 40}
 
 
 @pytest.mark.parametrize(
@@ -142,6 +143,14 @@ START = {
             {"starts": [START | {"git_commit": "0" * 40 + "+"}]},
             "source was changed",
         ),
+        (
+            {"starts": [CLEAN, CLEAN | {"git_commit": "1" * 40}]},
+            "resumed by other source",
+        ),
+        (
+            {"starts": [CLEAN, CLEAN | {"machine": {"device": "a GPU"}}]},
+            "resumed by other source",
+        ),
         ({"framework": "../../x"}, "Invalid enum value"),
         ({"preset": "of-old"}, "no preset"),
     ],
@@ -160,6 +169,24 @@ def test_a_run_with_a_gap_is_not_published(results, tmp_path, epochs):
     with pytest.raises(SystemExit, match="epoch"):
         publish.take(run)
     assert not results.exists()
+
+
+def test_a_run_that_was_resumed_as_it_began_is_published(results, tmp_path):
+    starts = [CLEAN, CLEAN | {"epoch": 2, "started": "20260102T000000Z"}]
+    run = a_run(tmp_path / "a", starts=starts)
+    assert len(read_run(publish.take(run)).about.starts) == 2
+
+
+def test_a_full_disk_leaves_no_half_of_a_record(results, tmp_path, monkeypatch):
+    def full(path, data):
+        raise DiskError("the disk is full")
+
+    run = a_run(tmp_path / "a")
+    monkeypatch.setattr(publish, "write_atomic", full)
+    with pytest.raises(DiskError):
+        publish.take(run)
+    assert find_runs(results) == ([], [])
+    assert not (results / "pytorch" / "a").exists()
 
 
 def test_a_folder_without_a_record_is_not_published(results, tmp_path):
