@@ -7,11 +7,13 @@ program.
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import uuid
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,10 +24,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from common.environments import (
     FRAMEWORKS,
     KINDS,
+    PYTHONS,
     PYTORCH_CPU_INDEX,
     choose_python,
     environment_name,
     find_python,
+    machine_kind,
 )
 from common.errors import UsageError
 
@@ -45,6 +49,13 @@ TOOL_TESTS = [
     "tools/site/tests/test_site_parts.py",
     "tools/site/tests/test_site_reports.py",
 ]
+# Of the files that GitHub reads.
+SCHEMAS = {
+    "github-workflows": ".github/workflows/*.yml",
+    "github-issue-forms": ".github/ISSUE_TEMPLATE/difference.yml",
+    "github-issue-config": ".github/ISSUE_TEMPLATE/config.yml",
+    "citation-file-format": "CITATION.cff",
+}
 # The oracle's products are small: OpenBLAS's threads only get in each
 # other's way.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
@@ -184,7 +195,7 @@ def run(
     session: nox.Session,
     environment: str,
     *words,
-    success: tuple[int, ...] = (0,),
+    success: Iterable[int] = (0,),
     **variables: str,
 ) -> None:
     """Run the Python of an environment."""
@@ -252,11 +263,15 @@ def compare(session):
 
 @command("tools")
 def lint(session):
-    """Check style, spelling, words, and the types of common/."""
+    """Check style, spelling, words, workflows, and the types of common/."""
     run(session, "tools", "-m", "ruff", "check")
     run(session, "tools", "-m", "ruff", "format", "--check")
     run(session, "tools", "-m", "codespell_lib")
     run(session, "tools", "-m", "tools.prose")
+    for schema, files in SCHEMAS.items():
+        words = ("--builtin-schema", f"vendor.{schema}", "--quiet")
+        paths = sorted(Path().glob(files))
+        run(session, "tools", "-m", "check_jsonschema", *words, *paths)
     run(session, "tools", "-m", "mypy")
 
 
@@ -353,6 +368,80 @@ def mutants(session):
         *(environments(session), *session.posargs),
         **ONE_THREAD,
     )
+
+
+# --- Newest releases ----------------------------------------------------
+
+# The newest one here: new releases leave old Pythons behind.
+NEWEST_PYTHON = next((v for v in reversed(PYTHONS) if runs(f"python{v}")), None)
+
+
+def cpu_build() -> list[str]:
+    """The newest CPU build of torch, and PyTorch's index if it is there.
+
+    Without a +cpu, pip would take the newer CUDA build, several GB of it.
+    """
+    for index in ([], ["--extra-index-url", PYTORCH_CPU_INDEX]):
+        words = [sys.executable, "-m", "pip", "index", "versions", "torch"]
+        done = subprocess.run([*words, *index], capture_output=True, text=True)
+        if found := re.search(r"[\w.]+\+cpu", done.stdout):
+            return [f"torch=={found[0]}", *index]
+    sys.exit("error: pip finds no CPU build of torch")
+
+
+def add_newest(requirements: str) -> str:
+    """The session that makes an environment of the newest releases."""
+    name = f"newest-{requirements}"
+    kind = machine_kind()
+    # Its CPU build is looked for by the pip, and so the Python, of nox.
+    cpu_torch = requirements == "pytorch" and kind == "cpu"
+
+    def make(session):
+        text = Path(f"requirements/{requirements}-{kind}.in").read_text()
+        lines = re.sub(r"={2,3}[^\s;]+", "", text).splitlines()
+        common = Path("requirements/common.in").resolve()
+        wanted = [f"-r {common}" if "-r " in line else line for line in lines]
+        options = []
+        if cpu_torch:
+            wanted.remove("torch")
+            options = cpu_build()
+        path = Path(session.create_tmp()) / "newest.in"
+        path.write_text("\n".join(wanted) + "\n")
+        session.install("--upgrade", "-r", str(path), *options)
+
+    make.__doc__ = f"Make .nox/{name}, of the newest releases that resolve."
+    python = PYTHON if cpu_torch else NEWEST_PYTHON
+    nox.session(make, name=name, default=False, python=python)
+    return name
+
+
+NEWEST = {f: add_newest(names[1]) for f, names in FRAMEWORKS.items()}
+
+
+@command("tools", *ENVIRONMENTS, *NEWEST.values())
+def newest(session):
+    """Does a new release change a training? The ladder on the newest ones."""
+    run_id = uuid.uuid4().hex
+    folder = TRACES / "newest"
+    shutil.rmtree(folder, ignore_errors=True)
+
+    def make(pair: tuple[str, str]) -> None:
+        framework, environment = pair
+        part = "newest" if environment in NEWEST.values() else "pinned"
+        run(
+            *(session, environment, "-m", "parity_tests.trace"),
+            *("--framework", framework, "--run-id", run_id),
+            *("--out", folder / part / f"{framework}.npz"),
+            # That a release breaks a trace is a finding, not the end.
+            success=range(256) if part == "newest" else (0,),
+            **(JAX_CACHE | PASSIVE),
+        )
+
+    pinned = zip(FRAMEWORKS, ENVIRONMENTS, strict=True)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(make, [*pinned, *NEWEST.items()]))
+    words = ("-m", "tools.newest", folder, *session.posargs)
+    run(session, "tools", *words, **ONE_THREAD)
 
 
 # --- Tools --------------------------------------------------------------

@@ -5,6 +5,7 @@
     python -m tools.results --take runs/pytorch/small-...   publish a run
     python -m tools.results --ladder traces/parity.json     publish a ladder
     python -m tools.results --machines traces/machines/machines.json
+    python -m tools.results --newest traces/newest/newest.json
     python -m tools.results --bench traces/bench.json       publish a bench
 
 A published run is a record without its checkpoint. Runs of one framework,
@@ -21,6 +22,7 @@ from tools.results.publish import (
     publish_bench,
     publish_ladder,
     publish_machines,
+    publish_newest,
     take,
 )
 from tools.results.tables import TABLES, filled
@@ -34,6 +36,7 @@ class Options:
     take: tuple[PathFlag, ...] = ()  # folders of runs to publish in results/
     ladder: PathFlag | None = None  # a parity report to publish in results/
     machines: PathFlag | None = None  # a matrix to publish in results/
+    newest: PathFlag | None = None  # newest releases to publish in results/
     bench: PathFlag | None = None  # a bench to publish in results/
 
 
@@ -48,6 +51,8 @@ def main() -> None:
         publish_ladder(options.ladder)
     if options.machines:
         publish_machines(options.machines)
+    if options.newest:
+        publish_newest(options.newest)
     if options.bench:
         publish_bench(options.bench)
     for file, tables in TABLES.items():

@@ -5,11 +5,12 @@ from collections import Counter, defaultdict
 from parity_tests.machines.report import markdown
 from parity_tests.mutants.killers import killer
 from tools.bench.sheet import markdown_table
-from tools.results.publish import LADDER, MACHINES, MUTANTS
+from tools.results.publish import LADDER, MACHINES, MUTANTS, NEWEST
 from tools.results.reports import (
     Ladder,
     Machines,
     Mutants,
+    Newest,
     read_report,
     read_whole,
 )
@@ -29,6 +30,33 @@ def machines_table() -> str:
     if not MACHINES.exists():
         return "No matrix of machines is published yet."
     return markdown(read_whole(MACHINES, Machines))
+
+
+def newest_table() -> str:
+    """Each framework's pinned and newest releases, and where they differ."""
+    if not NEWEST.exists():
+        return "No run of the newest releases is published yet."
+    report = read_report(NEWEST, Newest)
+    heads = ("framework", "pinned", "tried", "newest on PyPI", "verdict")
+    rows = [
+        (
+            row.framework,
+            in_words(row.pinned),
+            in_words(row.tried) or "none",
+            row.release or "not known",
+            row.verdict,
+            row.first or "none",
+        )
+        for row in report.rows
+    ]
+    table = markdown_table((*heads, "first rung that differs"), rows)
+    commit = (report.git_commit or "not known")[:7]
+    return f"{table}\n\nRun on {report.date}, on commit {commit}."
+
+
+def in_words(versions: dict[str, str]) -> str:
+    """Names and versions in one cell."""
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def mutants_table() -> str:

@@ -18,6 +18,7 @@ from tools.results.reports import (
     Bench,
     Ladder,
     Machines,
+    Newest,
     read_report,
     read_whole,
 )
@@ -28,6 +29,7 @@ LADDER = RESULTS / "parity.json"
 BENCH = RESULTS / "bench.json"
 MUTANTS = RESULTS / "mutants.json"
 MACHINES = RESULTS / "machines.json"
+NEWEST = RESULTS / "newest.json"
 
 
 def take(folder: Path) -> Path:
@@ -136,3 +138,13 @@ def publish_machines(file: Path) -> None:
     if (found["git_commit"] or "+").endswith("+"):
         raise SystemExit(f"{file}: of changed source")
     shutil.copy(file, MACHINES)
+
+
+def publish_newest(file: Path) -> None:
+    """Copy what the newest releases did to results/, good or bad.
+
+    Raises SystemExit if the source was changed, or is not known.
+    """
+    if (read_report(file, Newest).git_commit or "+").endswith("+"):
+        raise SystemExit(f"{file}: of changed source")
+    shutil.copy(file, NEWEST)

@@ -114,6 +114,26 @@ class Machines(Struct, frozen=True):
     git_commit: Commit | None
 
 
+class Release(Struct, frozen=True):
+    """What the newest release of a framework did to its training."""
+
+    framework: Text
+    pinned: dict[Text, Text]  # versions by name
+    tried: dict[Text, Text]  # empty if it does not run
+    release: Text  # the newest on PyPI; empty if not known
+    verdict: Text
+    first: Text  # the row of the ladder that differs first
+
+
+class Newest(Struct, frozen=True):
+    """newest.json, as `python -m tools.newest` writes it."""
+
+    format: Literal["davidnet-newest-1"]
+    date: Text
+    git_commit: Commit | None
+    rows: list[Release]
+
+
 def read_whole(path: Path, kind: type) -> dict:
     """All of a report, once it was found to be of this kind. As read_report."""
     read_report(path, kind)

@@ -4,7 +4,12 @@ import json
 from collections.abc import Callable
 
 from tools.bench import markdown
-from tools.results.proofs import ladder_table, machines_table, mutants_table
+from tools.results.proofs import (
+    ladder_table,
+    machines_table,
+    mutants_table,
+    newest_table,
+)
 from tools.results.publish import BENCH
 from tools.results.trainings import comparison, runs_table, trainings_table
 
@@ -24,7 +29,11 @@ def bench_tables(make: Callable[[dict], str]) -> Callable[[], str]:
 TABLES = {
     "README.md": {"comparison": comparison, "results": runs_table},
     "docs/machines.md": {"machines": machines_table},
-    "docs/parity.md": {"ladder": ladder_table, "mutants": mutants_table},
+    "docs/parity.md": {
+        "ladder": ladder_table,
+        "newest": newest_table,
+        "mutants": mutants_table,
+    },
     "docs/performance.md": {
         "trainings": trainings_table,
         "bench": bench_tables(markdown.figures),

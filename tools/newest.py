@@ -1,0 +1,102 @@
+"""Whether the newest releases of the frameworks change a training.
+
+    python -m tools.newest traces/newest
+
+`nox -s newest` lets each framework write two traces into that folder, one as
+pinned and one of the newest release that resolves. Here the two of each are
+compared with each other and with the oracle, rung by rung. Writes
+newest.json beside them; `python -m tools.results --newest FILE` publishes it.
+Exit codes: 0 all pass; 1 a release differs, or does not run.
+"""
+
+import contextlib
+import io
+import json
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from common.environments import FRAMEWORKS, PYTHONS
+from common.run.machine import git_commit
+from parity_tests import compare
+from parity_tests.harness import tracefile
+
+FORMAT = "davidnet-newest-1"
+# What the newest release is looked up of: by folder, names on PyPI.
+PACKAGES = {
+    "tensorflow_eager": "tensorflow",
+    "pytorch": "torch",
+    "jax_flax": "jax",
+}
+
+
+def newest_release(package: str) -> str:
+    """The newest on PyPI for any Python of this project; "" if unknown."""
+    command = [sys.executable, "-m", "pip", "index", "versions", package]
+    command += [f"--python-version={PYTHONS[-1]}", "--only-binary=:all:"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    found = re.search(r"\((\S+)\)", done.stdout)
+    return found[1] if found else ""
+
+
+def versions(file: Path) -> dict[str, str]:
+    """Of Python and of the libraries that a trace was written with."""
+    return dict(tracefile.read(file).facts["versions"])
+
+
+def climb(pinned: Path, newest: Path) -> tuple[str, str]:
+    """The verdict, and the first row of the ladder that differs."""
+    if not newest.exists():
+        return "does not run", ""
+    report = newest.with_suffix(".json")
+    words = [str(pinned), "--against", str(newest), "--json", str(report)]
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = compare.main(words)
+    newest.with_suffix(".txt").write_text(said.getvalue())
+    if code == compare.BAD_TRACE:
+        return "no trace to compare", ""
+    rows = json.loads(report.read_text())["rows"]
+    failed = [row for row in rows if row["verdict"] == "FAIL"]
+    first = f"{failed[0]['rung']}: {failed[0]['what']}" if failed else ""
+    return ("pass" if code == 0 else "differs"), first
+
+
+def row(framework: str, folder: Path) -> dict:
+    """What newest.json says of a framework."""
+    pinned = folder / "pinned" / f"{framework}.npz"
+    newest = folder / "newest" / f"{framework}.npz"
+    verdict, first = climb(pinned, newest)
+    return {
+        "framework": framework,
+        "pinned": versions(pinned),
+        "tried": versions(newest) if newest.exists() else {},
+        "release": newest_release(PACKAGES[framework]),
+        "verdict": verdict,
+        "first": first,
+    }
+
+
+def main(words: list[str]) -> int:
+    """Compare, print a line for each framework, write newest.json."""
+    folder = Path(words[0])
+    rows = [row(framework, folder) for framework in FRAMEWORKS]
+    for found in rows:
+        tried = ", ".join(f"{n} {v}" for n, v in found["tried"].items())
+        print(f"{found['framework']}: {found['verdict']} {found['first']}")
+        print(f"  {tried or 'no trace was written'}")
+    report = {
+        "format": FORMAT,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "git_commit": git_commit(),
+        "rows": rows,
+    }
+    text = json.dumps(report, indent=1) + "\n"
+    (folder / "newest.json").write_text(text)
+    return 0 if all(found["verdict"] == "pass" for found in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

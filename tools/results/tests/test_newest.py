@@ -1,0 +1,95 @@
+"""The newest releases: what is said of each, and what is published."""
+
+import json
+
+import pytest
+
+from parity_tests import compare
+from tools import newest
+from tools.results import proofs, publish
+
+REPORT = {
+    "format": "davidnet-newest-1",
+    "date": "2026-11-26",
+    "git_commit": "0" * 40,
+    "rows": [
+        {
+            "framework": "pytorch",
+            "pinned": {"python": "3.11.7", "torch": "2.13.0+cpu"},
+            "tried": {"python": "3.13.0", "torch": "2.15.0+cpu"},
+            "release": "2.15.0",
+            "verdict": "differs",
+            "first": "4 forward: logits",
+        },
+        {
+            "framework": "jax_flax",
+            "pinned": {"jax": "0.10.2"},
+            "tried": {},
+            "release": "",
+            "verdict": "does not run",
+            "first": "",
+        },
+    ],
+}
+
+
+@pytest.fixture
+def traces(tmp_path, monkeypatch):
+    """Two traces, and a comparison of them that ends as one asks."""
+    for name in ("a.npz", "b.npz"):
+        (tmp_path / name).touch()
+
+    def ends(code: int, rows: list[dict]):
+        def main(words):
+            path = tmp_path / "b.json"
+            path.write_text(json.dumps({"rows": rows}))
+            return code
+
+        monkeypatch.setattr(compare, "main", main)
+        return newest.climb(tmp_path / "a.npz", tmp_path / "b.npz")
+
+    return ends
+
+
+def line(rung: str, verdict: str) -> dict:
+    return {"rung": rung, "what": "x", "verdict": verdict}
+
+
+def test_a_ladder_that_passes_has_no_first_difference(traces):
+    assert traces(0, [line("0 structure", "equal")]) == ("pass", "")
+
+
+def test_the_lowest_rung_that_fails_is_named(traces):
+    rows = [line("0 structure", "equal"), line("4 forward", "FAIL")]
+    rows += [line("5 gradients", "FAIL")]
+    assert traces(1, rows) == ("differs", "4 forward: x")
+
+
+def test_a_trace_that_cannot_be_compared_is_no_pass(traces):
+    assert traces(compare.BAD_TRACE, [])[0] == "no trace to compare"
+
+
+def test_a_release_that_writes_no_trace_does_not_run(tmp_path):
+    found = newest.climb(tmp_path / "a.npz", tmp_path / "none.npz")
+    assert found == ("does not run", "")
+
+
+def test_a_report_is_published_good_or_bad(tmp_path, monkeypatch):
+    monkeypatch.setattr(publish, "NEWEST", tmp_path / "published.json")
+    monkeypatch.setattr(proofs, "NEWEST", tmp_path / "published.json")
+    assert "No run" in proofs.newest_table()
+    file = tmp_path / "newest.json"
+    file.write_text(json.dumps(REPORT))
+    publish.publish_newest(file)
+    table = proofs.newest_table()
+    assert "torch 2.15.0+cpu | 2.15.0 | differs | 4 forward: logits" in table
+    assert "| jax 0.10.2 | none | not known | does not run | none |" in table
+    assert "on commit 0000000" in table
+
+
+def test_a_report_of_changed_source_is_not_published(tmp_path, monkeypatch):
+    monkeypatch.setattr(publish, "NEWEST", tmp_path / "published.json")
+    file = tmp_path / "newest.json"
+    file.write_text(json.dumps(REPORT | {"git_commit": "0" * 40 + "+"}))
+    with pytest.raises(SystemExit, match="of changed source"):
+        publish.publish_newest(file)
