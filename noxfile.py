@@ -47,7 +47,6 @@ TRACES = Path("traces")
 TOOL_TESTS = [
     *(f"tools/{n}/tests" for n in ("bench", "gpu_check", "prose", "results")),
     "tools/site/tests/test_site_parts.py",
-    "tools/site/tests/test_site_reports.py",
 ]
 # Of the files that GitHub reads.
 SCHEMAS = {
@@ -460,16 +459,6 @@ def bench(session):
 @command("site-tools")
 def site(session):
     """Build site/: the reader and the report; -- --help lists the flags."""
-    home = Path(session.cache_dir).parent
-    for framework in FRAMEWORKS:
-        environment = environment_name(framework)
-        if (home / environment).exists():  # its own augmented images
-            run(
-                *(session, environment, "-m", "tools.site.augmented"),
-                *("--framework", framework),
-                success=(0, 69),  # 69: there is no CIFAR-10 on this disk
-                **(JAX_CACHE | PASSIVE),
-            )
     run(session, "site-tools", "-m", "tools.site", *session.posargs)
 
 

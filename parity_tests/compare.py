@@ -7,6 +7,7 @@ Exit codes: 0 all equal; 1 a rung fails; 2 usage; 65 a trace is bad.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from parity_tests.judge.checks import Row, Traces, run_check
 from parity_tests.judge.collect import collect
 from parity_tests.judge.diagnosis import diagnose
 from parity_tests.judge.guard import guard, read_spread
+from parity_tests.judge.page import as_html
 from parity_tests.judge.recorded_runs import analyze, read_runs
-from parity_tests.judge.report import as_html, as_json, ladder, the_four
+from parity_tests.judge.report import as_data, ladder, the_four
 from parity_tests.judge.tolerances import CHECKS
 
 BAD_TRACE = 65
@@ -99,10 +101,12 @@ def main(argv: list[str] | None = None) -> int:
     for line in problems:
         say(line)
     show(rows, traces, runs)
-    for path, text in ((flags.json, as_json), (flags.html, as_html)):
+    report = as_data(rows, traces, problems, runs)
+    data = json.dumps(report, indent=1)
+    for path, text in ((flags.json, data), (flags.html, as_html(report))):
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, text(rows, traces, problems, runs).encode())
+            write_atomic(path, text.encode())
     print("parity: FAIL" if problems else "parity: all rungs pass")
     return 1 if problems else 0
 

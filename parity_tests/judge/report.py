@@ -1,8 +1,5 @@
 """The ladder for people: a table, the mission's four, JSON and a page."""
 
-import html
-import json
-
 from common.run.terminal import align, narrow
 from parity_tests.judge.check_race import LEVELS, epochs_to
 from parity_tests.judge.checks import Row, Traces
@@ -118,73 +115,23 @@ def the_four(traces: Traces, rows: list[Row]) -> list[tuple[str, str, str]]:
     ]
 
 
-def as_json(
+def as_data(
     rows: list[Row], traces: Traces, problems: list[str], runs: list[str]
-) -> str:
-    """Everything, for machines."""
-    return json.dumps(
-        {
-            "format": "davidnet-parity-1",
-            "verdict": "FAIL" if problems else "pass",
-            "problems": problems,
-            "traces": traces.facts,
-            "mission": [
-                {"what": what, "verdict": verdict, "numbers": numbers}
-                for what, verdict, numbers in the_four(traces, rows)
-            ],
-            "rows": [
-                dict(zip(HEAD, cells(row), strict=True))
-                | {"why": row.check.why, "reason": row.check.unguarded}
-                for row in rows
-            ],
-            "runs": runs,
-        },
-        indent=1,
-    )
-
-
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:80em;
-margin:2em auto;padding:0 1em;color:#222}
-table{border-collapse:collapse;width:100%}
-td,th{border-bottom:1px solid #ddd;padding:.3em .6em;text-align:left;
-vertical-align:top}th{background:#f4f4f4}.FAIL{background:#fbd5d5}
-pre{background:#fbe9e7;padding:1em;white-space:pre-wrap}
-.small{color:#666;font-size:12px;overflow-wrap:anywhere}"""
-
-
-def as_html(
-    rows: list[Row], traces: Traces, problems: list[str], runs: list[str]
-) -> str:
-    """One page that needs nothing else."""
-    e = html.escape
-    verdict = "FAIL" if problems else "pass"
-    lines = [
-        "<!doctype html><html lang=en><meta charset=utf-8>",
-        f"<title>DavidNet parity: {verdict}</title><style>{STYLE}</style>",
-        f"<h1>DavidNet parity: {verdict}</h1>",
-    ]
-    if problems:
-        lines.append(f"<pre>{e(chr(10).join(problems))}</pre>")
-    lines.append("<h2>The mission's four</h2><table>")
-    for what, result, numbers in the_four(traces, rows):
-        lines.append(
-            f"<tr class={result}><td>{e(what)}<td>{result}<td>{e(numbers)}"
-        )
-    lines.append("</table><h2>The ladder</h2><table><tr>")
-    lines += [f"<th>{e(word)}" for word in HEAD[:-1]]
-    for row in rows:
-        *front, tensor = cells(row)
-        lines.append(f"<tr class={row.verdict}>")
-        lines += [f"<td>{e(cell)}" for cell in front]
-        why = row.check.unguarded or row.check.why
-        lines.append(
-            f"<tr><td><td colspan=6 class=small>{e(tensor)} "
-            f"Tolerance: {e(why)}."
-        )
-    lines.append("</table><h2>Recorded runs</h2><ul>")
-    lines += [f"<li>{e(line)}" for line in runs]
-    lines.append("</ul><h2>Traces</h2><table>")
-    for who, facts in traces.facts.items():
-        text = json.dumps(facts, indent=1)
-        lines.append(f"<tr><td>{e(who)}<td class=small>{e(text)}")
-    return "\n".join([*lines, "</table></html>"])
+) -> dict:
+    """Everything, for machines: what a report's JSON holds."""
+    return {
+        "format": "davidnet-parity-1",
+        "verdict": "FAIL" if problems else "pass",
+        "problems": problems,
+        "traces": traces.facts,
+        "mission": [
+            {"what": what, "verdict": verdict, "numbers": numbers}
+            for what, verdict, numbers in the_four(traces, rows)
+        ],
+        "rows": [
+            dict(zip(HEAD, cells(row), strict=True))
+            | {"why": row.check.why, "reason": row.check.unguarded}
+            for row in rows
+        ],
+        "runs": runs,
+    }

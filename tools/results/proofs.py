@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 
 from parity_tests.machines.report import markdown
 from parity_tests.mutants.killers import killer
+from tools.bench.plan import FRAMEWORKS
 from tools.bench.sheet import markdown_table
 from tools.results.publish import LADDER, MACHINES, MUTANTS, NEWEST
 from tools.results.reports import (
@@ -91,3 +92,33 @@ def mutants_row(
     share = f"{dead:,} ({dead / max(1, tried - equal):.1%})"
     survived = str(tried - equal - dead)
     return [what, f"{tried:,}", share, str(equal), survived, words, commit]
+
+
+def matrix_table() -> str:
+    """A row for each named mutant: what killed it, in each framework."""
+    cells = defaultdict(dict)
+    for row in read_report(MUTANTS, Mutants).named:
+        word = "equivalent" if row.equivalent else "**survived**"
+        word = killer(row.killed_by) or word
+        cells[row.mutant][row.framework] = word
+    places = (*FRAMEWORKS, "common")
+    rows = [
+        [f"`{name}`", *(found.get(place, "") for place in places)]
+        for name, found in cells.items()
+    ]
+    return markdown_table(["mutant", *FRAMEWORKS.values(), "shared"], rows)
+
+
+def survivors_table() -> str:
+    """The survivors by mutation operators, and how a person judged them."""
+    files = read_report(MUTANTS, Mutants).generated.by_file
+    rows = [
+        [
+            f"`{file.file}`, line {found.line}",
+            found.change.replace("|", "\\|"),
+            found.judged or "not judged",
+        ]
+        for file in files
+        for found in file.survivors
+    ]
+    return markdown_table(["place", "change", "judged"], rows)

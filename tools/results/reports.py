@@ -32,8 +32,10 @@ class Ladder(Struct, frozen=True):
 
 
 class Named(Struct, frozen=True):
-    """A named mutant in one framework."""
+    """A named mutant in one framework, or in the code that all share."""
 
+    mutant: Text
+    framework: Text
     killed_by: str
     equivalent: str
 
@@ -41,6 +43,8 @@ class Named(Struct, frozen=True):
 class Survivor(Struct, frozen=True):
     """A generated mutant that no test noticed."""
 
+    line: Count
+    change: Text
     judged: str
 
 

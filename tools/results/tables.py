@@ -7,8 +7,10 @@ from tools.bench import markdown
 from tools.results.proofs import (
     ladder_table,
     machines_table,
+    matrix_table,
     mutants_table,
     newest_table,
+    survivors_table,
 )
 from tools.results.publish import BENCH
 from tools.results.trainings import comparison, runs_table, trainings_table
@@ -33,6 +35,8 @@ TABLES = {
         "ladder": ladder_table,
         "newest": newest_table,
         "mutants": mutants_table,
+        "matrix": matrix_table,
+        "survivors": survivors_table,
     },
     "docs/performance.md": {
         "trainings": trainings_table,

@@ -4,6 +4,7 @@
 
 `contract.py` and `align.py` read the three sources, `groups.py` puts the
 runs together; `plan.py` holds what was read, `reader.py` and `pages.py` put
-it into `templates/`. The texts of the sections are Markdown files in
-`sections/`. Nothing here imports a framework, `augmented.py` excepted.
+it into `templates/`, `words.py` renders the Markdown files of `docs/`. The
+texts of the sections are Markdown files in `sections/`. Nothing here imports
+a framework.
 """

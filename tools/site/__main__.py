@@ -17,7 +17,7 @@ from tools.site.contract import BuildError
 from tools.site.pages import build
 from tools.site.plan import Site
 
-TRACES = Path("traces")  # where `nox -s parity`, `mutants`, `bench` write
+LADDER = Path("traces/parity.json")  # `nox -s parity` writes it
 
 
 @dataclass
@@ -32,35 +32,20 @@ class Flags:
     results: PathFlag = Path("results")
     # report of the ladder, JSON; else traces/parity.json, else the published
     parity: PathFlag | None = None
-    # kill matrix, JSON; else traces/mutants.json, else the published
-    mutants: PathFlag | None = None
-    # benchmark, JSON; else traces/bench.json, else the published
-    bench: PathFlag | None = None
-    # files of tools.site.augmented, one for each framework
-    augmented: PathFlag = Path("traces/augmented")
     # folder to draw the README's pictures in
     pictures: PathFlag | None = None
     # CIFAR-10 on this disk; else the cache
     data_dir: str | None = None
 
 
-def latest(flags: Flags) -> dict[str, Path]:
-    """The three reports: as named, or made here, or the published ones."""
-    found = {}
-    for name in ("parity", "mutants", "bench"):
-        here = TRACES / f"{name}.json"
-        published = flags.results / f"{name}.json"
-        found[name] = getattr(flags, name) or (
-            here if here.exists() else published
-        )
-    return found
-
-
 def main(argv: list[str] | None = None) -> int:
     """Build by the flags in argv; the exit code."""
     flags = tyro.cli(Flags, args=argv, description=__doc__)
     try:
-        size = build(Site(**(flags.__dict__ | latest(flags))))
+        if flags.parity is None:
+            published = flags.results / "parity.json"
+            flags.parity = LADDER if LADDER.exists() else published
+        size = build(Site(**vars(flags)))
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

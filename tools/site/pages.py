@@ -1,29 +1,26 @@
 """From the sources, the texts and the records to the pages of the site."""
 
+import json
 import shutil
-from importlib.resources import files
+from collections.abc import Iterator
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from common.recipe import PRESETS, Recipe
-from tools.draw_network import draw
-from tools.site import ladder, lessons, plan, speeds, still
-from tools.site.augmented import RECIPE, SEED
+from common.recipe import PRESETS
+from parity_tests.judge.page import as_html
+from tools.site import lessons, plan, report, still
 from tools.site.code import indent
 from tools.site.contract import FRAMEWORKS, HEAD, BuildError
-from tools.site.measured import (
-    write_performance,
-    write_proof,
-    write_report,
-)
+from tools.site.groups import Experiment, experiments
+from tools.site.pictures import draw_all
 from tools.site.plan import Site, files_of
 from tools.site.reader import reader_page, write, write_reader, write_sources
-from tools.site.words import render, source_page
+from tools.site.words import picture, render, source_page
 
 OURS = ".davidnet-site"  # stands in each folder that a build made
-LIMIT = 10_000_000  # bytes of the whole site
+LIMIT = 5_000_000  # bytes of the whole site
 # What the reader's pages are about, by file.
 ABOUT = {
     "model.py": "the network",
@@ -49,13 +46,11 @@ def environment(site: Site) -> Environment:
         "files": {file: ABOUT.get(file, "") for file in files_of(site)},
         "reader_page": reader_page,
         "source_page": source_page,
-        "mood": ladder.mood,
         "up": "",
     }
     made.filters |= {
         "inline": lambda text, up="": render(text, up, inline=True),
         "block": render,
-        "span": speeds.span,
         "indent_of": indent,
     }
     return made
@@ -69,13 +64,12 @@ def build(site: Site) -> int:
     part.mkdir(parents=True)
     try:
         (part / OURS).write_text("made by python -m tools.site\n")
-        copy_static(part)
+        shutil.copytree(plan.HERE / "static", part / "static")
         env = environment(site)
         write_reader(site, env, part)
         write_sources(site, env, part)
         write_report(site, env, part)
-        write_performance(site, env, part)
-        write_proof(site, env, part)
+        write_ladder(site, part)
         write_lessons(site, env, part)
         size = sum(p.stat().st_size for p in part.rglob("*") if p.is_file())
         if size > LIMIT:
@@ -85,7 +79,7 @@ def build(site: Site) -> int:
     finally:
         shutil.rmtree(part, ignore_errors=True)
     if site.pictures:
-        still.draw_all(site.results, site.pictures)
+        draw_all(site.results, site.pictures)
     return size
 
 
@@ -99,26 +93,68 @@ def refuse_foreign(out: Path) -> None:
         )
 
 
-def copy_static(part: Path) -> None:
-    """Styles, scripts, and the library of charts out of its own package."""
-    shutil.copytree(plan.HERE / "static", part / "static")
-    library = files("plotly") / "package_data" / "plotly.min.js"
-    (part / "static" / "plotly.min.js").write_bytes(library.read_bytes())
+def write_report(site: Site, env: Environment, part: Path) -> None:
+    """The report of the runs."""
+    runs, unreadable = site.found
+    made = experiments(runs)
+    not_whole = [run for run in runs if run.problem]
+    write(
+        env,
+        "report.html",
+        part / "report.html",
+        experiments=made,
+        charts={e.key: list(charts(e)) for e in made},
+        levels=report.LEVELS,
+        tables={e.key: report.levels(e) for e in made},
+        runs=runs,
+        records=len(runs) + len(unreadable),
+        problems=[
+            *((bad.name, bad.reason, 0) for bad in unreadable),
+            *((run.name, run.problem, len(run.rows)) for run in not_whole),
+        ],
+        machine=report.machine,
+        versions=report.versions,
+        folders=[site.results, site.runs],
+    )
+
+
+def charts(made: Experiment) -> Iterator[tuple[str, Markup]]:
+    """The pictures of an experiment: what is in them, and the SVG."""
+    for words, draw in (
+        ("Test accuracy", still.draw_accuracy),
+        ("Loss", still.draw_loss),
+        ("Learning rate, speed, compilation", still.draw_facts),
+    ):
+        text = draw(made, f"{draw.__name__}-{made.key}")
+        yield words, Markup(text[text.index("<svg") :])
+
+
+def write_ladder(site: Site, part: Path) -> None:
+    """The page of the ladder, as `nox -s parity` writes it."""
+    found = "No ladder was climbed here: run nox -s parity."
+    if site.parity and site.parity.exists():
+        try:
+            found = as_html(json.loads(site.parity.read_text()))
+        except (ValueError, LookupError, TypeError) as error:
+            raise BuildError(
+                f"{site.parity}: not a report of the ladder ({error!r})"
+            ) from error
+    (part / "ladder.html").write_text(found)
 
 
 def write_lessons(site: Site, env: Environment, part: Path) -> None:
     """The page of pictures."""
-    drawn = still.draw_schedule(part / "schedule.svg")
-    schedule = drawn.read_text()
-    drawn.unlink()  # it stands in the page
+    schedule = still.draw_schedule()
+    shown, problem = lessons.lesson(site.data_dir)
     write(
         env,
         "pictures.html",
         part / "pictures.html",
-        network=Markup(draw(Recipe())),
-        lesson=lessons.lesson(site.augmented, site.data_dir),
-        recipe=RECIPE,
-        seed=SEED,
+        network=picture(site.root / "docs" / "network.svg"),
+        shown=shown,
+        problem=problem,
+        recipe=lessons.RECIPE,
+        seed=lessons.SEED,
         schedule=Markup(schedule[schedule.index("<svg") :]),
         full=PRESETS["dawnbench"],
         knots=still.knots(PRESETS["dawnbench"]),

@@ -24,9 +24,6 @@ class Site:
     runs: Path | None = None
     results: Path | None = None
     parity: Path | None = None
-    mutants: Path | None = None
-    bench: Path | None = None
-    augmented: Path | None = None
     pictures: Path | None = None
     data_dir: str | None = None
     root: Path = ROOT  # of the repository that is read

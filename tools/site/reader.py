@@ -6,14 +6,19 @@ from pathlib import Path
 from jinja2 import Environment
 from markupsafe import Markup
 
-from common.recipe import Recipe
-from tools.draw_network import draw
 from tools.site import plan
 from tools.site.code import highlight, slugs
 from tools.site.contract import FRAMEWORKS, HEAD, BuildError, Row, Section
 from tools.site.groups import experiments
 from tools.site.plan import Site, files_of
-from tools.site.words import render, source_page
+from tools.site.words import PAGES, picture, render, source_page
+
+TITLES = {
+    "questions.html": "Questions",
+    "performance.html": "Performance",
+    "proof.html": "Proof",
+    "machines.html": "Machines",
+}
 
 
 def reader_page(file: str) -> str:
@@ -100,8 +105,11 @@ def write_reader(site: Site, env: Environment, part: Path) -> None:
         places=places,
         homes=homes,
     )
-    text = (site.root / "docs" / "reading.md").read_text()
-    write(env, "questions.html", part / "questions.html", text=render(text))
+    for path, page in PAGES.items():
+        if page != "differences.html":
+            text = (site.root / path).read_text()
+            words = {"file": page, "title": TITLES[page], "text": render(text)}
+            write(env, "page.html", part / page, **words)
     step = next(
         row for s in site.sections for row in s.rows if row.name == "train_step"
     )
@@ -113,7 +121,7 @@ def write_reader(site: Site, env: Environment, part: Path) -> None:
         lines=site.lines,
         sources=site.sources,
         sections=[s for s in site.sections if s.name != HEAD],
-        network=Markup(draw(Recipe())),
+        network=picture(site.root / "docs" / "network.svg"),
         marks=sum(map(len, places.values())),
         experiments=experiments(site.found[0]),
         rows=[site.differences[slug] for _, slug in row_slugs(site, step)],

@@ -1,11 +1,9 @@
-"""What the report shows of an experiment: curves, bars and tables."""
+"""What the report shows of an experiment: curves and tables."""
 
 from statistics import median
 
-from common.recipe import Recipe
 from common.run.about import Epoch
 from common.run.records import RunRecord
-from common.schedule import lr_table
 from tools.site.groups import Experiment, Group
 
 LEVELS = (60, 70, 80, 85, 90, 93, 94)  # percent of test accuracy
@@ -31,61 +29,6 @@ def curve(group: Group, field: str, factor: float = 1) -> dict:
         out["low"].append(round(min(values), 6))
         out["high"].append(round(max(values), 6))
     return out | {"runs": counts}
-
-
-def schedule(recipe: Recipe) -> dict:
-    """The rate of every update, thinned to at most 400 points; knots."""
-    rates = lr_table(recipe) * recipe.batch_size
-    every = max(1, len(rates) // 400)
-    # Thinned, but with the update next to the peak.
-    peak = recipe.peak_epoch * recipe.steps_per_epoch
-    steps = sorted({*range(0, len(rates), every), peak, len(rates) - 1})
-    return {
-        "epoch": [round(s / recipe.steps_per_epoch, 4) for s in steps],
-        "rate": [float(rates[s]) for s in steps],
-    }
-
-
-def speeds(group: Group) -> dict:
-    """Median and range of images/s over epochs, of compilation over runs."""
-    images = [row.images_per_second for r in group.runs for row in r.rows]
-    compiling = [run.rows[-1].compile_seconds for run in group.runs]
-    return {
-        name: {"mid": median(values), "low": min(values), "high": max(values)}
-        for name, values in (("images", images), ("compile", compiling))
-    }
-
-
-def charts(experiment: Experiment) -> dict:
-    """All numbers that the page's charts are drawn from, for JSON."""
-    made, seen = [], {}
-    for group in experiment.groups:
-        variant = seen[group.framework] = seen.get(group.framework, -1) + 1
-        per_epoch = experiment.recipe.steps_per_epoch
-        made.append(
-            {
-                "label": group.label,
-                "framework": group.framework,
-                "variant": variant,
-                "seeds": group.seeds,
-                "runs": len(group.runs),
-                "accuracy": curve(group, "test_accuracy", 100),
-                "train_accuracy": curve(group, "train_accuracy", 100),
-                "test_loss": curve(group, "test_loss"),
-                "train_loss": curve(group, "train_loss"),
-                "lr": [
-                    [(row.step - 1) / per_epoch, row.lr]
-                    for row in group.runs[0].rows
-                ],
-                "speeds": speeds(group),
-            }
-        )
-    return {
-        "title": experiment.title,
-        "epochs": experiment.recipe.epochs,
-        "schedule": schedule(experiment.recipe),
-        "groups": made,
-    }
 
 
 def reached(run: RunRecord, level: int) -> Epoch | None:

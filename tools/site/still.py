@@ -1,9 +1,13 @@
-"""Pictures for the README and the page, drawn by matplotlib as SVG.
+"""The charts of the site, the README and docs/, by matplotlib as SVG.
 
-The same numbers give the same file: no date, no random names.
+The same numbers give the same file: no date, no random names. Where a point
+or a bar is pointed at, a browser shows its numbers.
 """
 
-from pathlib import Path
+import io
+import re
+from collections.abc import Iterable
+from statistics import median
 
 import matplotlib
 
@@ -12,11 +16,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from common.recipe import PRESETS, Recipe
-from common.run.records import find_runs
 from common.schedule import lr_at
-from tools.draw_network import draw
-from tools.site.contract import BuildError
-from tools.site.groups import Experiment, experiments
+from tools.site.groups import Experiment
 from tools.site.report import curve
 
 COLORS = {
@@ -44,32 +45,48 @@ STYLE = {
 }
 
 
-def save(figure, path: Path) -> Path:
-    """Write a figure as SVG, the same bytes each time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
+def panels(titles: Iterable[str], rows: int = 1, height=4.0, **options):
+    """A figure of some charts beside each other, and the charts."""
+    titles = list(titles)
+    columns = len(titles) // rows
+    with plt.rc_context(STYLE):
+        figure, grid = plt.subplots(
+            *(rows, columns),
+            figsize=(10, height),
+            layout="constrained",
+            squeeze=False,
+            **options,
+        )
+    for axes, title in zip(grid.flat, titles, strict=True):
+        axes.set_title(title, loc="left", color=INK, fontsize=11)
+    return figure, list(grid.flat)
+
+
+def tip(artist, words: str) -> None:
+    """Show words where the artist is pointed at."""
+    artist.set_gid(f"tip:{words}")
+
+
+def close(figure, name: str, legend=None) -> str:
+    """The figure's SVG; its ids begin with name, for pages with several.
+
+    legend: the chart whose lines are named below the figure.
+    """
+    data = io.StringIO()
+    with plt.rc_context(STYLE):
+        if legend is not None:
+            named = legend.get_legend_handles_labels()
+            figure.legend(*named, loc="outside lower center", ncols=3)
+        figure.savefig(
+            data, format="svg", metadata={"Date": None}, bbox_inches="tight"
+        )
     plt.close(figure)
-    return path
+    text = data.getvalue()
+    text = re.sub(r'<g id="tip:([^"]*)">', r"<g><title>\1</title>", text)
+    return re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{name}-", text)
 
 
-def draw_all(results: Path, folder: Path) -> list[Path]:
-    """The README's pictures, from what is published; the files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    network = folder / "network.svg"
-    network.write_text(draw(Recipe()), encoding="utf-8")
-    made = experiments(find_runs(results)[0])
-    if not made:
-        raise BuildError(f"{results}: no record with a finished epoch to draw")
-    drawn = [
-        network,
-        draw_accuracy(made[0], folder / "accuracy.svg"),
-        draw_loss(made[0], folder / "loss.svg"),
-    ]
-    for experiment in made:
-        if experiment.title == "dawnbench":
-            path = folder / "dawnbench.svg"
-            drawn.append(draw_accuracy(experiment, path, GOAL))
-    return drawn
+# --- Runs ---------------------------------------------------------------
 
 
 def lines(axes, experiment: Experiment, field: str, x: str, factor=1) -> None:
@@ -79,83 +96,118 @@ def lines(axes, experiment: Experiment, field: str, x: str, factor=1) -> None:
         name, runs = group.framework, len(group.runs)
         variant = seen[name] = seen.get(name, -1) + 1
         data = curve(group, field, factor)
+        look = {"color": COLORS[name], "marker": MARKERS[name]}
         axes.plot(
-            data[x],
-            data["mid"],
-            DASHES[variant % len(DASHES)],
-            color=COLORS[name],
-            marker=MARKERS[name],
+            *(data[x], data["mid"], DASHES[variant % len(DASHES)]),
+            **look,
             markersize=4.5,
             label=group.label + (f" ({runs} runs)" if runs > 1 else ""),
         )
         if runs > 1:
             band = data[x], data["low"], data["high"]
             axes.fill_between(*band, color=COLORS[name], alpha=0.16, lw=0)
-
-
-def two(titles: tuple[str, str], label: str):
-    """A figure of two charts with one scale, its legend below."""
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(10, 4), sharey=True, layout="constrained"
-    )
-    for axes, title in zip((left, right), titles, strict=True):
-        axes.set_title(title, loc="left", color=INK, fontsize=11)
-    left.set_ylabel(label)
-    return figure, left, right
-
-
-def close(figure, axes, path: Path) -> Path:
-    """The legend, and the file."""
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
-    return save(figure, path)
+        for place, epoch in enumerate(data["epoch"]):
+            at = data[x][place], data["mid"][place]
+            (point,) = axes.plot(*([v] for v in at), **look, markersize=4.5)
+            words = f"{group.label}, epoch {epoch}: {at[1]:.4g}"
+            if data["runs"][place] > 1:
+                low, high = data["low"][place], data["high"][place]
+                words += f" ({low:.4g} to {high:.4g})"
+            tip(point, f"{words}, {data['seconds'][place]:.4g} s")
 
 
 def draw_accuracy(
-    experiment: Experiment, path: Path, goal: int | None = None
-) -> Path:
+    experiment: Experiment, name: str, goal: int | None = None
+) -> str:
     """Test accuracy against epochs, and against training seconds.
 
     goal: in percent, a line; only the points around it are shown.
     """
-    with plt.rc_context(STYLE):
-        titles = "over epochs", "over training seconds"
-        figure, left, right = two(titles, "test accuracy, %")
-        lines(left, experiment, "test_accuracy", "epoch", 100)
-        lines(right, experiment, "test_accuracy", "seconds", 100)
-        left.set_xlabel(f"epoch, preset {experiment.title}")
-        right.set_xlabel("seconds, without evaluation and compilation")
-        right.set_xlim(left=0)
-        if goal is not None:
-            left.set_ylim(goal - 24, goal + 2)
-            mark_goal((left, right), goal)
-        return close(figure, left, path)
-
-
-def mark_goal(charts: tuple, goal: int) -> None:
-    """A dashed line with its name, in each of the charts."""
-    for axes in charts:
-        axes.axhline(goal, color=INK, linestyle="--", linewidth=1)
-        axes.annotate(
-            f"{goal} %",
-            (0, goal),
-            (4, 4),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            color=INK,
-        )
-
-
-def draw_loss(experiment: Experiment, path: Path) -> Path:
-    """Training loss and test loss against epochs."""
-    with plt.rc_context(STYLE):
-        titles = "training, averaged over the epoch", "test, after the epoch"
-        figure, left, right = two(titles, "mean loss of an image")
-        lines(left, experiment, "train_loss", "epoch")
-        lines(right, experiment, "test_loss", "epoch")
+    titles = "over epochs", "over training seconds"
+    figure, (left, right) = panels(titles, sharey=True)
+    lines(left, experiment, "test_accuracy", "epoch", 100)
+    lines(right, experiment, "test_accuracy", "seconds", 100)
+    left.set_ylabel("test accuracy, %")
+    left.set_xlabel(f"epoch, preset {experiment.title}")
+    right.set_xlabel("seconds, without evaluation and compilation")
+    right.set_xlim(left=0)
+    if goal is not None:
+        left.set_ylim(goal - 24, goal + 2)
         for axes in (left, right):
-            axes.set_xlabel(f"epoch, preset {experiment.title}")
-        return close(figure, left, path)
+            axes.axhline(goal, color=INK, linestyle="--", linewidth=1)
+            axes.annotate(
+                *(f"{goal} %", (0, goal), (4, 4)),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                color=INK,
+            )
+    return close(figure, name, left)
+
+
+def draw_loss(experiment: Experiment, name: str) -> str:
+    """Training loss and test loss against epochs."""
+    titles = "training, averaged over the epoch", "test, after the epoch"
+    figure, charts = panels(titles, sharey=True)
+    fields = "train_loss", "test_loss"
+    for axes, field in zip(charts, fields, strict=True):
+        lines(axes, experiment, field, "epoch")
+        axes.set_xlabel(f"epoch, preset {experiment.title}")
+    charts[0].set_ylabel("mean loss of an image")
+    return close(figure, name, charts[0])
+
+
+def draw_facts(experiment: Experiment, name: str) -> str:
+    """The learning rate as recorded, images/s, seconds of compilation."""
+    titles = "learning rate, as recorded", "images/s", "compilation, s"
+    groups = experiment.groups
+    height = 2.4 + 0.35 * len(groups)
+    figure, (rate, speed, compiling) = panels(titles, height=height)
+    rate.plot(*zip(*knots(experiment.recipe), strict=True), color=GRID)
+    for number, group in enumerate(groups):
+        steps = experiment.recipe.steps_per_epoch
+        for row in group.runs[0].rows:
+            (point,) = rate.plot(
+                *([(row.step - 1) / steps], [row.lr]),
+                color=COLORS[group.framework],
+                marker=MARKERS[group.framework],
+                markersize=12 - 3 * (number % 4),
+                fillstyle="none",
+            )
+            tip(point, f"{group.label}, epoch {row.epoch}: {row.lr:.4g}")
+    rate.set_xlabel("epoch")
+    images = [
+        [row.images_per_second for run in g.runs for row in run.rows]
+        for g in groups
+    ]
+    bars(speed, groups, images)
+    last = [[run.rows[-1].compile_seconds for run in g.runs] for g in groups]
+    bars(compiling, groups, last)
+    compiling.tick_params(labelleft=False)
+    return close(figure, name)
+
+
+def bars(axes, groups, values: list[list[float]]) -> None:
+    """A bar of the median for each group, and a line of the range."""
+    for place, (group, found) in enumerate(zip(groups, values, strict=True)):
+        bar(axes, place, found, group.framework, group.label)
+    axes.set_yticks(range(len(groups)), [group.label for group in groups])
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+
+
+def bar(
+    axes, place, values, framework: str, words: str, size=0.66, **look
+) -> None:
+    """One bar that lies: the median, with a line from least to most."""
+    middle, low, high = median(values), min(values), max(values)
+    look = {"color": COLORS[framework]} | look
+    (patch,) = axes.barh(place, middle, size, **look)
+    axes.plot([low, high], [place, place], color=INK, linewidth=1.2)
+    spread = f" ({low:,.4g} to {high:,.4g})" if high > low else ""
+    tip(patch, f"{words}: {middle:,.4g}{spread}")
+
+
+# --- The learning rate --------------------------------------------------
 
 
 def knots(recipe: Recipe) -> list[tuple[float, float]]:
@@ -164,25 +216,22 @@ def knots(recipe: Recipe) -> list[tuple[float, float]]:
     return [(x, lr_at(x, recipe)) for x in dict.fromkeys(places)]
 
 
-def draw_schedule(path: Path, recipe: Recipe = PRESETS["dawnbench"]) -> Path:
+def draw_schedule(recipe: Recipe = PRESETS["dawnbench"]) -> str:
     """The learning rate with its knots."""
     points = knots(recipe)
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(8, 3.4))
-        axes.plot(*zip(*points, strict=True), color="#2d7d46", lw=2)
-        axes.plot(*zip(*points, strict=True), "o", color=INK, zorder=3)
-        aligns = ("left", 10, 6), ("center", 0, 9), ("right", 4, 26)
-        for (x, y), (side, dx, dy) in zip(points, aligns, strict=False):
-            axes.annotate(
-                f"({x:g}, {y:g})",
-                (x, y),
-                (dx, dy),
-                textcoords="offset points",
-                ha=side,
-                color=INK,
-            )
-        axes.set_xlabel(f"epochs, of {recipe.steps_per_epoch} updates each")
-        axes.set_ylabel("learning rate, mean loss")
-        axes.set_xlim(-0.4, recipe.epochs + 0.4)
-        axes.set_ylim(-0.012, recipe.peak_lr * 1.15)
-        return save(figure, path)
+    figure, (axes,) = panels([""], height=3.4)
+    axes.plot(*zip(*points, strict=True), color="#2d7d46", lw=2)
+    axes.plot(*zip(*points, strict=True), "o", color=INK, zorder=3)
+    aligns = ("left", 10, 6), ("center", 0, 9), ("right", 4, 26)
+    for (x, y), (side, dx, dy) in zip(points, aligns, strict=False):
+        axes.annotate(
+            *(f"({x:g}, {y:g})", (x, y), (dx, dy)),
+            textcoords="offset points",
+            ha=side,
+            color=INK,
+        )
+    axes.set_xlabel(f"epochs, of {recipe.steps_per_epoch} updates each")
+    axes.set_ylabel("learning rate, mean loss")
+    axes.set_xlim(-0.4, recipe.epochs + 0.4)
+    axes.set_ylim(-0.012, recipe.peak_lr * 1.15)
+    return close(figure, "schedule")

@@ -2,16 +2,21 @@
 
 import posixpath
 import re
+from pathlib import Path
 
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from tools.site.code import highlight
+from tools.site.contract import ROOT
 
 # Pages that are made from a file of the repository.
 PAGES = {
     "docs/differences.md": "differences.html",
     "docs/reading.md": "questions.html",
+    "docs/performance.md": "performance.html",
+    "docs/parity.md": "proof.html",
+    "docs/machines.md": "machines.html",
 }
 # Sources that have a page, other than those of the frameworks.
 SHARED = (
@@ -50,6 +55,12 @@ def _resolve(link: str, folder: str, up: str) -> str | None:
     return None
 
 
+def picture(path: Path) -> Markup:
+    """An SVG file, to stand in a page."""
+    text = path.read_text()
+    return Markup(text[text.index("<svg") :])
+
+
 def _code(text: str, language: str, _attrs) -> str:
     """Colored lines; "" makes the renderer show the text as it is."""
     return "\n".join(highlight(text)) if language == "python" else ""
@@ -82,5 +93,13 @@ def render(
                 else:
                     child.attrs["href"] = found
     html = markdown.renderer.render(tokens, markdown.options, {})
+    html = re.sub(
+        r'<p><img src="(\w+\.svg)" alt="([^"]*)"[^>]*></p>',
+        lambda found: (
+            f'<figure class="sheet">{picture(ROOT / folder / found[1])}'
+            f"<figcaption>{found[2]}</figcaption></figure>"
+        ),
+        html,
+    )
     html = html.replace("<table>", '<div class="scroll" tabindex="0"><table>')
     return Markup(html.replace("</table>", "</table></div>"))

@@ -12,7 +12,6 @@ from tools.site.contract import ROOT
 from tools.site.pages import build
 from tools.site.plan import Site
 from tools.site.tests import fakes
-from tools.site.tests.fake_reports import bench, mutants, write
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = (
@@ -46,8 +45,6 @@ def site(tmp_path_factory) -> Path:
             home / "out",
             runs=home / "made-up",
             parity=ROOT / "results" / "parity.json",
-            mutants=write(home / "mutants.json", mutants()),
-            bench=write(home / "bench.json", bench()),
         )
     )
     return home / "out"

@@ -1,6 +1,6 @@
 """The pages of the site, built from the sources and from made-up runs."""
 
-import dataclasses
+import html
 import json
 import re
 import shutil
@@ -8,8 +8,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-from common.recipe import PRESETS
-from tools.site import still
 from tools.site.contract import (
     FRAMEWORKS,
     ROOT,
@@ -17,8 +15,9 @@ from tools.site.contract import (
     read_contract,
 )
 from tools.site.pages import LIMIT, build
+from tools.site.pictures import draw_all
 from tools.site.plan import Site
-from tools.site.tests import fake_reports, fakes
+from tools.site.tests import fakes
 
 RESULTS = ROOT / "results"
 VOID = {"meta", "link", "input", "br", "img", "hr", "rect", "path", "line"}
@@ -65,8 +64,6 @@ def made(tmp_path_factory):
         home / "out",
         runs=home / "runs",
         parity=ROOT / "results" / "parity.json",
-        mutants=fake_reports.write(home / "m.json", fake_reports.mutants()),
-        bench=fake_reports.write(home / "b.json", fake_reports.bench()),
         data_dir=str(home),
     )
     return home / "out", build(site), wrong
@@ -199,124 +196,10 @@ def test_pages_without_data_runs_and_parity_say_so(tmp_path):
     build(Site(tmp_path / "out", data_dir=str(tmp_path)))
     report = (tmp_path / "out" / "report.html").read_text()
     assert "No record with a finished epoch" in report
-    proof = (tmp_path / "out" / "proof.html").read_text()
-    assert "The ladder: not run" in proof
-    assert "The kill matrix: not run" in proof
-    speed = (tmp_path / "out" / "performance.html").read_text()
-    assert "The benchmark: not run" in speed
+    ladder = (tmp_path / "out" / "ladder.html").read_text()
+    assert "No ladder was climbed here" in ladder
     pictures = (tmp_path / "out" / "pictures.html").read_text()
     assert "No images are shown" in pictures
-
-
-def test_reports_that_are_damaged_say_so(tmp_path):
-    row = {"rung": "4 forward", "what": "loss", "verdict": "FAIL"}
-    report = {"format": "x", "problems": ["bad <loss>"], "rows": [row]}
-    (tmp_path / "parity.json").write_text(json.dumps(report))
-    (tmp_path / "mutants.json").write_text("{")
-    (tmp_path / "bench.json").write_text("")
-    build(
-        Site(
-            tmp_path / "out",
-            parity=tmp_path / "parity.json",
-            mutants=tmp_path / "mutants.json",
-            bench=tmp_path / "bench.json",
-            data_dir=str(tmp_path),
-        )
-    )
-    proof = (tmp_path / "out" / "proof.html").read_text()
-    assert '<td class="bad">FAIL</td>' in proof
-    assert "bad &lt;loss&gt;" in proof
-    assert "mutants.json: not readable" in proof
-    speed = (tmp_path / "out" / "performance.html").read_text()
-    assert "bench.json: not readable" in speed
-
-
-def test_every_mutant_stands_in_the_matrix_with_its_rung(made):
-    out, _, _ = made
-    text = (out / "proof.html").read_text()
-    for row in fake_reports.named():
-        _, _, rest = text.partition(f"<code>{row['mutant']}</code>")
-        cells = rest.partition("</tr>")[0].split("<td class=")[1:]
-        places = [*FRAMEWORKS, "common"]
-        cell = cells[places.index(row["framework"])]
-        if row["rung"] is not None:
-            assert cell.startswith('"killed"')
-            assert f"<b>rung {row['rung']}</b>" in cell
-        elif row["killed_by"]:
-            assert "<b>unit tests</b> <small>test_decay</small>" in cell
-        else:
-            word = "equivalent" if row["equivalent"] else "survived"
-            assert cell.startswith(f'"{word}"')
-    assert "differences.html#weight-decay-coupling" in text
-
-
-def test_every_survivor_leads_to_its_line(made):
-    out, _, _ = made
-    text = (out / "proof.html").read_text()
-    line = "src/frameworks-jax_flax-step.html#L12"
-    assert f'<a href="{line}">line 12</a>' in text
-    assert "`x + 1` -&gt; `x &lt;b&gt;`" in text
-    assert text.count("1 not judged") == 6
-    assert text.count("96 %") == 6  # 23 of 24, as one is equivalent
-
-
-def test_every_part_and_row_of_the_benchmark_is_listed(made):
-    out, _, _ = made
-    text = (out / "performance.html").read_text()
-    report = fake_reports.bench()
-    _, _, rows = text.partition('id="rows"')
-    assert rows.count('<tr><th scope="row">') == len(report["rows"]) + len(
-        report["versions"]
-    )
-    assert text.count('<th scope="row">batch norm</th>') == 4 * 2
-    assert text.count("<small>the limit</small>") == 2
-
-
-def test_the_pictures_of_the_readme_are_drawn_from_the_published_records(
-    tmp_path,
-):
-    """Each picture shown in README.md is what the command draws today."""
-    drawn = {path.name: path for path in still.draw_all(RESULTS, tmp_path)}
-    shown = re.findall(
-        r"\]\(docs/(\S+\.svg)\)", (ROOT / "README.md").read_text()
-    )
-    assert sorted(shown) == sorted(drawn)
-    for name, path in drawn.items():
-        assert (ROOT / "docs" / name).read_bytes() == path.read_bytes(), (
-            f"docs/{name} is old: nox -s site -- --pictures docs"
-        )
-
-
-def test_a_picture_follows_its_records(tmp_path):
-    fakes.three(tmp_path / "one")
-    fakes.three(tmp_path / "two")
-    fakes.record(tmp_path / "two", "jax_flax", 1)
-    found = [
-        still.draw_all(tmp_path / name, tmp_path / f"of-{name}")
-        for name in ("one", "one", "two")
-    ]
-    first, again, other = (
-        {path.name: path.read_bytes() for path in paths} for paths in found
-    )
-    assert first == again
-    assert {name for name in first if first[name] != other[name]} == {
-        "accuracy.svg",
-        "loss.svg",
-    }
-
-
-def test_the_full_training_has_a_picture_once_it_is_recorded(tmp_path):
-    fakes.three(tmp_path / "runs")
-    without = still.draw_all(tmp_path / "runs", tmp_path / "out")
-    assert "dawnbench.svg" not in {path.name for path in without}
-    about = {
-        "preset": "dawnbench",
-        "recipe": dataclasses.asdict(PRESETS["dawnbench"]),
-    }
-    fakes.record(tmp_path / "runs", "pytorch", 3, **about)
-    drawn = still.draw_all(tmp_path / "runs", tmp_path / "out")
-    assert {*drawn} - {*without} == {tmp_path / "out" / "dawnbench.svg"}
-    assert "94 %" in (tmp_path / "out" / "dawnbench.svg").read_text()
 
 
 @pytest.fixture
@@ -401,4 +284,48 @@ def test_a_build_replaces_the_site_before(tmp_path):
 
 def test_pictures_without_records_are_an_error(tmp_path):
     with pytest.raises(BuildError, match="no record with a finished epoch"):
-        still.draw_all(tmp_path, tmp_path / "pictures")
+        draw_all(tmp_path, tmp_path / "pictures")
+
+
+def test_a_report_of_the_ladder_that_is_damaged_is_told(tmp_path):
+    file = tmp_path / "parity.json"
+    file.write_text('{"verdict": "pass"}')
+    with pytest.raises(BuildError, match="not a report of the ladder"):
+        build(Site(tmp_path / "out", parity=file, data_dir=str(tmp_path)))
+
+
+def test_every_rung_stands_on_the_page_of_the_ladder(made):
+    text = (made[0] / "ladder.html").read_text()
+    report = json.loads((RESULTS / "parity.json").read_text())
+    for row in report["rows"]:
+        assert html.escape(row["what"]) in text
+    assert text.count("Tolerance: ") == len(report["rows"])
+
+
+def test_a_page_of_markdown_has_the_tables_and_pictures_of_its_file(made):
+    for file, page in (("parity", "proof"), ("performance", "performance")):
+        words = (ROOT / "docs" / f"{file}.md").read_text()
+        shown = (made[0] / f"{page}.html").read_text()
+        assert shown.count("<table>") == words.count("\n| --- ") > 0
+        assert shown.count("<svg ") == words.count("\n![")
+
+
+def test_the_published_pictures_are_those_of_the_published_records(tmp_path):
+    drawn = {path.name: path for path in draw_all(RESULTS, tmp_path)}
+    text = (ROOT / "README.md").read_text()
+    shown = re.findall(r"\]\(docs/(\S+\.svg)\)", text)
+    text = (ROOT / "docs" / "performance.md").read_text()
+    shown += re.findall(r"\]\((\S+\.svg)\)", text)
+    assert sorted(shown) == sorted([*drawn, "network.svg"])
+    for name, path in drawn.items():
+        assert (ROOT / "docs" / name).read_bytes() == path.read_bytes(), (
+            f"docs/{name} is old: nox -s site -- --pictures docs"
+        )
+
+
+def test_a_mark_in_a_chart_tells_its_numbers(made):
+    text = (made[0] / "report.html").read_text()
+    # The first epoch of three seeds, by the rule of fakes.row.
+    assert "<title>PyTorch, eager, epoch 1: 65.2 (65 to 65.4), " in text
+    for name in ("draw_accuracy", "draw_loss", "draw_facts"):
+        assert f'id="{name}-small-epochs-4-' in text

@@ -2,14 +2,12 @@
 
 import re
 
-import numpy as np
 import pytest
 
 from common.run.records import find_runs
 from tools import side_by_side
-from tools.site import groups, lessons, report
+from tools.site import groups, report
 from tools.site.align import align, sections
-from tools.site.augmented import STAGES
 from tools.site.contract import (
     FRAMEWORKS,
     HEAD,
@@ -144,13 +142,6 @@ def test_side_by_side_names_the_nearest(capsys, name, words):
     assert words in capsys.readouterr().err
 
 
-def test_side_by_side_lists_the_names_for_an_unknown_one(capsys):
-    assert side_by_side.main(["ConvBM"]) == 2
-    said = capsys.readouterr().err
-    assert "'ConvBM'" in said and "ConvBN" in said
-    assert said.count("\n") == 1
-
-
 @pytest.fixture
 def experiment(tmp_path):
     fakes.three(tmp_path)
@@ -181,18 +172,6 @@ def test_a_level_that_was_not_reached_is_said(experiment):
     assert by_level[93] == {"rows": 0}
 
 
-def test_recorded_rates_lie_on_the_schedule(experiment):
-    made = report.charts(experiment)
-    peak = max(made["schedule"]["rate"])
-    assert peak == pytest.approx(0.4)
-    place = dict(
-        zip(made["schedule"]["epoch"], made["schedule"]["rate"], strict=True)
-    )
-    for group in made["groups"]:
-        for epoch, rate in group["lr"]:
-            assert place[round(epoch, 4)] == pytest.approx(rate)
-
-
 def test_an_interrupted_run_is_a_curve_of_its_own(tmp_path):
     fakes.record(tmp_path, "pytorch")
     cut = fakes.record(tmp_path, "pytorch", 1, status="interrupted")
@@ -215,24 +194,3 @@ def test_a_record_in_two_folders_is_listed_once(tmp_path):
 )
 def test_durations_are_for_people(seconds, words):
     assert report.duration(seconds) == words
-
-
-def test_pictures_are_called_equal_only_if_they_are_bit_by_bit():
-    images = np.arange(12, dtype=np.float32).reshape(1, 2, 2, 3)
-    made = {name: dict.fromkeys(STAGES, images) for name in FRAMEWORKS}
-    assert all(v.equal and v.largest == 0 for v in lessons.verdicts(made))
-    other = images.copy()
-    other[0, 0, 0, 0] += 2**-20
-    made["jax_flax"] = {**made["jax_flax"], "cutout": other}
-    crop, flip, cutout = lessons.verdicts(made)
-    assert crop.equal and flip.equal and not cutout.equal
-    assert cutout.largest == 2**-20
-
-
-def test_pictures_of_other_images_are_not_used(tmp_path):
-    images = np.zeros((1, 2, 2, 3), np.uint8)
-    arrays = dict.fromkeys(STAGES, images)
-    np.savez(tmp_path / "pytorch.npz", images=images, **arrays)
-    np.savez(tmp_path / "jax_flax.npz", images=images + 1, **arrays)
-    (tmp_path / "tensorflow_eager.npz").write_bytes(b"no archive")
-    assert [who for who, _ in lessons.traces(tmp_path, images)] == ["pytorch"]
