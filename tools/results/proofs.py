@@ -110,15 +110,15 @@ def matrix_table() -> str:
 
 
 def survivors_table() -> str:
-    """The survivors by mutation operators, and how a person judged them."""
+    """The survivors of mutation operators, each with its verdict."""
     files = read_report(MUTANTS, Mutants).generated.by_file
     rows = [
         [
             f"`{file.file}`, line {found.line}",
             found.change.replace("|", "\\|"),
-            found.judged or "not judged",
+            found.judged or "no verdict yet",
         ]
         for file in files
         for found in file.survivors
     ]
-    return markdown_table(["place", "change", "judged"], rows)
+    return markdown_table(["place", "change", "verdict"], rows)

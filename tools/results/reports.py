@@ -41,7 +41,7 @@ class Named(Struct, frozen=True):
 
 
 class Survivor(Struct, frozen=True):
-    """A generated mutant that no test noticed."""
+    """A generated mutant that no test killed."""
 
     line: Count
     change: Text

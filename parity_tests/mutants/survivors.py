@@ -1,4 +1,4 @@
-"""Survivors that a person has judged, with reasons."""
+"""Survivors that a person has looked at: verdicts, with reasons."""
 
 import tomllib
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from parity_tests.mutants.source import Mutant
 
-FILE = Path(__file__).with_name("judged.toml")
+FILE = Path(__file__).with_name("survivors.toml")
 VERDICTS = ("equivalent", "accepted")
 
 
 @dataclass(frozen=True)
-class Judgment:
+class Verdict:
     """Why a mutant may live.
 
     file: a pattern; line, change: as in Mutant; or name: of a named one.
@@ -34,12 +34,12 @@ class Judgment:
         return mutant.text == self.line and mutant.change == self.change
 
 
-def read() -> list[Judgment]:
+def read() -> list[Verdict]:
     """All of them."""
-    rows = tomllib.loads(FILE.read_text()).get("judged", [])
-    return [Judgment(**row) for row in rows]
+    rows = tomllib.loads(FILE.read_text()).get("survivor", [])
+    return [Verdict(**row) for row in rows]
 
 
-def judge(mutant: Mutant, known: list[Judgment]) -> Judgment | None:
+def find_verdict(mutant: Mutant, known: list[Verdict]) -> Verdict | None:
     """What was said of a mutant, if anything."""
     return next((j for j in known if j.fits(mutant)), None)
