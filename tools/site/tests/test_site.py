@@ -232,7 +232,7 @@ def change(root, path, old, new):
             "frameworks/pytorch/data.py",
             "def flip_lr",
             "def flip_up",
-            "section Augment: flip_lr is missing",
+            "section Augment: flip_up is not in the contract",
         ),
         (
             "frameworks/pytorch/step.py",

@@ -13,7 +13,6 @@ from tools.site.contract import (
     HEAD,
     BuildError,
     cut,
-    read_contract,
 )
 from tools.site.tests import fakes
 
@@ -77,7 +76,6 @@ def test_a_name_of_one_framework_stands_at_its_place():
     [
         ("a", "b is missing"),
         ("b", "a is missing"),
-        ("b a", "b is out of order"),
         ("a new b", "new is not in the contract"),
     ],
 )
@@ -85,15 +83,6 @@ def test_a_name_at_a_wrong_place_is_told(names, words):
     found = columns(tensorflow_eager=names, pytorch="a b", jax_flax="a b")
     with pytest.raises(BuildError, match=words):
         align("x.py", "S", ["a", "b"], found, {})
-
-
-def test_all_sections_of_the_contract_are_found():
-    wanted = [
-        (file, name)
-        for file, parts in read_contract().files.items()
-        for name in (HEAD, *parts)
-    ]
-    assert [(s.file, s.name) for s in sections()] == wanted
 
 
 def test_side_by_side_prints_three_pieces(capsys, monkeypatch):
@@ -109,11 +98,6 @@ def test_side_by_side_uses_a_wide_terminal(capsys, monkeypatch):
     assert side_by_side.main(["ConvBN"]) == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert all(title in first for title in FRAMEWORKS.values())
-
-
-def test_side_by_side_prints_a_section(capsys):
-    assert side_by_side.main(["Loss"]) == 0
-    assert capsys.readouterr().out.count("def count_correct") == 3
 
 
 def test_side_by_side_wraps_no_line_in_a_pipe(capsys, monkeypatch):
