@@ -56,7 +56,7 @@ def share_kept(traces: Traces) -> Iterator[Measure]:
         )
         spread = float(np.square(kept - (1 - rate)).mean())
         expected = rate * (1 - rate) / n
-        # Standard deviation of a mean of c squared normals: sqrt(2 / c).
+        # A mean of c squares of normal numbers has a deviation sqrt(2 / c).
         limit = STANDARD_ERRORS * (2 / len(kept)) ** 0.5
         yield Measure(
             abs(spread / expected - 1) / limit,

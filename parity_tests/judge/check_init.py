@@ -41,7 +41,7 @@ def moments(traces: Traces) -> Iterator[Measure]:
             yield Measure(
                 abs(mean) / limit, name, f"{who} mean", mean, "formula", 0.0
             )
-            # Standard error of a uniform's standard deviation: 0.447/sqrt(n).
+            # The standard error of a uniform's deviation is 0.447 / sqrt(n).
             limit = max(STD_SHARE, STANDARD_ERRORS * 0.447 / n**0.5)
             yield Measure(
                 abs(std / deviation - 1) / limit,

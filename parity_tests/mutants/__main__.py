@@ -4,7 +4,7 @@
     python -m parity_tests.mutants --generated          by mutation operators
     python -m parity_tests.mutants --generated --file 'common/*' --share 0.1
 
-Exit codes: 0 all killed, but for equivalent ones; 1 a named mutant survives, or
+Exit codes: 0 all noticed, but for judged ones; 1 a named mutant lives, or
 more than 5 % of the generated ones do.
 """
 
@@ -16,7 +16,7 @@ import tyro
 
 from common.errors import UsageError
 from common.run.usage import PathFlag
-from parity_tests.mutants import baseline, generate, named, session, survivors
+from parity_tests.mutants import baseline, generate, judged, named, session
 from parity_tests.mutants.report import conclude
 from parity_tests.mutants.source import FRAMEWORKS, ROOT, subjects
 
@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
         *(mutants, log, flags.home, flags.environments),
         *(flags.jobs, not flags.shallow),
     )
-    return conclude(mutants, log, survivors.read(), flags)
+    return conclude(mutants, log, judged.read(), flags)
 
 
 if __name__ == "__main__":

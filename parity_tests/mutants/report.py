@@ -9,10 +9,10 @@ from common.files import write_atomic
 from common.run.machine import describe_machine, git_commit
 from common.run.terminal import align, columns, say
 from parity_tests.mutants import generate
+from parity_tests.mutants.judged import Judgment, judge
 from parity_tests.mutants.killers import killer
 from parity_tests.mutants.session import Log
 from parity_tests.mutants.source import FRAMEWORKS, Mutant
-from parity_tests.mutants.survivors import Verdict, find_verdict
 
 FORMAT = "davidnet-mutants-1"
 ENOUGH = 0.95  # of the generated ones
@@ -20,7 +20,7 @@ PLACES = (*FRAMEWORKS, "common")
 
 
 def conclude(
-    mutants: list[Mutant], log: Log, known: list[Verdict], flags
+    mutants: list[Mutant], log: Log, known: list[Judgment], flags
 ) -> int:
     """Print, write, and the exit code."""
     width = columns(sys.stdout)
@@ -45,12 +45,12 @@ def conclude(
 
 
 def named_rows(
-    mutants: list[Mutant], log: Log, known: list[Verdict]
+    mutants: list[Mutant], log: Log, known: list[Judgment]
 ) -> list[dict]:
     """A row for each named mutant in each framework."""
     rows = []
     for mutant in mutants:
-        outcome, said = log.known[mutant.key], find_verdict(mutant, known)
+        outcome, said = log.known[mutant.key], judge(mutant, known)
         survived = not outcome.killed_by
         rows.append(
             {
@@ -87,7 +87,7 @@ def matrix(rows: list[dict]) -> list[list[str]]:
 
 
 def by_file(
-    mutants: list[Mutant], log: Log, known: list[Verdict]
+    mutants: list[Mutant], log: Log, known: list[Judgment]
 ) -> list[dict]:
     """Counts and survivors of each file."""
     rows = []
@@ -102,7 +102,7 @@ def by_file(
         for mutant in mine:
             if log.known[mutant.key].killed_by:
                 continue
-            said = find_verdict(mutant, known)
+            said = judge(mutant, known)
             survivors.append(
                 {
                     "line": mutant.line,

@@ -32,7 +32,7 @@ def trace(driver: Driver) -> None:
 def between(driver: Driver) -> None:
     """A mean that bfloat16 does not have: of 1 and of the number above it.
 
-    Eagerly: a compiler may keep more digits than a type has, and so hide
+    Op by op: a compiler may keep more digits than a type has, and so hide
     that a statistic is computed in bfloat16.
     """
     recipe, params = (

@@ -36,7 +36,7 @@ def cases(recipe: Recipe = NET) -> dict[str, Case]:
 
     lowvar-3, lowvar-6: every convolution gives a variance of about 1e-3 and
         1e-6, so that eps of batch norm counts.
-    offset: the mean of every convolution is large beside its spread;
+    offset: the mean of every convolution is large beside its deviation;
         E[x^2] - E[x]^2 has no digits left. Only the center of the kernels is
         not 0: zero padding would make a border, and the border a variance.
     tiny: 6 images of 8x8, so that batch norm sees 384 values per channel at

@@ -137,7 +137,7 @@ def test_the_start_of_a_seed_stays_what_it_was():
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_kernels_are_uniform_up_to_their_bound(start, name):
-    """Extremes, mean, standard deviation and the whole distribution.
+    """Extremes, mean, deviation and the whole distribution.
 
     Each limit below is passed by chance less than once in 100,000 starts;
     the seed is fixed, so that the answer is always the same.
@@ -150,8 +150,8 @@ def test_kernels_are_uniform_up_to_their_bound(start, name):
     assert np.abs(values).max() <= np.float32(bound)
     # All n further in: (1 - 12/n)^n = e^-12.
     assert np.abs(values).max() >= bound * (1 - 12 / n)
-    # Standard deviation b/sqrt(3); standard errors: of the mean b/sqrt(3n),
-    # of the former, as the fourth moment is b^4/5, a share of sqrt(0.2/n).
+    # Deviation b/sqrt(3); standard errors: b/sqrt(3n), and for the
+    # deviation, as the fourth moment is b^4/5, a share of sqrt(0.2/n).
     assert abs(values.mean()) <= 4.5 * bound / np.sqrt(3 * n)
     deviation = values.std() / (bound / np.sqrt(3))
     assert abs(deviation - 1) <= 4.5 * np.sqrt(0.2 / n)

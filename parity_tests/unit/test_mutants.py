@@ -4,8 +4,9 @@ import ast
 
 import pytest
 
-from parity_tests.mutants import generate, named, survivors
+from parity_tests.mutants import generate, judged, named
 from parity_tests.mutants.climb import NAMES, order, rung_of
+from parity_tests.mutants.judged import VERDICTS, Judgment, judge
 from parity_tests.mutants.killers import killer
 from parity_tests.mutants.report import (
     by_file,
@@ -25,7 +26,6 @@ from parity_tests.mutants.source import (
     replaced,
     subjects,
 )
-from parity_tests.mutants.survivors import VERDICTS, Verdict, find_verdict
 from parity_tests.trace import RUNGS
 
 FILE = "frameworks/pytorch/step.py"
@@ -146,7 +146,7 @@ def test_every_rung_is_climbed_whatever_the_file():
 def test_every_judgement_is_of_a_line_that_is_there():
     every = [m for file in subjects() for m in generate.possible(file)]
     every += named.read()
-    for row in survivors.read():
+    for row in judged.read():
         assert row.verdict in VERDICTS
         assert len(row.reason) > 20
         assert any(row.fits(mutant) for mutant in every), row
@@ -166,24 +166,24 @@ def test_the_share_counts_all_that_could_be_killed():
     mutants = generate.possible(FILE)[:4]
     by = ("rung 4: x | y", "rung4_forward: crash: z", "", "")
     log = Known(*zip(mutants, by, strict=True))
-    said = Verdict(
+    said = Judgment(
         *("equivalent", "nothing differs here", FILE),
         *(mutants[2].text, mutants[2].change),
     )
-    assert find_verdict(mutants[2], [said]) is said
+    assert judge(mutants[2], [said]) is said
     rows = by_file(mutants, log, [said])
     assert rows[0]["killed_by"] == {"rung 4": 2}
     assert rows[0]["tried"] == 4
     assert share_killed(rows) == 2 / 3
     assert share_killed([]) == 0
-    verdicts = [s["judged"] for s in rows[0]["survivors"]]
-    assert verdicts == ["equivalent: nothing differs here", ""]
+    judgments = [s["judged"] for s in rows[0]["survivors"]]
+    assert judgments == ["equivalent: nothing differs here", ""]
 
 
 def test_a_named_mutant_that_lives_without_a_reason_is_told():
     one, two, three = named.read()[:3]
     log = Known((one, "rung 4: x"), (two, ""), (three, ""))
-    said = Verdict("equivalent", "nothing", three.file, name=three.name)
+    said = Judgment("equivalent", "nothing", three.file, name=three.name)
     rows = named_rows([one, two, three], log, [said])
     assert [row["mutant"] for row in living(rows)] == [two.name]
 

@@ -77,7 +77,7 @@ def summary(training: str, done: Sequence[Attempt]) -> list[tuple[str, ...]]:
                 framework,
                 str(len(good)),
                 f"{statistics.mean(accuracy):.2f} %" if good else "",
-                # One training has no standard deviation.
+                # One training has no deviation.
                 f"{statistics.stdev(accuracy):.2f}" if len(good) > 1 else "",
                 f"{statistics.median(seconds):.1f}" if good else "",
                 f"{min(seconds):.1f} to {max(seconds):.1f}" if good else "",

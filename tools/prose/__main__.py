@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tokenize
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
@@ -40,7 +40,6 @@ class Word(NamedTuple):
     pattern: re.Pattern
     instead: str
     exceptions: list[str]
-    places: list[str]
 
 
 def read_table() -> list[Word]:
@@ -49,14 +48,7 @@ def read_table() -> list[Word]:
     for row in tomllib.loads(TABLE.read_text())["words"]:
         pattern = row["not"].replace(" ", r"[\s#]+")
         pattern = re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE)
-        words.append(
-            Word(
-                pattern,
-                row["but"],
-                row.get("except", []),
-                row.get("only", ["*"]),
-            )
-        )
+        words.append(Word(pattern, row["but"], row.get("except", [])))
     return words
 
 
@@ -84,17 +76,12 @@ def python_prose(text: str) -> str:
     return "\n".join(lines)
 
 
-def fits(path: str, patterns: Iterable[str]) -> bool:
-    """Whether a path is one of these patterns."""
-    return any(fnmatch(path, pattern) for pattern in patterns)
-
-
 def problems(path: str, text: str, table: list[Word]) -> Iterator[str]:
     """A line for each word of the table in a file's prose."""
     prose = python_prose if path.endswith(".py") else markdown_prose
     found = prose(text)
     for word in table:
-        if not fits(path, word.places) or fits(path, word.exceptions):
+        if any(fnmatch(path, pattern) for pattern in word.exceptions):
             continue
         for match in word.pattern.finditer(found):
             line = found.count("\n", 0, match.start()) + 1
@@ -117,7 +104,7 @@ def main(names: list[str]) -> int:
     lines = [
         line
         for name in names or prose_files()
-        if not fits(name, SKIPPED)
+        if not any(fnmatch(name, pattern) for pattern in SKIPPED)
         for line in problems(name, Path(name).read_text(), table)
     ]
     print("\n".join(lines), end="\n" if lines else "")

@@ -1,6 +1,8 @@
 """The tables of the published ladder and mutants."""
 
 from collections import Counter, defaultdict
+from functools import partial
+from textwrap import fill as fill_lines
 
 from parity_tests.machines.report import markdown
 from parity_tests.mutants.killers import killer
@@ -15,6 +17,12 @@ from tools.results.reports import (
     read_report,
     read_whole,
 )
+from tools.results.trainings import NAMES, full_trainings
+
+STEPS = "20 steps, float64"  # rows of the ladder that the README names
+WITNESS = "David Page's own code"
+# Links stay whole: a break in one is no link any more.
+fill = partial(fill_lines, break_long_words=False, break_on_hyphens=False)
 
 
 def ladder_table() -> str:
@@ -110,15 +118,80 @@ def matrix_table() -> str:
 
 
 def survivors_table() -> str:
-    """The survivors of mutation operators, each with its verdict."""
+    """The survivors by mutation operators, and how a person judged them."""
     files = read_report(MUTANTS, Mutants).generated.by_file
     rows = [
         [
             f"`{file.file}`, line {found.line}",
             found.change.replace("|", "\\|"),
-            found.judged or "no verdict yet",
+            found.judged or "not judged",
         ]
         for file in files
         for found in file.survivors
     ]
-    return markdown_table(["place", "change", "verdict"], rows)
+    return markdown_table(["place", "change", "judged"], rows)
+
+
+def proof_line() -> str:
+    """The first line of the README: how equal the three are, as published."""
+    rows = {
+        row.what: row.worst_error for row in read_report(LADDER, Ladder).rows
+    }
+    words = (
+        "**One ResNet, one recipe, three frameworks: equal to "
+        f"{rows[STEPS]} after 20 training steps"
+    )
+    if witness := rows.get(WITNESS):
+        words += (
+            ", and equal to David Page's own published code to "
+            f"{witness} after 8 steps"
+        )
+    return fill(f"{words}.**", 79)
+
+
+def mission_table() -> str:
+    """The four claims of the mission, with what the ladder measured."""
+    rows = [
+        [claim.what, named(claim.numbers), claim.verdict]
+        for claim in read_report(LADDER, Ladder).mission
+    ]
+    return markdown_table(("claim", "published numbers", "verdict"), rows)
+
+
+def named(numbers: str) -> str:
+    """The numbers of a claim with the frameworks' names, not the folders'."""
+    for folder, (name, _) in NAMES.items():
+        numbers = numbers.replace(f"{folder} ", f"{name} ")
+    return numbers
+
+
+def facts_list() -> str:
+    """Three facts of the README: the checks, the mutants, the accuracy."""
+    report = read_report(LADDER, Ladder)
+    tensors = sum(int(row.tensors) for row in report.rows)
+    facts = [
+        f"**{tensors:,} tensors in {len(report.rows)} checks**, the three "
+        "against [an oracle in plain NumPy](parity_tests/oracle/network.py) "
+        f"and each other: verdict *{report.verdict}*. [The "
+        "ladder](docs/parity.md#the-ladder)",
+        f"{killed_mutants()}. [The mutants](docs/parity.md#mutants)",
+        f"{full_trainings()}. [The trainings](docs/performance.md#trainings)",
+    ]
+    lines = (fill(f"- {fact}", 79, subsequent_indent="  ") for fact in facts)
+    return "\n".join(lines)
+
+
+def killed_mutants() -> str:
+    """How many mutants were killed, of those that could be."""
+    found = read_report(MUTANTS, Mutants)
+    killed = sum(bool(row.killed_by) for row in found.named)
+    able = sum(not row.equivalent for row in found.named)
+    files = found.generated.by_file
+    dead = sum(sum(row.killed_by.values()) for row in files)
+    tried = sum(row.tried for row in files)
+    judged = [s.judged for row in files for s in row.survivors]
+    tried -= sum(verdict.startswith("equivalent") for verdict in judged)
+    return (
+        f"**{killed:,} of {able:,} injected bugs killed**, and {dead:,} of "
+        f"{tried:,} changes by mutation operators"
+    )

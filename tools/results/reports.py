@@ -23,12 +23,21 @@ class Rung(Struct, frozen=True, rename={"worst_error": "worst error"}):
     verdict: Text
 
 
+class Claim(Struct, frozen=True):
+    """One of the four claims of the mission, and what the ladder measured."""
+
+    what: Text
+    verdict: Text
+    numbers: Text
+
+
 class Ladder(Struct, frozen=True):
     """parity.json, as `python -m parity_tests.compare --json` writes it."""
 
     format: Literal["davidnet-parity-1"]
     verdict: Text
     rows: list[Rung]
+    mission: list[Claim]
 
 
 class Named(Struct, frozen=True):
@@ -41,7 +50,7 @@ class Named(Struct, frozen=True):
 
 
 class Survivor(Struct, frozen=True):
-    """A generated mutant that no test killed."""
+    """A generated mutant that no test noticed."""
 
     line: Count
     change: Text

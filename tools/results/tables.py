@@ -5,11 +5,14 @@ from collections.abc import Callable
 
 from tools.bench import markdown
 from tools.results.proofs import (
+    facts_list,
     ladder_table,
     machines_table,
     matrix_table,
+    mission_table,
     mutants_table,
     newest_table,
+    proof_line,
     survivors_table,
 )
 from tools.results.publish import BENCH
@@ -29,10 +32,16 @@ def bench_tables(make: Callable[[dict], str]) -> Callable[[], str]:
 
 # By file: the name of the marks, and what stands between them.
 TABLES = {
-    "README.md": {"comparison": comparison, "results": runs_table},
-    "docs/machines.md": {"machines": machines_table},
+    "README.md": {
+        "proof": proof_line,
+        "facts": facts_list,
+        "comparison": comparison,
+        "mission": mission_table,
+        "results": runs_table,
+    },
     "docs/parity.md": {
         "ladder": ladder_table,
+        "machines": machines_table,
         "newest": newest_table,
         "mutants": mutants_table,
         "matrix": matrix_table,

@@ -18,6 +18,7 @@ NAMES = {
 # Of a run's libraries, the ones to name beside its results.
 SHOWN = ("tensorflow", "tensorflow-cpu", "torch", "jax", "flax", "optax")
 
+FULL = "dawnbench"  # the preset of the whole training
 GOAL = 0.94  # test accuracy; DAWNBench took the time to it
 
 
@@ -148,3 +149,24 @@ def trainings_table(columns: Sequence[str] | None = None) -> str:
 def runs_table() -> str:
     """The short table of the README."""
     return trainings_table(SHORT)
+
+
+def full_trainings() -> str:
+    """What the full recipe reached, in how many runs, and what has none."""
+    runs = [r for r in find_runs(RESULTS)[0] if r.about.preset == FULL]
+    reached = [100 * run.rows[-1].test_accuracy for run in runs]
+    names = [name for name, _ in NAMES.values()]
+    have = {NAMES[run.about.framework][0] for run in runs}
+    lacking = [name for name in names if name not in have]
+    gpu = any(run.about.machine.device != "cpu" for run in runs)
+    lacking += [] if gpu else ["a GPU"]
+    words = f"The full recipe, `{FULL}`: "
+    if runs:
+        many = f"{len(runs)} run" + "s" * (len(runs) > 1)
+        words += (
+            f"**{spread(reached, '{:.2f} %')} test accuracy** in {many} "
+            f"({', '.join(n for n in names if n in have)})"
+        )
+    if lacking:
+        words += "; " * bool(runs) + f"not measured yet: {', '.join(lacking)}"
+    return words

@@ -52,31 +52,43 @@ def align(
 ) -> list[Row]:
     """Rows in which each name stands beside itself. Raises BuildError.
 
-    Names of the contract come in its order, which test_mirror.py checks; a
-    name that stands alone comes after the same shared name as in its file.
+    Names of the contract come in its order; a name that stands alone comes
+    after the same shared name as in its own file.
     """
-    rows = {name: Row(name) for name in names}
-    order = list(names)
+    gaps: list[dict[str, Row]] = [{} for _ in range(len(names) + 1)]
+    shared = {name: Row(name) for name in names}
     for framework, pieces in columns.items():
         place = 0
         for piece in pieces:
             why = alone.get((framework, file, piece.name))
-            if why is not None and piece.name not in rows:
-                rows[piece.name] = Row(piece.name)
-                order.insert(place, piece.name)
-            if piece.name not in rows:
-                raise BuildError(
-                    f"{piece.path}: section {section}: {piece.name} is not "
-                    f"in the contract of {CONTRACT_FILE}"
-                )
             if why is not None:
-                rows[piece.name].why[framework] = why
-            rows[piece.name].pieces[framework] = piece
-            place = order.index(piece.name) + 1
-        missing = {*names} - {piece.name for piece in pieces}
-        if missing:
+                row = gaps[place].setdefault(piece.name, Row(piece.name))
+                row.why[framework] = why
+                row.pieces[framework] = piece
+                continue
+            if place == len(names) or piece.name != names[place]:
+                _complain(piece, section, names, pieces, place)
+            shared[piece.name].pieces[framework] = piece
+            place += 1
+        if place < len(names):
             raise BuildError(
                 f"frameworks/{framework}/{file}: section {section}: "
-                f"{min(missing)} is missing; {CONTRACT_FILE} asks for it"
+                f"{names[place]} is missing; {CONTRACT_FILE} asks for it"
             )
-    return [rows[name] for name in order]
+    rows = list(gaps[0].values())
+    for name, gap in zip(names, gaps[1:], strict=True):
+        rows += [shared[name], *gap.values()]
+    return rows
+
+
+def _complain(piece: Piece, section, names, pieces, place) -> None:
+    """Raise the BuildError for a name that is not where it should be."""
+    where = f"{piece.path}: section {section}: "
+    present = {p.name for p in pieces}
+    if place < len(names) and names[place] not in present:
+        what = f"{names[place]} is missing; {CONTRACT_FILE} asks for it"
+    elif piece.name not in names:
+        what = f"{piece.name} is not in the contract of {CONTRACT_FILE}"
+    else:
+        what = f"{piece.name} is out of order; expected {', '.join(names)}"
+    raise BuildError(where + what)

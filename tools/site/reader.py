@@ -17,7 +17,7 @@ TITLES = {
     "questions.html": "Questions",
     "performance.html": "Performance",
     "proof.html": "Proof",
-    "machines.html": "Machines",
+    "usage.html": "Usage",
 }
 
 

@@ -48,9 +48,3 @@ def test_code_addresses_and_printed_tables_of_markdown_are_not_read(text):
     assert not found("a.md", text)
     (line,) = found("a.md", text + "\nMore right answers.\n")
     assert line.startswith(f"a.md:{text.count(chr(10)) + 2}: ")
-
-
-def test_a_word_may_be_looked_for_in_some_places_only():
-    text = "# nobody noticed it\n"
-    assert not found("common/a.py", text)
-    assert found("parity_tests/mutants/a.py", text)

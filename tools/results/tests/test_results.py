@@ -9,7 +9,8 @@ from common.cifar10 import checksums
 from common.errors import DiskError
 from common.run.about import Epoch
 from common.run.records import find_runs, read_run
-from tools.results import publish, trainings
+from parity_tests.judge.tolerances import CHECKS
+from tools.results import proofs, publish, trainings
 from tools.results.tests import fake_records
 from tools.results.trainings import goal
 
@@ -40,7 +41,12 @@ def test_the_first_epoch_at_94_percent_is_told(runs, told):
     assert goal(runs) == told
 
 
-LADDER = {"format": "davidnet-parity-1", "rows": [], "verdict": "pass"}
+LADDER = {
+    "format": "davidnet-parity-1",
+    "rows": [],
+    "mission": [],
+    "verdict": "pass",
+}
 BENCH = {"format": "davidnet-bench-1", "quick": False, "git_commit": "0" * 40}
 
 
@@ -216,3 +222,36 @@ def test_the_readme_shows_the_comparison_of_the_published_runs():
     assert trainings.comparison() in text
     for name in ("TensorFlow", "PyTorch", "JAX"):
         assert name in trainings.comparison()
+
+
+@pytest.mark.parametrize("witness", [None, "2.0e-14"])
+def test_the_first_line_has_the_published_errors(
+    monkeypatch, tmp_path, witness
+):
+    """Of David Page's code only once the published ladder has its row."""
+    row = dict.fromkeys(("rung", "tensors", "tolerance", "verdict"), "1")
+    rows = [row | {"what": proofs.STEPS, "worst error": "1.5e-13"}]
+    if witness:
+        rows.append(row | {"what": proofs.WITNESS, "worst error": witness})
+    file = tmp_path / "parity.json"
+    file.write_text(json.dumps(LADDER | {"rows": rows}))
+    monkeypatch.setattr(proofs, "LADDER", file)
+    words = " ".join(proofs.proof_line().split())
+    assert "equal to 1.5e-13 after 20 training steps" in words
+    assert ("David Page" in words) == bool(witness)
+    assert str(witness or "steps") in words
+
+
+def test_the_rows_that_the_readme_names_are_checks_of_the_ladder():
+    names = {check.what for check in CHECKS}
+    assert {proofs.STEPS, proofs.WITNESS} <= names
+
+
+def test_what_was_not_trained_in_full_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(trainings, "RESULTS", tmp_path)
+    none = trainings.full_trainings()
+    assert none.endswith("not measured yet: TensorFlow, PyTorch, JAX, a GPU")
+    fake_records.put(tmp_path / "one", preset="dawnbench", framework="jax_flax")
+    one = trainings.full_trainings()
+    assert "**90.00 % test accuracy** in 1 run (JAX)" in one
+    assert one.endswith("not measured yet: TensorFlow, PyTorch, a GPU")

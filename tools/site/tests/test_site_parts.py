@@ -6,13 +6,15 @@ import pytest
 
 from common.run.records import find_runs
 from tools import side_by_side
-from tools.site import groups, report
+from tools.site import groups, picture, report
 from tools.site.align import align, sections
 from tools.site.contract import (
     FRAMEWORKS,
     HEAD,
+    ROOT,
     BuildError,
     cut,
+    read_contract,
 )
 from tools.site.tests import fakes
 
@@ -76,6 +78,7 @@ def test_a_name_of_one_framework_stands_at_its_place():
     [
         ("a", "b is missing"),
         ("b", "a is missing"),
+        ("b a", "b is out of order"),
         ("a new b", "new is not in the contract"),
     ],
 )
@@ -83,6 +86,15 @@ def test_a_name_at_a_wrong_place_is_told(names, words):
     found = columns(tensorflow_eager=names, pytorch="a b", jax_flax="a b")
     with pytest.raises(BuildError, match=words):
         align("x.py", "S", ["a", "b"], found, {})
+
+
+def test_all_sections_of_the_contract_are_found():
+    wanted = [
+        (file, name)
+        for file, parts in read_contract().files.items()
+        for name in (HEAD, *parts)
+    ]
+    assert [(s.file, s.name) for s in sections()] == wanted
 
 
 def test_side_by_side_prints_three_pieces(capsys, monkeypatch):
@@ -98,6 +110,11 @@ def test_side_by_side_uses_a_wide_terminal(capsys, monkeypatch):
     assert side_by_side.main(["ConvBN"]) == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert all(title in first for title in FRAMEWORKS.values())
+
+
+def test_side_by_side_prints_a_section(capsys):
+    assert side_by_side.main(["Loss"]) == 0
+    assert capsys.readouterr().out.count("def count_correct") == 3
 
 
 def test_side_by_side_wraps_no_line_in_a_pipe(capsys, monkeypatch):
@@ -178,3 +195,25 @@ def test_a_record_in_two_folders_is_listed_once(tmp_path):
 )
 def test_durations_are_for_people(seconds, words):
     assert report.duration(seconds) == words
+
+
+def test_the_picture_of_the_reader_is_that_of_the_sources():
+    kept = (ROOT / "docs" / "reader.svg").read_text()
+    assert picture.draw() == kept, "run python -m tools.site.picture"
+
+
+def test_the_picture_shows_every_mark_whole_and_no_line_too_long():
+    row = next(
+        row
+        for section in sections(ROOT)
+        for row in section.rows
+        if row.name == picture.SHOWN[1]
+    )
+    for piece in row.pieces.values():
+        lines = picture.shown(piece)
+        assert max(map(len, lines)) <= picture.WRAP
+        text = (ROOT / piece.path).read_text().splitlines()
+        text = "\n".join(text[piece.first - 1 : piece.last])
+        marks = picture.MARK.findall(text)
+        assert marks
+        assert picture.MARK.findall("\n".join(lines)) == marks

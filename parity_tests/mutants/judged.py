@@ -1,4 +1,4 @@
-"""Survivors that a person has looked at: verdicts, with reasons."""
+"""Survivors that a person has judged, with reasons."""
 
 import tomllib
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from parity_tests.mutants.source import Mutant
 
-FILE = Path(__file__).with_name("survivors.toml")
+FILE = Path(__file__).with_name("judged.toml")
 VERDICTS = ("equivalent", "accepted")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgment:
     """Why a mutant may live.
 
     file: a pattern; line, change: as in Mutant; or name: of a named one.
@@ -34,12 +34,12 @@ class Verdict:
         return mutant.text == self.line and mutant.change == self.change
 
 
-def read() -> list[Verdict]:
+def read() -> list[Judgment]:
     """All of them."""
-    rows = tomllib.loads(FILE.read_text()).get("survivor", [])
-    return [Verdict(**row) for row in rows]
+    rows = tomllib.loads(FILE.read_text()).get("judged", [])
+    return [Judgment(**row) for row in rows]
 
 
-def find_verdict(mutant: Mutant, known: list[Verdict]) -> Verdict | None:
+def judge(mutant: Mutant, known: list[Judgment]) -> Judgment | None:
     """What was said of a mutant, if anything."""
     return next((j for j in known if j.fits(mutant)), None)
