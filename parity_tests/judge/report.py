@@ -83,8 +83,8 @@ def the_four(traces: Traces, rows: list[Row]) -> list[tuple[str, str, str]]:
         counts.append(f"{who} {text}")
     races = []
     for who, arrays in held.items():
-        accuracy = arrays.get("8/float32/race/test_accuracy")
-        clock = arrays.get("8/float32/clock/train_seconds")
+        accuracy = arrays.get("8/float64/race/test_accuracy")
+        clock = arrays.get("8/float64/clock/train_seconds")
         if accuracy is None or clock is None:
             races.append(f"{who} missing")
             continue

@@ -1,7 +1,8 @@
 """The ladder: every check, in order, with its tolerance and its reason.
 
-The mission's table gives ceilings; here most tolerances are tighter, 10 to
-300 times the largest error that was measured, so that the guard has teeth.
+The mission's table gives ceilings; here most tolerances are tighter, 3 to 300
+times the largest error on any machine of the matrix (docs/parity.md). The
+guard holds them there.
 """
 
 from parity_tests.judge import (
@@ -52,7 +53,7 @@ CHECKS: list[Check] = [
         4,
         "activations, losses, float64",
         "4/float64/*/*/*",
-        5e-12,
+        2e-12,
         DOUBLE,
         but="4/float64/dropout*",
     ),
@@ -60,7 +61,7 @@ CHECKS: list[Check] = [
         4,
         "activations, losses, float32",
         "4/float32/*/*",
-        2e-5,
+        3e-5,
         SINGLE,
         but="4/float32/tf32/*",
     ),
@@ -90,14 +91,14 @@ CHECKS: list[Check] = [
         FIRST,
     ),
     same(4, "bfloat16: results", "4/bfloat16/*", 1e-2, HALF),
-    same(5, "gradients, float64", "5/float64/*", 1e-11, DOUBLE),
+    same(5, "gradients, float64", "5/float64/*", 5e-12, DOUBLE),
     same(5, "gradients, float32", "5/float32/*", 1e-4, SINGLE),
     *check_margins.CHECKS_5,
     same(6, "impulse, decay, random", "6/float64/*", 1e-13, "rounding"),
-    same(6, "the same in float32", "6/float32/*", 1e-6, "rounding"),
+    same(6, "the same in float32", "6/float32/*", 2e-6, "rounding"),
     same(7, "20 steps, float64", "7/float64/trajectory/*", 1e-11, DOUBLE),
     same(7, "the whole program, float64", "7/*/program/*", 1e-11, DOUBLE),
-    same(7, "the other mode, float64", "7/float64/other-mode/*", 1e-11, DOUBLE),
+    same(7, "the other mode, float64", "7/float64/other-mode/*", 2e-12, DOUBLE),
     same(7, "David Page's own code", "7/float64/page/*", 1e-11, DOUBLE),
     same(7, "his augmentation", "7/float32/page/*", 5e-7, "one division"),
     same(7, "full width, 2 steps", "7/float64/wide/*", 1e-12, DOUBLE),
@@ -109,5 +110,7 @@ CHECKS: list[Check] = [
     *check_margins.CHECKS_7,
     *check_noise.CHECKS,
     same(8, "race: steps, rates, status", "8/*/race/[els]*", 0, EXACT),
+    same(8, "race: correct predictions", "8/*/race/*accuracy", 0, EXACT),
+    same(8, "race: losses of all epochs", "8/*/race/*loss", 1e-13, DOUBLE),
     *check_race.CHECKS,
 ]
