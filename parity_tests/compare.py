@@ -68,15 +68,17 @@ def skipped_elsewhere(checks: list) -> list:
     return [c for c in checks if "checkpoint exchange" not in c.what]
 
 
-def show(rows: list[Row], traces: Traces, runs: list[str]) -> None:
-    """The table, the mission's four, and the recorded runs."""
+def show(
+    rows: list[Row], claims: list[tuple[str, str, str]], runs: list[str]
+) -> None:
+    """The table, the four claims, and the recorded runs."""
     console = open_console()
     head, *lines = ladder(rows, columns(sys.stdout))
     console.print(head, style="bold")
     for row, line in zip(rows, lines, strict=True):
         style = "bold red" if row.failed else None
         console.print(line, style=style, markup=False)
-    for what, verdict, numbers in the_four(traces, rows):
+    for what, verdict, numbers in claims:
         say(f"{verdict}  {what}: {numbers}")
     for line in runs:
         say(f"runs  {line}")
@@ -100,8 +102,9 @@ def main(argv: list[str] | None = None) -> int:
     runs = analyze(found) + unreadable
     for line in problems:
         say(line)
-    show(rows, traces, runs)
-    report = as_data(rows, traces, problems, runs)
+    claims = the_four(traces, rows, found)
+    show(rows, claims, runs)
+    report = as_data(rows, traces, problems, claims, runs)
     data = json.dumps(report, indent=1)
     for path, text in ((flags.json, data), (flags.html, as_html(report))):
         if path is not None:

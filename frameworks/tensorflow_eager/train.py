@@ -105,7 +105,6 @@ def train(recipe: Recipe, run: Run) -> None:
         images, labels = to_device(data.train, device)
         train_data = pad(images, recipe), labels
         test_data = to_device(data.test, device)
-
         state = create_state(recipe, run.seed, device)
         if (start := record.initial()) is not None:
             state = import_arrays(state, start.arrays, start.step, recipe)

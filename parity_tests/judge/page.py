@@ -30,7 +30,7 @@ def as_html(report: dict) -> str:
     if report["problems"]:
         problems = html.escape("\n".join(report["problems"]))
         lines.append(f"<pre>{problems}</pre>")
-    lines.append("<h2>The mission's four</h2><table>")
+    lines.append("<h2>The four claims</h2><table>")
     for row in report["mission"]:
         cells = [row[name] for name in ("what", "verdict", "numbers")]
         lines.append(line(cells, look=row["verdict"]))

@@ -15,6 +15,8 @@ from common.run.records import RunRecord, find_runs
 
 MARGIN = 0.20  # points of test accuracy
 LEVELS = (0.90, 0.93, 0.94)
+FRAMEWORKS = ("tensorflow_eager", "pytorch", "jax_flax")
+JUDGED = "small, float32"  # the recipe whose runs decide the fourth claim
 FEWEST = 5  # runs of each framework; fewer cannot decide 0.20 points
 # Student's t at 95 %, one-sided, by degrees of freedom; in between, the
 # next smaller one is taken, which is the careful side.
@@ -85,6 +87,35 @@ def analyze(runs: list[RunRecord]) -> list[str]:
             )
             lines.append(f"{recipe}: {one} and {other}: {verdict}")
     return lines or ["not enough runs: no finished run on CIFAR-10 is recorded"]
+
+
+def accuracy_verdict(runs: list[RunRecord]) -> tuple[str, str]:
+    """Whether the three reach equal accuracy on CIFAR-10: verdict, numbers.
+
+    equivalent: every pair of frameworks is; DIFFERENT: one pair is; otherwise
+    undecided, for want of runs or because they scatter too much.
+    """
+    groups = {
+        name: [
+            accuracy(run)
+            for run in runs
+            if run.about.framework == name and recipe_name(run) == JUDGED
+        ]
+        for name in FRAMEWORKS
+    }
+    pairs = [
+        equivalence(groups[one], groups[other])
+        for one, other in combinations(FRAMEWORKS, 2)
+    ]
+    verdict = "undecided"
+    if any(line.startswith("DIFFERENT") for line in pairs):
+        verdict = "DIFFERENT"
+    elif all(line.startswith("equivalent") for line in pairs):
+        verdict = "equivalent"
+    counts = ", ".join(f"{name} {len(group)}" for name, group in groups.items())
+    numbers = f"CIFAR-10, {JUDGED}, margin {MARGIN:.2f} points: "
+    numbers += f"{counts} runs of the {FEWEST} that each needs at the least"
+    return verdict, numbers
 
 
 def describe(recipe: str, name: str, group: list[RunRecord]) -> str:

@@ -4,6 +4,7 @@ The traces are small and made here; no framework is needed.
 """
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,7 +24,12 @@ from parity_tests.judge.checks import (
 )
 from parity_tests.judge.diagnosis import diagnose
 from parity_tests.judge.guard import guard
-from parity_tests.judge.recorded_runs import analyze, equivalence, read_runs
+from parity_tests.judge.recorded_runs import (
+    accuracy_verdict,
+    analyze,
+    equivalence,
+    read_runs,
+)
 from parity_tests.judge.tolerances import CHECKS, RUNGS
 from parity_tests.judge.traps import TRAPS, looks_like
 from parity_tests.rungs import rung4_forward
@@ -372,3 +378,32 @@ def test_equivalence_says_what_it_knows():
     assert "DIFFERENT" in equivalence(near, [x - 1 for x in near])
     wild = [93.0, 95.0, 94.0, 92.5, 95.5]
     assert "not decided" in equivalence(near, wild)
+
+
+def runs_of(framework: str, accuracies: list[float]) -> list[SimpleNamespace]:
+    return [
+        SimpleNamespace(
+            title="small",
+            about=SimpleNamespace(framework=framework, precision="float32"),
+            rows=[SimpleNamespace(test_accuracy=value / 100)],
+        )
+        for value in accuracies
+    ]
+
+
+@pytest.mark.parametrize(
+    ("jax", "verdict"),
+    [
+        ([86.70, 86.72, 86.68, 86.71, 86.69], "equivalent"),
+        ([86.70, 86.72, 86.68], "undecided"),  # too few
+        ([84.0, 89.0, 86.7, 83.5, 88.0], "undecided"),  # too wide
+        ([85.70, 85.72, 85.68, 85.71, 85.69], "DIFFERENT"),
+    ],
+)
+def test_only_runs_on_cifar10_decide_whether_accuracies_are_equal(jax, verdict):
+    near = [86.71, 86.73, 86.69, 86.70, 86.68]
+    runs = runs_of("tensorflow_eager", near) + runs_of("pytorch", near)
+    found, numbers = accuracy_verdict(runs + runs_of("jax_flax", jax))
+    assert found == verdict
+    assert f"jax_flax {len(jax)} runs" in numbers
+    assert accuracy_verdict([])[0] == "undecided"
