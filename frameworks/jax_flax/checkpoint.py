@@ -3,6 +3,7 @@
 Read beside tensorflow_eager/checkpoint.py and pytorch/checkpoint.py. Here:
   - the canonical names are the paths in the state: nothing is renamed
   - the canonical layouts are JAX's own: nothing is transposed
+  - `import_arrays` returns a new state; the old one stays as it is
 """
 
 from dataclasses import replace
@@ -24,7 +25,7 @@ from frameworks.jax_flax.step import TrainState
 
 
 def named_tensors(state: TrainState, recipe: Recipe) -> dict[str, nnx.Variable]:
-    """The state's own variables by canonical name, each of them once.
+    """Map canonical names to the state's own variables, each once.
 
     Raises CheckpointError unless the table in common/init.py names them all.
     """
@@ -37,7 +38,7 @@ def named_tensors(state: TrainState, recipe: Recipe) -> dict[str, nnx.Variable]:
 
 
 def export_arrays(state: TrainState, recipe: Recipe) -> Arrays:
-    """Weights, statistics and velocity as arrays by canonical name."""
+    """Copy weights, statistics and velocity to arrays, by canonical name."""
     named = named_tensors(state, recipe)
     arrays = {name: np.array(leaf[...]) for name, leaf in named.items()}
     velocity = optax.tree.get(state.opt_state, "trace")
@@ -49,7 +50,7 @@ def export_arrays(state: TrainState, recipe: Recipe) -> Arrays:
 def import_arrays(
     state: TrainState, arrays: Arrays, step: int, recipe: Recipe
 ) -> TrainState:
-    """A state with these arrays and this step."""
+    """Return a new state with these arrays and this step."""
 
     def from_arrays(tree: nnx.State, prefix: str = "") -> nnx.State:
         leaves = [
@@ -72,8 +73,8 @@ def import_arrays(
         opt_state=optax.tree.set(state.opt_state, trace=velocity),
         step=jnp.array(step, jnp.int32),
     )
-    # Bound to the device, as create_state does: a program is compiled anew
-    # for arrays that are free to move.
+    # Bound to the device, as in create_state: for arrays that are not, XLA
+    # would compile the step again.
     return jax.device_put(state, device)
 
 
@@ -87,9 +88,9 @@ def save(path: Path, state: TrainState, recipe: Recipe) -> None:
 
 
 def load(path: Path, state: TrainState, recipe: Recipe) -> TrainState:
-    """The state of a file, whichever framework wrote it.
+    """Read the state of a file, whichever framework wrote it.
 
-    Raises CheckpointError if it is damaged or does not fit the recipe.
+    Raises CheckpointError if the file is damaged or does not fit the recipe.
     """
     found = checkpoint.read(path, recipe)
     return import_arrays(state, found.arrays, found.step, recipe)

@@ -1,9 +1,10 @@
 """The data in JAX: device, preprocessing, augmentation, batches.
 
 Read beside tensorflow_eager/data.py and pytorch/data.py. Here:
-  - augmentation is compiled into one program per batch size
-  - images are (N, H, W, C) and stay so
-  - labels are int32; 64-bit types are off unless asked for
+  - images are (N, H, W, C) on the disk, on the device and in the network
+  - XLA compiles a batch's augmentation into one program for each batch size
+  - labels are int32, since JAX has no 64-bit types unless x64 is enabled
+  - `jax.devices` raises an exception if a GPU is asked for and not there
 """
 
 import os
@@ -27,9 +28,9 @@ jax.tree_util.register_dataclass(Draws)
 
 
 def find_device(name: str) -> jax.Device:
-    """The device for `--device`: "auto", "cpu" or "gpu".
+    """Return the device for `--device`, "auto", "cpu" or "gpu".
 
-    Raises DeviceError when a GPU is asked for and JAX sees none.
+    Raises DeviceError if a GPU is asked for and JAX sees none.
     """
     if name == "cpu":  # else JAX takes a GPU's memory even when it is unused
         jax.config.update("jax_platforms", "cpu")
@@ -43,7 +44,7 @@ def find_device(name: str) -> jax.Device:
 
 
 def describe_device(device: jax.Device) -> dict:
-    """What the record says of the device: its name, threads and TF32."""
+    """Describe the device for the record: name, threads, TF32."""
     cpu = device.platform == "cpu"
     return {
         "device": "cpu" if cpu else device.device_kind,
@@ -53,7 +54,7 @@ def describe_device(device: jax.Device) -> dict:
 
 
 def configure(recipe: Recipe, device: jax.Device) -> None:
-    """Set every switch of JAX that holds for the whole process."""
+    """Set every process-wide switch of JAX."""
     jax.config.update("jax_default_device", device)
     # 64-bit types are off unless asked for.
     jax.config.update("jax_enable_x64", recipe.param_dtype == "float64")
@@ -62,7 +63,7 @@ def configure(recipe: Recipe, device: jax.Device) -> None:
 
 
 def to_device(split: Split, device: jax.Device) -> tuple[Array, Array]:
-    """A split as arrays: images (n, 32, 32, 3) uint8, labels (n,) int32."""
+    """Copy a split: images (n, 32, 32, 3) uint8, labels (n,) int32."""
     images = jax.device_put(split.images, device)
     labels = jax.device_put(split.labels.astype("int32"), device)
     return images, labels
@@ -72,14 +73,14 @@ def to_device(split: Split, device: jax.Device) -> tuple[Array, Array]:
 
 
 def normalize(images: Array, recipe: Recipe) -> Array:
-    """(pixel - mean) / std of each channel. (..., 3) uint8 -> float"""
+    """Compute (pixel - mean) / std per channel. (..., 3) uint8 -> float"""
     mean = jnp.array(recipe.pixel_mean, recipe.param_dtype)
     std = jnp.array(recipe.pixel_std, recipe.param_dtype)
     return (images.astype(mean.dtype) - mean) / std
 
 
 def pad(images: Array, recipe: Recipe) -> Array:
-    """Reflect the border, edge pixels not repeated. 32 -> 32 + 2p a side
+    """Reflect the border without repeating the edge. Side 32 -> 32 + 2p
 
     images: (n, 32, 32, 3) of any dtype.
     """
@@ -92,9 +93,9 @@ def pad(images: Array, recipe: Recipe) -> Array:
 
 
 def crop(images: Array, top: Array, left: Array) -> Array:
-    """A 32x32 window of each image. (N, H, W, 3) -> (N, 32, 32, 3)
+    """Cut a 32x32 window out of each image. (N, H, W, 3) -> (N, 32, 32, 3)
 
-    top, left: (N,) integers, the first row and column of the window.
+    top, left: (N,) integers, first row and first column of the window.
     """
     # differs: augment-granularity (an offset for each image)
     side = jnp.arange(IMAGE_SIDE)
@@ -112,7 +113,7 @@ def flip_lr(images: Array, flip: Array) -> Array:
 def cutout(images: Array, top: Array, left: Array, size: int) -> Array:
     """Zero a square of each image. (N, 32, 32, 3) -> the same
 
-    top, left: (N,) integers, the square's first row and column;
+    top, left: (N,) integers, first row and first column of the square;
     size: its side in pixels. Source: DeVries and Taylor 2017.
     """
     side = jnp.arange(IMAGE_SIDE)
@@ -123,7 +124,7 @@ def cutout(images: Array, top: Array, left: Array, size: int) -> Array:
 
 
 def augment(images: Array, draws: Draws, recipe: Recipe) -> Array:
-    """Crop, flip, normalize, cut out, as drawn.
+    """Crop, flip, normalize, cut out, as `draws` says.
 
     (N, 40, 40, 3) uint8 -> (N, 32, 32, 3) float
     """
@@ -145,7 +146,7 @@ Batches = Iterable[tuple[Array, Array]]
 def take_batch(
     data: tuple[Array, Array], draws: Draws, recipe: Recipe
 ) -> tuple[Array, Array]:
-    """One augmented batch: images (N, 32, 32, 3) float, labels (N,) int32."""
+    """Augment one batch: images (N, 32, 32, 3) float, labels (N,) int32."""
     images, labels = data
     images = augment(images[draws.order], draws, recipe)
     return images, labels[draws.order]
@@ -154,7 +155,7 @@ def take_batch(
 def train_batches(
     data: tuple[Array, Array], draws: Draws, recipe: Recipe
 ) -> Batches:
-    """The augmented batches of an epoch, the last, partial one included.
+    """Yield the augmented batches of an epoch, the last, partial one too.
 
     data: padded images (n, 40, 40, 3) uint8 and labels (n,).
     Yields images (N, 32, 32, 3) float and labels (N,) int32.
@@ -164,7 +165,7 @@ def train_batches(
 
 
 def eval_batches(data: tuple[Array, Array], recipe: Recipe) -> Batches:
-    """All images in order, normalized only, the partial batch included."""
+    """Yield all images in order, only normalized, the partial batch too."""
     # differs: short-batch
     images, labels = data
     for start in range(0, len(labels), recipe.batch_size):

@@ -2,9 +2,9 @@
 
 Read beside tensorflow_eager/model.py and pytorch/model.py. Here:
   - images are (N, H, W, C)
-  - `model.train()` and `model.eval()` set the mode, as in PyTorch
-  - a module updates its own running statistics; `step.py` takes them out
-  - dropout masks come from `rngs`, an argument of the call
+  - train or eval mode is a mode of the module, as in PyTorch
+  - batch norm is written out; `step.py` takes the changed statistics out
+  - initial weights and dropout masks come from `rngs`, an argument
 """
 
 import jax
@@ -22,7 +22,7 @@ from common.recipe import Recipe
 def init_uniform(key: Array, shape: tuple[int, ...], dtype=None) -> Array:
     """A weight, (..., in, out), from U(-bound, bound).
 
-    A function of key, shape and dtype is what flax calls an initializer.
+    flax takes any function of key, shape and dtype as an initializer.
     """
     bound = init_bound(fan_in(shape))
     return jax.random.uniform(key, shape, dtype, -bound, bound)
@@ -34,7 +34,7 @@ def init_uniform(key: Array, shape: tuple[int, ...], dtype=None) -> Array:
 class BatchNorm(nnx.Module):
     """Batch norm over N, H and W. (N, H, W, C) -> the same
 
-    Normalizes with the biased variance of the batch and keeps the unbiased
+    It normalizes with the biased variance of the batch and keeps the unbiased
     one, both float32 in bfloat16 training. Source: Ioffe and Szegedy 2015.
     """
 
@@ -128,7 +128,7 @@ class ResBlock(nnx.Module):
 
 
 def cross_entropy(logits: Array, labels: Array) -> Array:
-    """Softmax cross entropy, summed over the batch. -> scalar float32
+    """Sum the softmax cross entropy over the batch. -> scalar float
 
     logits: (N, 10); labels: (N,) int32.
     """
@@ -137,7 +137,7 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
 
 
 def count_correct(logits: Array, labels: Array) -> Array:
-    """How many images have their highest logit at the label. -> scalar int"""
+    """Count the images whose highest logit is at the label. -> scalar int"""
     return (logits.argmax(axis=1) == labels).sum()
 
 
@@ -168,20 +168,20 @@ class DavidNet(nnx.Module):
         self.logit_scale = recipe.logit_scale
 
     def features(self, images: Array, rngs: nnx.Rngs | None = None) -> Array:
-        """(N, 32, 32, 3) -> (N, 4, 4, 8c): all convolutions."""
+        """Apply all convolutions. (N, 32, 32, 3) -> (N, 4, 4, 8c)"""
         x = self.prep(images, rngs)
         for block in (self.layer1, self.layer2, self.layer3):
             x = block(x, rngs)
         return x
 
     def head(self, features: Array) -> Array:
-        """(N, 4, 4, 8c) -> (N, 10): the maximum over the 4x4 positions."""
+        """Take the maximum over 4x4 positions. (N, 4, 4, 8c) -> (N, 10)"""
         # differs: pool-ties (the gradient of a tie is split evenly)
         highest = features.max(axis=(1, 2)).astype(self.linear.kernel.dtype)
         return self.linear(highest) * self.logit_scale
 
     def logits(self, images: Array, rngs: nnx.Rngs | None = None) -> Array:
-        """(N, 32, 32, 3) -> (N, 10), not normalized."""
+        """Compute the logits. (N, 32, 32, 3) -> (N, 10)"""
         return self.head(self.features(images, rngs))
 
     def __call__(
@@ -192,7 +192,7 @@ class DavidNet(nnx.Module):
 
 
 def build_model(recipe: Recipe, seed: int) -> DavidNet:
-    """The network with its initial weights, drawn by JAX."""
+    """Build the network, with initial weights drawn by JAX."""
     return DavidNet(recipe, nnx.Rngs(params=seed))
 
 
@@ -202,9 +202,9 @@ def build_model(recipe: Recipe, seed: int) -> DavidNet:
 def activations(
     model: DavidNet, images: Array, rngs: nnx.Rngs | None = None
 ) -> dict[str, Array]:
-    """The output of each block, by name, in the model's present mode.
+    """Return the output of each block, by name, in the model's mode.
 
-    images: (N, 32, 32, 3) float. In training mode running statistics
+    images: (N, 32, 32, 3) float. In training mode the running statistics
     change, as in any other call.
     """
     named = {}

@@ -1,9 +1,10 @@
 """One step in JAX: optimizer, state, training and evaluation step.
 
 Read beside tensorflow_eager/step.py and pytorch/step.py. Here:
-  - `jax.value_and_grad` turns the loss function into one that returns
+  - `jax.value_and_grad` transforms the loss function into one that returns
     gradients
-  - nothing is changed in place: a step returns the new state
+  - the optimizer is a chain of optax; `train_step` applies the learning rate
+  - nothing changes in place: a step returns a new state
 """
 
 from collections.abc import Callable
@@ -25,10 +26,10 @@ Metrics = dict[str, Array]
 
 
 def make_optimizer(recipe: Recipe) -> optax.GradientTransformation:
-    """Nesterov momentum with coupled weight decay on every weight.
+    """Make the optimizer: Nesterov momentum, coupled decay on every weight.
 
-    g = gradient + decay w; v <- m v + g; returns g + m v, by which
-    `train_step` moves the weights: the learning rate stands outside.
+    g = gradient + decay w; v <- m v + g. Its updates are g + m v, which
+    `train_step` multiplies by the learning rate: w <- w - lr (g + m v)
     """
     return optax.chain(
         # differs: weight-decay-coupling (first in the chain: coupled)
@@ -44,7 +45,7 @@ def make_optimizer(recipe: Recipe) -> optax.GradientTransformation:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class TrainState:
-    """All that a training step changes, and how to read it."""
+    """All that a training step changes, and the structure to read it by."""
 
     params: nnx.State  # what is trained
     stats: nnx.State  # running mean and variance of batch norm
@@ -56,7 +57,7 @@ class TrainState:
 
 
 def create_state(recipe: Recipe, seed: int, device: jax.Device) -> TrainState:
-    """A network with its initial weights and an optimizer at rest."""
+    """Create a network with its initial weights, and an optimizer at rest."""
     graph, params, stats = nnx.split(
         build_model(recipe, seed), nnx.Param, nnx.BatchStat
     )
@@ -79,20 +80,20 @@ def create_state(recipe: Recipe, seed: int, device: jax.Device) -> TrainState:
 def train_step(
     state: TrainState, images: Array, labels: Array, lr: Array
 ) -> tuple[TrainState, Metrics]:
-    """One update. Returns the new state; the old one is given up.
+    """Make one update and return the new state, which replaces the old one.
 
     images: (N, 32, 32, 3) float; labels: (N,) int32; lr: scalar, the
     learning rate for the summed loss. Metrics: the sums "loss", "correct".
     """
-    # differs: dropout-rng (a key is a value: the step's own is made from it)
+    # differs: dropout-rng (a key is a value: each step makes its own)
     key = jax.random.fold_in(state.key, state.step)
 
     def loss_fn(params):
-        # A copy: what lies outside this function may not be changed in it.
+        # A copy, since a differentiated function may change nothing outside.
         model = nnx.merge(state.graph, params, state.stats, copy=True)
         model.train()  # differs: train-eval
         loss, correct = model(images, labels, nnx.Rngs(dropout=key))
-        # differs: bn-update-owner (what the call changed must be taken out)
+        # differs: bn-update-owner (what the call changed must be returned)
         return loss, (correct, nnx.state(model, nnx.BatchStat))
 
     grad_fn = jax.value_and_grad(loss_fn, has_aux=True)
@@ -112,7 +113,7 @@ def train_step(
 
 
 def eval_step(state: TrainState, images: Array, labels: Array) -> Metrics:
-    """The sums "loss" and "correct" of a batch, with running statistics."""
+    """Evaluate a batch by running statistics. -> the same metrics"""
     model = nnx.merge(state.graph, state.params, state.stats)
     model.eval()
     loss, correct = model(images, labels)
@@ -120,10 +121,10 @@ def eval_step(state: TrainState, images: Array, labels: Array) -> Metrics:
 
 
 def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
-    """train_step and eval_step: "eager" op after op, "compiled" by XLA.
+    """Return train_step and eval_step for a mode, "eager" or "compiled".
 
-    A program is compiled once per batch size. Donation lets the new state
-    take the memory of the old one.
+    Compiled, each is one program, compiled once for each batch size. Donation
+    lets the new state take the memory of the old one.
     """
     if mode == "eager":
         return train_step, eval_step

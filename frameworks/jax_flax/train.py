@@ -1,9 +1,10 @@
 """The training in JAX, from the command line to the last epoch.
 
 Read beside tensorflow_eager/train.py and pytorch/train.py. Here:
-  - a step returns before it has run; float() at the end of an epoch waits
-  - `--mode compiled`, the default, is jax.jit; eager runs op after op
-  - compiled on a GPU, an epoch is one program, `scan_epoch`
+  - `--mode compiled`, the default, is jax.jit; compiled on a GPU, an epoch is
+    one program, `scan_epoch`
+  - the learning rates of an epoch are an array, sent in one transfer
+  - a step returns before it has run, on a CPU too; float() waits for the epoch
 
     python -m frameworks.jax_flax.train --help
 """
@@ -73,10 +74,11 @@ def scan_epoch(
     lrs: Array,
     recipe: Recipe,
 ) -> tuple[TrainState, dict[str, Array]]:
-    """run_epoch as one program, for a GPU: no step waits for Python.
+    """Do what run_epoch does, as one program: no step waits for Python.
 
-    A scan over the full batches, then the last, partial one. On a CPU a
-    convolution inside a loop is slow. data: as train_batches takes them.
+    It scans over the full batches, then takes the last, partial one. It is for
+    GPUs: on a CPU, XLA's convolutions inside a loop are slow. data: as
+    train_batches takes them.
     """
 
     def step(state, given):
@@ -98,7 +100,7 @@ def scan_epoch(
 
 
 def evaluate(eval_step: Callable, state: TrainState, batches: Batches) -> Sums:
-    """The sums "loss" and "correct" over all images of the batches."""
+    """Return the sums "loss" and "correct" over all images of the batches."""
     sums = {"loss": 0, "correct": 0}
     for images, labels in batches:
         metrics = eval_step(state, images, labels)
@@ -184,7 +186,7 @@ def train(recipe: Recipe, run: Run) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train by the flags in argv, or of the process; the exit code."""
+    """Train by the flags in argv, or of the process. -> the exit code"""
     return run_command(
         argv,
         "python -m frameworks.jax_flax.train",

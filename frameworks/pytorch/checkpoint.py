@@ -1,8 +1,8 @@
 """Checkpoints in PyTorch: canonical names and layouts, and back.
 
 Read beside tensorflow_eager/checkpoint.py and jax_flax/checkpoint.py. Here:
-  - kernels are transposed: OIHW and (out, in) inside, HWIO and (in, out) in
-    files
+  - PyTorch has other names: `weight`, `running_mean`, `running_var`
+  - kernels are transposed: OIHW and (out, in) here, HWIO and (in, out) in files
   - the velocity is the optimizer's `momentum_buffer`, made by its first step
 """
 
@@ -23,7 +23,7 @@ from frameworks.pytorch.step import TrainState
 
 
 def named_tensors(state: TrainState, recipe: Recipe) -> dict[str, Tensor]:
-    """The model's own tensors by canonical name, each of them once.
+    """Map canonical names to the model's own tensors, each once.
 
     Raises CheckpointError unless the table in common/init.py names them all.
     """
@@ -47,7 +47,7 @@ def named_tensors(state: TrainState, recipe: Recipe) -> dict[str, Tensor]:
 
 
 def export_arrays(state: TrainState, recipe: Recipe) -> Arrays:
-    """Weights, statistics and velocity as arrays by canonical name."""
+    """Copy weights, statistics and velocity to arrays, by canonical name."""
     # differs: kernel-layout (here OIHW and (out, in))
     axes = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}
 
@@ -70,7 +70,7 @@ def export_arrays(state: TrainState, recipe: Recipe) -> Arrays:
 def import_arrays(
     state: TrainState, arrays: Arrays, step: int, recipe: Recipe
 ) -> TrainState:
-    """The state with these arrays and this step. Changes it in place."""
+    """Copy arrays and step into the state, in place, and return it."""
     axes = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}
 
     def from_array(array: np.ndarray) -> Tensor:
@@ -96,9 +96,9 @@ def save(path: Path, state: TrainState, recipe: Recipe) -> None:
 
 
 def load(path: Path, state: TrainState, recipe: Recipe) -> TrainState:
-    """The state of a file, whichever framework wrote it.
+    """Read the state of a file, whichever framework wrote it.
 
-    Raises CheckpointError if it is damaged or does not fit the recipe.
+    Raises CheckpointError if the file is damaged or does not fit the recipe.
     """
     found = checkpoint.read(path, recipe)
     return import_arrays(state, found.arrays, found.step, recipe)

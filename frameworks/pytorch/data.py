@@ -1,9 +1,10 @@
 """The data in PyTorch: device, preprocessing, augmentation, batches.
 
 Read beside tensorflow_eager/data.py and jax_flax/data.py. Here:
-  - augmentation is plain tensor indexing, run eagerly on the device
-  - images leave as (N, C, H, W): a view, the memory stays (N, H, W, C)
-  - labels are int64, as PyTorch's cross entropy wants them
+  - images are stored as (N, H, W, C); a batch is an (N, C, H, W) view of that
+  - augmentation is tensor indexing, run eagerly on the device
+  - labels are int64, which PyTorch's cross entropy requires
+  - a DataLoader is not used: the whole set is on the device
 """
 
 from collections.abc import Iterable
@@ -21,9 +22,9 @@ from common.run.gpu import no_gpu
 
 
 def find_device(name: str) -> torch.device:
-    """The device for `--device`: "auto", "cpu" or "gpu".
+    """Return the device for `--device`, "auto", "cpu" or "gpu".
 
-    Raises DeviceError when a GPU is asked for and PyTorch sees none.
+    Raises DeviceError if a GPU is asked for and PyTorch sees none.
     """
     gpu = name != "cpu" and torch.cuda.is_available()
     if not gpu:
@@ -32,7 +33,7 @@ def find_device(name: str) -> torch.device:
 
 
 def describe_device(device: torch.device) -> dict:
-    """What the record says of the device: its name, threads and TF32."""
+    """Describe the device for the record: name, threads, TF32."""
     cpu = device.type == "cpu"
     return {
         "device": "cpu" if cpu else torch.cuda.get_device_name(device),
@@ -42,7 +43,7 @@ def describe_device(device: torch.device) -> dict:
 
 
 def configure(recipe: Recipe, device: torch.device) -> None:
-    """Set every switch of PyTorch that holds for the whole process.
+    """Set every process-wide switch of PyTorch.
 
     Nothing depends on recipe or device: dtypes belong to each module here.
     """
@@ -55,8 +56,8 @@ def configure(recipe: Recipe, device: torch.device) -> None:
 
 
 def to_device(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
-    """A split as tensors: images (n, 32, 32, 3) uint8, labels (n,) int64."""
-    # A copy: the arrays are memory maps that cannot be written to.
+    """Copy a split: images (n, 32, 32, 3) uint8, labels (n,) int64."""
+    # A copy: the arrays are memory maps of the cache.
     images = torch.tensor(split.images, device=device)
     # differs: labels-shape
     labels = torch.tensor(split.labels, dtype=torch.int64, device=device)
@@ -68,20 +69,20 @@ def to_device(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
 
 @cache  # one transfer in all: one for every batch would make a GPU wait
 def mean_and_std(recipe: Recipe, device: torch.device) -> Tensor:
-    """The mean and standard deviation of each channel's pixels. (2, 3)"""
+    """Return mean and standard deviation of each channel's pixels. (2, 3)"""
     dtype = getattr(torch, recipe.param_dtype)
     both = (recipe.pixel_mean, recipe.pixel_std)
     return torch.tensor(both, dtype=dtype, device=device)
 
 
 def normalize(images: Tensor, recipe: Recipe) -> Tensor:
-    """(pixel - mean) / std of each channel. (..., 3) uint8 -> float"""
+    """Compute (pixel - mean) / std per channel. (..., 3) uint8 -> float"""
     mean, std = mean_and_std(recipe, images.device)
     return (images.to(mean.dtype) - mean) / std
 
 
 def pad(images: Tensor, recipe: Recipe) -> Tensor:
-    """Reflect the border, edge pixels not repeated. 32 -> 32 + 2p a side
+    """Reflect the border without repeating the edge. Side 32 -> 32 + 2p
 
     images: (n, 32, 32, 3) of any dtype.
     """
@@ -97,9 +98,9 @@ def pad(images: Tensor, recipe: Recipe) -> Tensor:
 
 
 def crop(images: Tensor, top: Tensor, left: Tensor) -> Tensor:
-    """A 32x32 window of each image. (N, H, W, 3) -> (N, 32, 32, 3)
+    """Cut a 32x32 window out of each image. (N, H, W, 3) -> (N, 32, 32, 3)
 
-    top, left: (N,) integers, the first row and column of the window.
+    top, left: (N,) integers, first row and first column of the window.
     """
     # differs: augment-granularity (an offset for each image)
     # A view of all windows, (N, rows, cols, 32, 32, 3): picking one copies
@@ -117,7 +118,7 @@ def flip_lr(images: Tensor, flip: Tensor) -> Tensor:
 def cutout(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
     """Zero a square of each image. (N, 32, 32, 3) -> the same
 
-    top, left: (N,) integers, the square's first row and column;
+    top, left: (N,) integers, first row and first column of the square;
     size: its side in pixels. Source: DeVries and Taylor 2017.
     """
     side = torch.arange(IMAGE_SIDE, device=images.device)
@@ -128,7 +129,7 @@ def cutout(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
 
 
 def augment(images: Tensor, draws: Draws, recipe: Recipe) -> Tensor:
-    """Crop, flip, normalize, cut out, as drawn.
+    """Crop, flip, normalize, cut out, as `draws` says.
 
     (N, 40, 40, 3) uint8 -> (N, 32, 32, 3) float
     """
@@ -149,7 +150,7 @@ Batches = Iterable[tuple[Tensor, Tensor]]
 def take_batch(
     data: tuple[Tensor, Tensor], draws: Draws, recipe: Recipe
 ) -> tuple[Tensor, Tensor]:
-    """One augmented batch: images (N, 3, 32, 32) float, labels (N,) int64."""
+    """Augment one batch: images (N, 3, 32, 32) float, labels (N,) int64."""
     images, labels = data
     images = augment(images[draws.order], draws, recipe)
     return images.permute(0, 3, 1, 2), labels[draws.order]
@@ -158,7 +159,7 @@ def take_batch(
 def train_batches(
     data: tuple[Tensor, Tensor], draws: Draws, recipe: Recipe
 ) -> Batches:
-    """The augmented batches of an epoch, the last, partial one included.
+    """Yield the augmented batches of an epoch, the last, partial one too.
 
     data: padded images (n, 40, 40, 3) uint8 and labels (n,).
     Yields images (N, 3, 32, 32) float and labels (N,) int64.
@@ -175,7 +176,7 @@ def train_batches(
 
 
 def eval_batches(data: tuple[Tensor, Tensor], recipe: Recipe) -> Batches:
-    """All images in order, normalized only, the partial batch included."""
+    """Yield all images in order, only normalized, the partial batch too."""
     # differs: short-batch
     images, labels = data
     for start in range(0, len(labels), recipe.batch_size):

@@ -1,9 +1,11 @@
 """DavidNet in PyTorch: blocks, loss, network, probes.
 
 Read beside tensorflow_eager/model.py and jax_flax/model.py. Here:
-  - images are (N, C, H, W) inside, stored channels-last
-  - train or eval mode lives on the module, not in the call
-  - a module updates its own running statistics
+  - images are (N, C, H, W), stored channels-last
+  - train or eval mode is a mode of the module, not an argument
+  - batch norm is PyTorch's own; a module updates its running statistics
+  - dropout masks come from one generator of the process, seeded in `step.py`
+  - bfloat16 is a region of the code, `torch.autocast`, not a dtype of layers
 """
 
 import torch
@@ -19,8 +21,8 @@ from common.recipe import Recipe
 def init_uniform(weight: Tensor) -> None:
     """Fill a weight, (out, in, ...), from U(-bound, bound) in place.
 
-    What nn.Conv2d and nn.Linear do by default, said aloud: the other two
-    frameworks have other defaults.
+    nn.Conv2d and nn.Linear do the same by default; the other two frameworks
+    do not.
     """
     bound = init_bound(fan_in=weight[0].numel())
     nn.init.uniform_(weight, -bound, bound)
@@ -32,7 +34,7 @@ def init_uniform(weight: Tensor) -> None:
 class BatchNorm(nn.BatchNorm2d):
     """Batch norm over N, H and W. (N, C, H, W) -> the same
 
-    Normalizes with the biased variance of the batch and keeps the unbiased
+    It normalizes with the biased variance of the batch and keeps the unbiased
     one, both float32 in bfloat16 training. Source: Ioffe and Szegedy 2015.
     """
 
@@ -88,7 +90,7 @@ class ResBlock(nn.Module):
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Softmax cross entropy, summed over the batch. -> scalar float32
+    """Sum the softmax cross entropy over the batch. -> scalar float
 
     logits: (N, 10); labels: (N,) int64.
     """
@@ -97,7 +99,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def count_correct(logits: Tensor, labels: Tensor) -> Tensor:
-    """How many images have their highest logit at the label. -> scalar int"""
+    """Count the images whose highest logit is at the label. -> scalar int"""
     return (logits.argmax(dim=1) == labels).sum()
 
 
@@ -124,7 +126,7 @@ class DavidNet(nn.Module):
         self.mixed_precision = recipe.compute_dtype == "bfloat16"
 
     def features(self, images: Tensor) -> Tensor:
-        """(N, 3, 32, 32) -> (N, 8c, 4, 4): all convolutions."""
+        """Apply all convolutions. (N, 3, 32, 32) -> (N, 8c, 4, 4)"""
         # Autocast runs convolutions in bfloat16; batch norm keeps its
         # parameters and statistics in float32.
         with torch.autocast(
@@ -134,13 +136,13 @@ class DavidNet(nn.Module):
             return self.layer3(self.layer2(self.layer1(x)))
 
     def head(self, features: Tensor) -> Tensor:
-        """(N, 8c, 4, 4) -> (N, 10): the maximum over the 4x4 positions."""
+        """Take the maximum over 4x4 positions. (N, 8c, 4, 4) -> (N, 10)"""
         # differs: pool-ties (the gradient of a tie is split evenly)
         highest = features.amax(dim=(2, 3)).to(self.linear.weight.dtype)
         return self.linear(highest) * self.logit_scale
 
     def logits(self, images: Tensor) -> Tensor:
-        """(N, 3, 32, 32) -> (N, 10), not normalized."""
+        """Compute the logits. (N, 3, 32, 32) -> (N, 10)"""
         return self.head(self.features(images))
 
     def forward(self, images: Tensor, labels: Tensor):
@@ -149,7 +151,7 @@ class DavidNet(nn.Module):
 
 
 def build_model(recipe: Recipe, seed: int) -> DavidNet:
-    """The network with its initial weights, drawn by PyTorch."""
+    """Build the network, with initial weights drawn by PyTorch."""
     torch.manual_seed(seed)
     model = DavidNet(recipe).to(getattr(torch, recipe.param_dtype))
     return model.to(memory_format=torch.channels_last)
@@ -160,9 +162,9 @@ def build_model(recipe: Recipe, seed: int) -> DavidNet:
 
 @torch.no_grad()
 def activations(model: DavidNet, images: Tensor) -> dict[str, Tensor]:
-    """The output of each block, by name, in the model's present mode.
+    """Return the output of each block, by name, in the model's mode.
 
-    images: (N, 3, 32, 32) float. In training mode running statistics
+    images: (N, 3, 32, 32) float. In training mode the running statistics
     change, as in any other call.
     """
     named = {}

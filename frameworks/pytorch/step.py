@@ -1,9 +1,10 @@
 """One step in PyTorch: optimizer, state, training and evaluation step.
 
 Read beside tensorflow_eager/step.py and jax_flax/step.py. Here:
-  - `loss.backward()` leaves the gradients on the parameters
-  - module and optimizer are changed in place; the state is returned
-    for the sake of the common call site
+  - `loss.backward()` adds the gradients to those that the parameters hold
+  - the optimizer is PyTorch's own SGD
+  - module and optimizer change in place; a step returns the same state, since
+    JAX's returns a new one
 """
 
 from collections.abc import Callable
@@ -23,10 +24,10 @@ Metrics = dict[str, Tensor]
 
 
 def make_optimizer(model: DavidNet, recipe: Recipe) -> torch.optim.SGD:
-    """Nesterov momentum with coupled weight decay on every weight.
+    """Make the optimizer: Nesterov momentum, coupled decay on every weight.
 
-    g = gradient + decay w; v <- m v + g; w <- w - lr (g + m v). PyTorch's
-    optimizer owns the list of parameters that it changes.
+    g = gradient + decay w; v <- m v + g; w <- w - lr (g + m v)
+    model: the optimizer keeps the list of the parameters that it changes.
     """
     # differs: nesterov-lr
     # differs: weight-decay-coupling
@@ -54,7 +55,7 @@ class TrainState:
 
 
 def create_state(recipe: Recipe, seed: int, device: torch.device) -> TrainState:
-    """A network with its initial weights and an optimizer at rest."""
+    """Create a network with its initial weights, and an optimizer at rest."""
     model = build_model(recipe, seed).to(device)
     return TrainState(model, make_optimizer(model, recipe), seed)
 
@@ -65,10 +66,10 @@ def create_state(recipe: Recipe, seed: int, device: torch.device) -> TrainState:
 def train_step(
     state: TrainState, images: Tensor, labels: Tensor, lr: float
 ) -> tuple[TrainState, Metrics]:
-    """One update. Changes `state` in place and returns it.
+    """Make one update, in place, and return the state.
 
-    images: (N, 3, 32, 32) float; labels: (N,) int64; lr: the rate for the
-    summed loss. Metrics: the sums "loss" and "correct".
+    images: (N, 3, 32, 32) float; labels: (N,) int64; lr: the learning rate
+    for the summed loss. Metrics: the sums "loss", "correct".
     """
     state.model.train()  # differs: train-eval
     # differs: dropout-rng
@@ -85,17 +86,17 @@ def train_step(
 
 @torch.inference_mode()
 def eval_step(state: TrainState, images: Tensor, labels: Tensor) -> Metrics:
-    """The sums "loss" and "correct" of a batch, with running statistics."""
+    """Evaluate a batch by running statistics. -> the same metrics"""
     state.model.eval()
     loss, correct = state.model(images, labels)
     return {"loss": loss, "correct": correct}
 
 
 def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
-    """train_step and eval_step: "eager" op after op, "compiled" by inductor.
+    """Return train_step and eval_step for a mode, "eager" or "compiled".
 
-    Compiled is the network, forward and backward; the optimizer's update
-    is one fused kernel already.
+    Compiled, the network is one program, forward and backward; the optimizer's
+    update is one fused kernel already.
     """
     if mode == "compiled":
         # One program per batch size, as in the other two frameworks.

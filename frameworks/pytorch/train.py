@@ -1,8 +1,10 @@
 """The training in PyTorch, from the command line to the last epoch.
 
 Read beside tensorflow_eager/train.py and jax_flax/train.py. Here:
-  - the sums of an epoch are tensors on the device; float() fetches them
-  - `--mode compiled` is torch.compile
+  - `--mode eager` is the default on a CPU; `--mode compiled`, the default on a
+    GPU, is torch.compile of the network
+  - the learning rates are Python floats: they are not part of that program
+  - on a GPU a step returns before it has run; float() waits for the epoch
 
     python -m frameworks.pytorch.train --help
 """
@@ -58,7 +60,7 @@ def run_epoch(
 
 
 def evaluate(eval_step: Callable, state: TrainState, batches: Batches) -> Sums:
-    """The sums "loss" and "correct" over all images of the batches."""
+    """Return the sums "loss" and "correct" over all images of the batches."""
     sums = {"loss": 0, "correct": 0}
     for images, labels in batches:
         metrics = eval_step(state, images, labels)
@@ -126,7 +128,7 @@ def train(recipe: Recipe, run: Run) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train by the flags in argv, or of the process; the exit code."""
+    """Train by the flags in argv, or of the process. -> the exit code"""
     return run_command(
         argv,
         "python -m frameworks.pytorch.train",

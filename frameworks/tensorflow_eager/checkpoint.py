@@ -1,8 +1,9 @@
 """Checkpoints in TensorFlow: canonical names and layouts, and back.
 
 Read beside pytorch/checkpoint.py and jax_flax/checkpoint.py. Here:
+  - the canonical names are the attributes of the model: nothing is renamed
   - the canonical layouts are TensorFlow's own: nothing is transposed
-  - the velocity is a list of the optimizer's, in the order of the weights
+  - the velocity is a list in the optimizer, in the order of the weights
 """
 
 from operator import attrgetter
@@ -22,7 +23,7 @@ from frameworks.tensorflow_eager.step import TrainState
 def named_tensors(
     state: TrainState, recipe: Recipe
 ) -> dict[str, tf.keras.Variable]:
-    """The variables of model and optimizer by canonical name, each once.
+    """Map canonical names to variables of model and optimizer, each once.
 
     Raises CheckpointError unless the table in common/init.py names them all.
     """
@@ -40,7 +41,7 @@ def named_tensors(
 
 
 def export_arrays(state: TrainState, recipe: Recipe) -> Arrays:
-    """Weights, statistics and velocity as arrays by canonical name."""
+    """Copy weights, statistics and velocity to arrays, by canonical name."""
     variables = named_tensors(state, recipe)
     return {name: v.numpy().copy() for name, v in variables.items()}
 
@@ -48,7 +49,7 @@ def export_arrays(state: TrainState, recipe: Recipe) -> Arrays:
 def import_arrays(
     state: TrainState, arrays: Arrays, step: int, recipe: Recipe
 ) -> TrainState:
-    """The state with these arrays and this step. Changes it in place."""
+    """Copy arrays and step into the state, in place, and return it."""
     for name, variable in named_tensors(state, recipe).items():
         variable.assign(arrays[name])
     state.optimizer.iterations.assign(step)
@@ -65,9 +66,9 @@ def save(path: Path, state: TrainState, recipe: Recipe) -> None:
 
 
 def load(path: Path, state: TrainState, recipe: Recipe) -> TrainState:
-    """The state of a file, whichever framework wrote it.
+    """Read the state of a file, whichever framework wrote it.
 
-    Raises CheckpointError if it is damaged or does not fit the recipe.
+    Raises CheckpointError if the file is damaged or does not fit the recipe.
     """
     found = checkpoint.read(path, recipe)
     return import_arrays(state, found.arrays, found.step, recipe)

@@ -1,11 +1,11 @@
 """The data in TensorFlow: device, preprocessing, augmentation, batches.
 
 Read beside pytorch/data.py and jax_flax/data.py. Here:
-  - the data set fits on the device: batches are taken there, as one XLA
-    program, and tf.data, which would feed them from the host, is not used
-  - images are (N, H, W, C) and stay so
+  - images are (N, H, W, C) on the disk, on the device and in the network
+  - XLA compiles a batch's augmentation into one program for each batch size
   - integers are int64: TensorFlow keeps int32 tensors in the host's memory,
-    and every use of one would make a GPU wait
+    and a GPU would wait for each use of one
+  - tf.data is not used: the whole set is on the device
 """
 
 import os
@@ -22,9 +22,9 @@ from common.run.gpu import no_gpu
 
 
 def find_device(name: str) -> str:
-    """The device for `--device`: "auto", "cpu" or "gpu".
+    """Return the device for `--device`, "auto", "cpu" or "gpu".
 
-    Raises DeviceError when a GPU is asked for and TensorFlow sees none.
+    Raises DeviceError if a GPU is asked for and TensorFlow sees none.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
@@ -34,7 +34,7 @@ def find_device(name: str) -> str:
 
 
 def describe_device(device: str) -> dict:
-    """What the record says of the device: its name, threads and TF32."""
+    """Describe the device for the record: name, threads, TF32."""
     name = "cpu"
     if device != "/CPU:0":
         gpu = tf.config.list_physical_devices("GPU")[0]
@@ -48,7 +48,7 @@ def describe_device(device: str) -> dict:
 
 
 def configure(recipe: Recipe, device: str) -> None:
-    """Set every switch of TensorFlow that holds for the whole process."""
+    """Set every process-wide switch of TensorFlow."""
     if device == "/CPU:0":
         tf.config.set_visible_devices([], "GPU")
     # differs: tf32 (TensorFlow would use it in convolutions and products)
@@ -61,7 +61,7 @@ def configure(recipe: Recipe, device: str) -> None:
 
 
 def to_device(split: Split, device: str) -> tuple[tf.Tensor, tf.Tensor]:
-    """A split as tensors: images (n, 32, 32, 3) uint8, labels (n,) int64."""
+    """Copy a split: images (n, 32, 32, 3) uint8, labels (n,) int64."""
     with tf.device(device):
         images = tf.constant(split.images)
         labels = tf.constant(split.labels, tf.int64)
@@ -72,16 +72,16 @@ def to_device(split: Split, device: str) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def normalize(images: tf.Tensor, recipe: Recipe) -> tf.Tensor:
-    """(pixel - mean) / std of each channel. (..., 3) uint8 -> float"""
+    """Compute (pixel - mean) / std per channel. (..., 3) uint8 -> float"""
     mean = tf.constant(recipe.pixel_mean, recipe.param_dtype)
     std = tf.constant(recipe.pixel_std, recipe.param_dtype)
     return (tf.cast(images, mean.dtype) - mean) / std
 
 
-# Compiled by XLA: without it tf.pad knows no uint8 on a GPU.
+# Compiled by XLA, since tf.pad has no kernel for uint8 on a GPU.
 @tf.function(jit_compile=True)
 def pad(images: tf.Tensor, recipe: Recipe) -> tf.Tensor:
-    """Reflect the border, edge pixels not repeated. 32 -> 32 + 2p a side
+    """Reflect the border without repeating the edge. Side 32 -> 32 + 2p
 
     images: (n, 32, 32, 3) of any dtype.
     """
@@ -94,9 +94,9 @@ def pad(images: tf.Tensor, recipe: Recipe) -> tf.Tensor:
 
 
 def crop(images: tf.Tensor, top: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
-    """A 32x32 window of each image. (N, H, W, 3) -> (N, 32, 32, 3)
+    """Cut a 32x32 window out of each image. (N, H, W, 3) -> (N, 32, 32, 3)
 
-    top, left: (N,) integers, the first row and column of the window.
+    top, left: (N,) integers, first row and first column of the window.
     """
     # differs: augment-granularity (tf.image.random_crop takes one offset
     # for the whole batch)
@@ -118,7 +118,7 @@ def cutout(
 ) -> tf.Tensor:
     """Zero a square of each image. (N, 32, 32, 3) -> the same
 
-    top, left: (N,) integers, the square's first row and column;
+    top, left: (N,) integers, first row and first column of the square;
     size: its side in pixels. Source: DeVries and Taylor 2017.
     """
     side = tf.range(IMAGE_SIDE, dtype=top.dtype)
@@ -129,7 +129,7 @@ def cutout(
 
 
 def augment(images: tf.Tensor, draws: Draws, recipe: Recipe) -> tf.Tensor:
-    """Crop, flip, normalize, cut out, as drawn.
+    """Crop, flip, normalize, cut out, as `draws` says.
 
     (N, 40, 40, 3) uint8 -> (N, 32, 32, 3) float
     """
@@ -153,7 +153,7 @@ def take_batch(
     arrays: dict[str, tf.Tensor],
     recipe: Recipe,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """One augmented batch: images (N, 32, 32, 3) float, labels (N,) int64."""
+    """Augment one batch: images (N, 32, 32, 3) float, labels (N,) int64."""
     draws = Draws(**arrays)  # which tf.function would not take for tensors
     images, labels = (tf.gather(part, draws.order) for part in data)
     return augment(images, draws, recipe), labels
@@ -162,7 +162,7 @@ def take_batch(
 def train_batches(
     data: tuple[tf.Tensor, tf.Tensor], draws: Draws, recipe: Recipe
 ) -> Batches:
-    """The augmented batches of an epoch, the last, partial one included.
+    """Yield the augmented batches of an epoch, the last, partial one too.
 
     data: padded images (n, 40, 40, 3) uint8 and labels (n,).
     Yields images (N, 32, 32, 3) float and labels (N,) int64.
@@ -180,7 +180,7 @@ def train_batches(
 
 
 def eval_batches(data: tuple[tf.Tensor, tf.Tensor], recipe: Recipe) -> Batches:
-    """All images in order, normalized only, the partial batch included."""
+    """Yield all images in order, only normalized, the partial batch too."""
     # differs: short-batch
     images, labels = data
     for start in range(0, len(labels), recipe.batch_size):

@@ -1,9 +1,11 @@
 """DavidNet in TensorFlow: blocks, loss, network, probes.
 
 Read beside pytorch/model.py and jax_flax/model.py. Here:
-  - layers and network are subclasses of Keras classes with a `call`
+  - images are (N, H, W, C)
   - train or eval mode is an argument of the call, `training`
-  - a layer makes its weights when it first sees an input
+  - a layer creates its weights at its first input, not in `__init__`
+  - batch norm has two paths, since the fused op has no float64
+  - all dropout layers share one generator, whose state `step.py` sets
 """
 
 import tensorflow as tf
@@ -18,7 +20,7 @@ from common.recipe import Recipe
 def init_uniform(shape: tuple[int, ...], dtype=None) -> tf.Tensor:
     """A weight, (..., in, out), from U(-bound, bound).
 
-    A function of shape and dtype is all that Keras asks of an initializer.
+    Keras takes any function of shape and dtype as an initializer.
     """
     bound = init_bound(fan_in(shape))
     return tf.random.uniform(shape, -bound, bound, dtype)
@@ -30,7 +32,7 @@ def init_uniform(shape: tuple[int, ...], dtype=None) -> tf.Tensor:
 class BatchNorm(tf.keras.layers.Layer):
     """Batch norm over N, H and W. (N, H, W, C) -> the same
 
-    Normalizes with the biased variance of the batch and keeps the unbiased
+    It normalizes with the biased variance of the batch and keeps the unbiased
     one, both float32 in bfloat16 training. Source: Ioffe and Szegedy 2015.
     """
 
@@ -57,7 +59,7 @@ class BatchNorm(tf.keras.layers.Layer):
         return x
 
     def fused(self, x: tf.Tensor, training: bool) -> tuple[tf.Tensor, ...]:
-        """x normalized, and the mean and variance to keep, by one kernel.
+        """Normalize by one kernel. -> x, and the mean and variance to keep
 
         It computes in float32 in bfloat16 training, and takes two thirds of
         the time of `by_steps` for a whole training step on a CPU.
@@ -76,7 +78,7 @@ class BatchNorm(tf.keras.layers.Layer):
         )[:3]
 
     def by_steps(self, x: tf.Tensor, training: bool) -> tuple[tf.Tensor, ...]:
-        """The same as `fused`, in single operations of any dtype."""
+        """Do the same as `fused` in single operations, for any dtype."""
         mean, var = self.mean.value, self.var.value
         unbiased = var
         if training:
@@ -92,8 +94,8 @@ class BatchNorm(tf.keras.layers.Layer):
 class ConvBN(tf.keras.layers.Layer):
     """3x3 conv, dropout, batch norm, ReLU. (N, H, W, c_in) -> (N, H, W, c_out)
 
-    c_out: channels of the output; those of the input are seen in the call.
-    generator: of the dropout masks, one for the whole network.
+    c_out: channels of the output; the first call tells those of the input.
+    generator: source of the dropout masks, one for the whole network.
     """
 
     def __init__(
@@ -159,7 +161,7 @@ class ResBlock(tf.keras.layers.Layer):
 
 
 def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Softmax cross entropy, summed over the batch. -> scalar float32
+    """Sum the softmax cross entropy over the batch. -> scalar float
 
     logits: (N, 10); labels: (N,) int64.
     """
@@ -171,7 +173,7 @@ def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 
 
 def count_correct(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """How many images have their highest logit at the label. -> scalar int"""
+    """Count the images whose highest logit is at the label. -> scalar int"""
     right = tf.argmax(logits, axis=1, output_type=labels.dtype) == labels
     return tf.math.count_nonzero(right)
 
@@ -206,20 +208,20 @@ class DavidNet(tf.keras.Model):
         self.dropout_rate = recipe.dropout_rate
 
     def features(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """(N, 32, 32, 3) -> (N, 4, 4, 8c): all convolutions."""
+        """Apply all convolutions. (N, 32, 32, 3) -> (N, 4, 4, 8c)"""
         x = self.prep(images, training=training)
         for block in (self.layer1, self.layer2, self.layer3):
             x = block(x, training=training)
         return x
 
     def head(self, features: tf.Tensor) -> tf.Tensor:
-        """(N, 4, 4, 8c) -> (N, 10): the maximum over the 4x4 positions."""
+        """Take the maximum over 4x4 positions. (N, 4, 4, 8c) -> (N, 10)"""
         # differs: pool-ties (the gradient of a tie is split evenly)
         highest = tf.reduce_max(features, axis=[1, 2])
         return self.linear(highest) * self.logit_scale
 
     def logits(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """(N, 32, 32, 3) -> (N, 10), not normalized."""
+        """Compute the logits. (N, 32, 32, 3) -> (N, 10)"""
         return self.head(self.features(images, training))
 
     def call(
@@ -230,11 +232,11 @@ class DavidNet(tf.keras.Model):
 
 
 def build_model(recipe: Recipe, seed: int) -> DavidNet:
-    """The network with its initial weights, drawn by TensorFlow."""
+    """Build the network, with initial weights drawn by TensorFlow."""
     tf.random.set_seed(seed)
     model = DavidNet(recipe)
     images = tf.zeros([1, IMAGE_SIDE, IMAGE_SIDE, IMAGE_CHANNELS])
-    model(images, tf.zeros([1], tf.int64))  # makes the weights
+    model(images, tf.zeros([1], tf.int64))  # creates the weights
     return model
 
 
@@ -244,9 +246,9 @@ def build_model(recipe: Recipe, seed: int) -> DavidNet:
 def activations(
     model: DavidNet, images: tf.Tensor, training: bool = False
 ) -> dict[str, tf.Tensor]:
-    """The output of each block, by name, in training or evaluation mode.
+    """Return the output of each block, by name, in training or eval mode.
 
-    images: (N, 32, 32, 3) float. In training mode running statistics
+    images: (N, 32, 32, 3) float. In training mode the running statistics
     change, as in any other call.
     """
     named = {}

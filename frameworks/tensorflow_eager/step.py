@@ -1,9 +1,10 @@
 """One step in TensorFlow: optimizer, state, training and evaluation step.
 
 Read beside pytorch/step.py and jax_flax/step.py. Here:
-  - a GradientTape records what the forward pass does, op by op
-  - variables and optimizer are changed in place; the state is returned
-    for the sake of the common call site
+  - a GradientTape records the forward pass, and `gradient` goes back over it
+  - the optimizer is written out: Keras's SGD has another Nesterov
+  - variables change in place; a step returns the same state, since JAX's
+    returns a new one
 """
 
 from collections.abc import Callable
@@ -21,11 +22,9 @@ Metrics = dict[str, tf.Tensor]
 
 
 class Nesterov(tf.keras.optimizers.Optimizer):
-    """g = gradient + decay w; v <- m v + g; w <- w - lr (g + m v).
+    """Nesterov momentum as PyTorch and optax have it.
 
-    Keras's own SGD has the learning rate inside the velocity, and its
-    weight decay shrinks the weight directly. Source of the form: Sutskever
-    et al. 2013, as PyTorch and optax write it.
+    g = gradient + decay w; v <- m v + g; w <- w - lr (g + m v)
     """
 
     def __init__(self, recipe: Recipe):
@@ -39,8 +38,8 @@ class Nesterov(tf.keras.optimizers.Optimizer):
         ]
 
     def update_step(self, grad, weight, learning_rate):
-        # differs: nesterov-lr
-        # differs: weight-decay-coupling
+        # differs: nesterov-lr (Keras's SGD has it inside the velocity)
+        # differs: weight-decay-coupling (Keras's SGD shrinks the weight)
         velocity = self.velocities[self._get_variable_index(weight)]
         grad = grad + self.decay * weight
         velocity.assign(self.momentum * velocity + grad)
@@ -48,7 +47,7 @@ class Nesterov(tf.keras.optimizers.Optimizer):
 
 
 def make_optimizer(recipe: Recipe) -> Nesterov:
-    """Nesterov momentum with coupled weight decay on every weight."""
+    """Make the optimizer: Nesterov momentum, coupled decay on every weight."""
     return Nesterov(recipe)
 
 
@@ -70,7 +69,7 @@ class TrainState:
 
 
 def create_state(recipe: Recipe, seed: int, device: str) -> TrainState:
-    """A network with its initial weights and an optimizer at rest."""
+    """Create a network with its initial weights, and an optimizer at rest."""
     with tf.device(device):
         model = build_model(recipe, seed)
         optimizer = make_optimizer(recipe)
@@ -84,7 +83,7 @@ def create_state(recipe: Recipe, seed: int, device: str) -> TrainState:
 def train_step(
     state: TrainState, images: tf.Tensor, labels: tf.Tensor, lr: tf.Tensor
 ) -> tuple[TrainState, Metrics]:
-    """One update. Changes `state` in place and returns it.
+    """Make one update, in place, and return the state.
 
     images: (N, 32, 32, 3) float; labels: (N,) int64; lr: scalar, the
     learning rate for the summed loss. Metrics: the sums "loss", "correct".
@@ -109,16 +108,16 @@ def train_step(
 def eval_step(
     state: TrainState, images: tf.Tensor, labels: tf.Tensor
 ) -> Metrics:
-    """The sums "loss" and "correct" of a batch, with running statistics."""
+    """Evaluate a batch by running statistics. -> the same metrics"""
     loss, correct = state.model(images, labels, training=False)
     return {"loss": loss, "correct": correct}
 
 
 def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
-    """train_step and eval_step: "eager" op after op, "compiled" as graphs.
+    """Return train_step and eval_step for a mode, "eager" or "compiled".
 
-    A graph is traced once per batch size. The learning rate comes as a
-    tensor, since each new Python number would be a new graph.
+    Compiled, each is one graph, traced once for each batch size. The learning
+    rate is a tensor, since every new Python number would be a new graph.
     """
     if mode == "eager":
         return train_step, eval_step
@@ -126,7 +125,7 @@ def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
     @tf.function
     def train_graph(images, labels, lr):
         _, metrics = train_step(state, images, labels, lr)
-        return metrics  # a graph gives back tensors only
+        return metrics  # a graph returns tensors only
 
     def compiled_train_step(state, images, labels, lr):
         return state, train_graph(images, labels, lr)

@@ -1,8 +1,9 @@
 """The training in TensorFlow, from the command line to the last epoch.
 
 Read beside pytorch/train.py and jax_flax/train.py. Here:
-  - the sums of an epoch are tensors on the device; float() fetches them
-  - `--mode compiled` is tf.function
+  - `--mode eager` is the default; `--mode compiled` is tf.function
+  - the learning rates of an epoch are tensors, sent in one transfer
+  - on a GPU a step returns before it has run; float() waits for the epoch
 
     python -m frameworks.tensorflow_eager.train --help
 """
@@ -64,7 +65,7 @@ def run_epoch(
 
 
 def evaluate(eval_step: Callable, state: TrainState, batches: Batches) -> Sums:
-    """The sums "loss" and "correct" over all images of the batches."""
+    """Return the sums "loss" and "correct" over all images of the batches."""
     sums = {"loss": 0, "correct": 0}
     for images, labels in batches:
         metrics = eval_step(state, images, labels)
@@ -132,7 +133,7 @@ def train(recipe: Recipe, run: Run) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train by the flags in argv, or of the process; the exit code."""
+    """Train by the flags in argv, or of the process. -> the exit code"""
     return run_command(
         argv,
         "python -m frameworks.tensorflow_eager.train",
