@@ -35,9 +35,9 @@ COLORS = {
 }
 # The mark of a framework beside its name, as on the site.
 DOTS = {
-    "tensorflow_eager": "#c4570b",
-    "pytorch": "#b3261e",
-    "jax_flax": "#2a5db0",
+    "tensorflow_eager": '<circle cx="{x}" cy="23" r="5" fill="#c25e00"/>',
+    "pytorch": '<path d="M{x} 18h5v10h-10v-10z" fill="#b5156f"/>',
+    "jax_flax": '<path d="M{x} 18l5 10h-10z" fill="#1d55d1"/>',
 }
 
 
@@ -95,7 +95,7 @@ def column(framework: str, lines: list[str], left: int) -> list[str]:
     """The elements of one framework's column. left: pixels."""
     start = left + MARGIN
     made = [
-        f'<circle cx="{start + 5}" cy="23" r="5" fill="{DOTS[framework]}"/>',
+        DOTS[framework].format(x=start + 5),
         f'<text x="{start + 18}" y="27" class="h">{FRAMEWORKS[framework]}'
         "</text>",
         f'<text x="{left + COLUMN - MARGIN}" y="27" class="p">'
