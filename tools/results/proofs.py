@@ -54,7 +54,7 @@ def newest_table() -> str:
             in_words(row.tried) or "none",
             row.release or "not known",
             row.verdict,
-            row.first or "none",
+            row.first or ("none" if row.verdict == "pass" else "not reached"),
         )
         for row in report.rows
     ]
