@@ -6,7 +6,8 @@
 pinned and one of the newest release that resolves. Here the two of each are
 compared with each other and with the oracle, rung by rung. Writes
 newest.json beside them; `python -m tools.results --newest FILE` publishes it.
-Exit codes: 0 all pass; 1 a release differs, or does not run.
+Exit codes: 0 all pass; 1 a release differs, or does not run; 65 a pinned
+trace is missing or bad.
 """
 
 import contextlib
@@ -82,7 +83,11 @@ def row(framework: str, folder: Path) -> dict:
 def main(words: list[str]) -> int:
     """Compare, print a line for each framework, write newest.json."""
     folder = Path(words[0])
-    rows = [row(framework, folder) for framework in FRAMEWORKS]
+    try:
+        rows = [row(framework, folder) for framework in FRAMEWORKS]
+    except tracefile.TraceError as error:  # a pinned one: no finding
+        print(f"error: {error}; start again: nox -s newest", file=sys.stderr)
+        return compare.BAD_TRACE
     for found in rows:
         tried = ", ".join(f"{n} {v}" for n, v in found["tried"].items())
         print(f"{found['framework']}: {found['verdict']} {found['first']}")

@@ -93,3 +93,10 @@ def test_a_report_of_changed_source_is_not_published(tmp_path, monkeypatch):
     file.write_text(json.dumps(REPORT | {"git_commit": "0" * 40 + "+"}))
     with pytest.raises(SystemExit, match="of changed source"):
         publish.publish_newest(file)
+
+
+def test_a_pinned_trace_that_is_missing_is_one_clear_line(tmp_path, capsys):
+    assert newest.main([str(tmp_path)]) == compare.BAD_TRACE
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no such trace; start again: nox -s newest" in line
+    assert not (tmp_path / "newest.json").exists()
