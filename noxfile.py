@@ -319,7 +319,9 @@ def run_tests(session: nox.Session, *words: str) -> None:
     workers = min(4, os.cpu_count() or 1)
     run(
         *(session, "tools", "-m", "pytest", environments(session)),
-        *(f"--numprocesses={workers}", *words),
+        # Tests that start programs come first, and take by far the longest:
+        # an idle worker takes what another has not begun.
+        *(f"--numprocesses={workers}", "--dist=worksteal", *words),
         **(ONE_THREAD | JAX_CACHE | PASSIVE),
     )
 
@@ -345,6 +347,16 @@ def run_trace(session: nox.Session, framework: str, *words) -> None:
     run(
         *(session, environment_name(framework)),
         *("-m", "parity_tests.trace", *words),
+        **(JAX_CACHE | PASSIVE),
+    )
+
+
+@command("tools", *ENVIRONMENTS)
+def torture(session):
+    """Kill trainings at random moments: do they resume to the same bits?"""
+    run(
+        *(session, "tools", "-m", "parity_tests.programs.torture"),
+        *(environments(session), *session.posargs),
         **(JAX_CACHE | PASSIVE),
     )
 

@@ -1,84 +1,79 @@
-"""The three programs, each run in its own environment, as a user runs them.
+"""The three programs, and the trainings that many tests look at.
 
-They are made by `nox -s parity`, or by any `nox -s train-...` before.
+Starting a framework and compiling takes seconds, so a run that ends well is
+made once, and every test that has a claim about it looks at that one.
 """
 
-import os
-import signal
-import subprocess
-import time
-from dataclasses import dataclass
+import json
+from collections.abc import Callable
 from pathlib import Path
 
+import filelock
 import pytest
 
-from common.environments import FRAMEWORKS, find_python
-
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass
-class Program:
-    """One framework's `python -m frameworks.<name>.train`."""
-
-    framework: str
-    python: Path
-
-    def command(self, *flags) -> list[str]:
-        module = f"frameworks.{self.framework}.train"
-        return [str(self.python), "-m", module, *map(str, flags)]
-
-    def run(self, *flags, **environment) -> subprocess.CompletedProcess:
-        """Run to the end; output as text."""
-        return self.run_words(*self.command(*flags)[1:], **environment)
-
-    def run_words(self, *words, **environment) -> subprocess.CompletedProcess:
-        """Run this interpreter with other words; output as text."""
-        return subprocess.run(
-            [str(self.python), *map(str, words)],
-            cwd=ROOT,
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-
-    def run_until(self, seen, number, *flags) -> tuple[int, str]:
-        """Run; send signal `number` once `seen()`; exit code and output."""
-        child = subprocess.Popen(
-            self.command(*flags),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        end = time.monotonic() + 300
-        while not seen():
-            assert child.poll() is None, child.stdout.read()
-            assert time.monotonic() < end, "what was waited for did not come"
-            time.sleep(0.02)
-        child.send_signal(number)
-        output, _ = child.communicate(timeout=120)
-        return child.returncode, output
+from common.environments import FRAMEWORKS
+from parity_tests.programs.program import (
+    TINY,
+    Ended,
+    Program,
+    find_programs,
+)
 
 
 @pytest.fixture(scope="session")
 def programs(request) -> dict[str, Program]:
     """All three, by framework. A missing environment is an error."""
-    home = request.config.getoption("--environments")
-    return {f: Program(f, find_python(home, f)) for f in FRAMEWORKS}
+    return find_programs(request.config.getoption("--environments"))
 
 
-@pytest.fixture(params=FRAMEWORKS)
+@pytest.fixture(scope="session", params=FRAMEWORKS)
 def program(request, programs) -> Program:
     """Each of the three in turn."""
     return programs[request.param]
 
 
-def errors(result: subprocess.CompletedProcess) -> list[str]:
-    """Our own lines on standard error; frameworks have theirs."""
-    lines = result.stderr.splitlines()
-    return [line for line in lines if line.startswith("error: ")]
+class Once:
+    """What is made once for all tests, in whichever process they run."""
+
+    def __init__(self, home: Path):
+        self.home = home
+
+    def get(self, name: str, make: Callable[[Path], list[Ended]]):
+        """What `make(folder)` gave; a second caller waits for the first."""
+        folder = self.home / name
+        file = folder / "ended.json"
+        folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(folder / "lock"):
+            if not file.exists():
+                ended = make(folder)
+                text = json.dumps([vars(end) for end in ended], default=str)
+                file.write_text(text)
+            found = json.loads(file.read_text())
+        return [
+            Ended(**end | {"folder": end["folder"] and Path(end["folder"])})
+            for end in found
+        ]
+
+    def run(self, program: Program, name: str, *flags) -> Ended:
+        """A training that ends well."""
+
+        def make(folder: Path) -> list[Ended]:
+            out = folder / "run"
+            result = program.run(*flags, "--out", out)
+            assert result.returncode == 0, result.stderr
+            return [Ended(0, result.stdout, result.stderr, out)]
+
+        return self.get(f"{program.framework}-{name}", make)[0]
 
 
-SIGINT, SIGTERM = signal.SIGINT, signal.SIGTERM
+@pytest.fixture(scope="session")
+def once(tmp_path_factory, worker_id) -> Once:
+    """One for all processes of pytest-xdist: their folders have a parent."""
+    home = tmp_path_factory.getbasetemp()
+    return Once((home if worker_id == "master" else home.parent) / "once")
+
+
+@pytest.fixture(scope="session")
+def whole(program, once) -> Ended:
+    """A training of eight epochs that nothing disturbed."""
+    return once.run(program, "whole", *TINY)

@@ -1,56 +1,79 @@
-"""How often the loss function is called: in the warm-up, and then in an epoch.
+"""How often the network is compiled, or called: in the warm-up, and after it.
 
-    python -m parity_tests.programs.retrace jax_flax compiled
+    python -m parity_tests.programs.retrace jax_flax
 
-Run in the framework's environment; prints the two numbers. The loss function
-is Python: eagerly it is called in each step; compiled, when a program is
-traced, not when it runs. The rate moves from step to step, and the last
-batches are short.
+Run in the framework's environment; prints two numbers for each mode, eager
+first. The loss function is Python: eagerly it is called in each step;
+compiled, when a program is traced, not when it runs. The learning rate moves
+from step to step, and the last batches are partial.
 """
 
 import sys
+from dataclasses import replace
+from functools import partial
+from unittest import mock
 
 from common.cifar10 import synthetic
 from common.draws import epoch_draws
 from common.schedule import epoch_lrs
-from parity_tests.harness.cases import DATA
+from parity_tests.harness.cases import TRAJECTORY
 from parity_tests.harness.driver import Driver
 
+# As in rung 7 and test_same_training.py, so that caches know the programs.
+RECIPE = replace(TRAJECTORY, precision="float64")
 
-def main(framework: str, mode: str) -> tuple[int, int]:
-    """Calls in the warm-up, and in 3 steps and 3 evaluations after it."""
+
+def count(framework: str, mode: str) -> tuple[int, int]:
+    """Calls in the warm-up, and in an epoch and its evaluation after it."""
     driver, calls = Driver(framework, "cpu"), []
-    cross_entropy = driver.model.cross_entropy
-
-    def counted(logits, labels):
-        calls.append(framework)
-        return cross_entropy(logits, labels)
-
-    driver.model.cross_entropy = counted
-    state = driver.state(DATA)
-    steps = driver.step.make_steps(state, mode)
-    if framework == "pytorch":
-        # Dynamo repeats what Python did when it traced: ask the module.
-        compiled = state.model._compiled_call_impl is not None
-        assert compiled == (mode == "compiled")
-        if compiled:
-            return 4, 0
-    arrays = synthetic.make(0, DATA.train_images, DATA.test_images)
-    train, test = driver.splits(arrays, DATA)
-    given = [steps, state, train, test, DATA]
-    if framework == "jax_flax":
-        given.append(False)  # not the loop of a GPU
-    calls.clear()  # a layer of Keras is built by being called
-    state = driver.train.warm_up(*given)
-    before = len(calls)
-    draws = epoch_draws(0, 1, DATA)
-    batches = driver.data.train_batches(train, draws, DATA)
-    lrs = epoch_lrs(1, DATA)
-    state, _ = driver.train.run_epoch(steps[0], state, batches, lrs)
-    batches = driver.data.eval_batches(test, DATA)
-    driver.train.evaluate(steps[1], state, batches)
+    state = driver.state(RECIPE)
+    if framework == "pytorch" and mode == "compiled":
+        recorded = record_graphs(state.model, calls)
+    else:
+        recorded = record_losses(driver.model, calls)
+    arrays = synthetic.make(0, RECIPE.train_images, RECIPE.test_images)
+    with recorded:
+        steps = driver.step.make_steps(state, mode)
+        train, test = driver.splits(arrays, RECIPE)
+        given = [steps, state, train, test, RECIPE]
+        if framework == "jax_flax":
+            given.append(False)  # not the loop of a GPU
+        calls.clear()  # a layer of Keras is built by being called
+        state = driver.train.warm_up(*given)
+        before = len(calls)
+        draws, lrs = epoch_draws(0, 1, RECIPE), epoch_lrs(1, RECIPE)
+        batches = driver.data.train_batches(train, draws, RECIPE)
+        state, _ = driver.train.run_epoch(steps[0], state, batches, lrs)
+        batches = driver.data.eval_batches(test, RECIPE)
+        driver.train.evaluate(steps[1], state, batches)
     return before, len(calls) - before
 
 
+def record_losses(model, calls: list):
+    """Note each call of the loss function of a framework's model.py."""
+    cross_entropy = model.cross_entropy
+
+    def counted(logits, labels):
+        calls.append("loss")
+        return cross_entropy(logits, labels)
+
+    return mock.patch.object(model, "cross_entropy", counted)
+
+
+def record_graphs(model, calls: list):
+    """Note each graph that Dynamo hands to the compiler of the network.
+
+    Dynamo repeats what Python did when it traced, a counted call too.
+    """
+
+    def backend(graph, inputs):
+        calls.append("graph")
+        return graph
+
+    own = partial(model.compile, backend=backend)
+    return mock.patch.object(model, "compile", own)
+
+
 if __name__ == "__main__":
-    print(*main(*sys.argv[1:]))
+    for mode in ("eager", "compiled"):
+        print(*count(sys.argv[1], mode))

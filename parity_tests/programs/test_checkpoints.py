@@ -3,11 +3,7 @@
 
 def test_a_layer_that_the_table_does_not_name_is_refused(program):
     """It would train, be in no checkpoint, and keep what the warm-up did."""
-    result = program.run_words(
-        "-m", "parity_tests.programs.unnamed", program.framework
-    )
-    assert result.returncode == 0, result.stderr
-    lines = result.stdout.splitlines()[-2:]
+    lines = program.module("unnamed", program.framework).splitlines()[-2:]
     assert len(lines) == 2
     for line in lines:
         assert "extra" in line or "dense" in line

@@ -1,0 +1,191 @@
+"""How a program ends: every exit code, in every phase of a training."""
+
+import re
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.cifar10.cache import FOLDER, cache_lock
+from common.recipe import PRESETS
+from parity_tests.programs.program import (
+    NO_GPU,
+    TINY,
+    Ended,
+    about,
+    arrays,
+    errors,
+    rows,
+)
+
+SYNTHETIC = TINY[:4]
+# By name: the exit code, words of the line that says why, and the flags.
+REFUSED = {
+    "preset": (2, "--preset huge", (*SYNTHETIC, "--preset", "huge")),
+    "epochs": (2, "--epochs 0", (*SYNTHETIC, "--epochs", 0)),
+    "batch": (2, "--batch-size 50001", (*SYNTHETIC, "--batch-size", 50_001)),
+    "resume": (2, "--resume", (*SYNTHETIC, "--resume")),
+    "data": (65, "no/such/place", ("--data-dir", "no/such/place")),
+    "load": (65, "no.safetensors", (*SYNTHETIC, "--load", "no.safetensors")),
+    "offline": (69, "--offline", ("--offline",)),
+    "not finite": (70, "epoch 1", (*TINY, "--peak-lr", 1e30)),
+    "file/run": (74, "file/run", TINY),
+    "gpu": (78, "no GPU", (*TINY, "--device", "gpu")),
+}
+# And two that end well.
+DONE = {
+    "help": ("--device", "auto", "--help"),
+    "seed 2": (*TINY, "--seed", 2),
+}
+
+
+@pytest.fixture(scope="session")
+def ended(program, once):
+    """By name, how each command of REFUSED and DONE ended."""
+
+    def make(folder: Path) -> list[Ended]:
+        (folder / "file").write_text("")
+        commands = {
+            folder / name: flags for name, (_, _, flags) in REFUSED.items()
+        }
+        commands |= {folder / name: flags for name, flags in DONE.items()}
+        cache = str(folder / "cache")
+        return program.mains(commands, DAVIDNET_CACHE=cache, **NO_GPU)
+
+    found = once.get(f"{program.framework}-ended", make)
+    return dict(zip([*REFUSED, *DONE], found, strict=True))
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_done_ends_in_one_line_and_a_code(ended, name):
+    code, words, _ = REFUSED[name]
+    end = ended[name]
+    assert end.code == code, end
+    [line] = errors(end)
+    assert words in line
+    assert "Traceback" not in end.stderr
+    if code in (2, 78):
+        assert not end.folder.exists()
+    if code == 70:
+        assert about(end.folder)["status"] == "failed"
+
+
+def test_the_code_is_that_of_the_process(program, tmp_path):
+    _, words, flags = REFUSED["gpu"]
+    result = program.run(*flags, "--out", tmp_path / "run", **NO_GPU)
+    assert result.returncode == 78, result.stdout + result.stderr
+    assert words in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_help_names_every_recipe_field(ended):
+    end = ended["help"]
+    assert end.code == 0
+    for field in PRESETS["small"].__dataclass_fields__:
+        assert "--" + field.replace("_", "-") in end.stdout
+
+
+def test_without_a_gpu_the_small_preset_is_taken(ended):
+    text = re.sub("[│\\s]+", " ", ended["help"].stdout)
+    assert "those of --preset small" in text
+
+
+def test_another_seed_is_another_training(ended, whole):
+    """That the same seed is the same one, resumed runs show."""
+    other = ended["seed 2"]
+    assert other.code == 0, other.stderr
+    one, two = arrays(whole.folder), arrays(other.folder)
+    assert not np.array_equal(one["prep.conv.kernel"], two["prep.conv.kernel"])
+
+
+# --- Signals ------------------------------------------------------------
+
+
+def imports(framework: str):
+    """Whether a process has begun to import the framework."""
+    library = {
+        "tensorflow_eager": "tensorflow",
+        "pytorch": "torch",
+        "jax_flax": "jaxlib",
+    }[framework]
+
+    def seen(pid: int) -> bool:
+        maps = Path(f"/proc/{pid}/maps").read_text()
+        return f"site-packages/{library}/" in maps
+
+    return seen
+
+
+def test_ctrl_c_while_the_data_are_waited_for_is_130(program, tmp_path):
+    cache, log = tmp_path / "cache", tmp_path / "log"
+    with cache_lock(cache / FOLDER, print):
+        code = program.run_until(
+            lambda pid: "waiting" in log.read_text(),
+            signal.SIGINT,
+            log,
+            *(*TINY, "--dataset", "cifar10", "--out", tmp_path / "run"),
+            DAVIDNET_CACHE=str(cache),
+        )
+    assert code == 130, log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert about(tmp_path / "run")["status"] == "interrupted"
+
+
+def test_a_training_stopped_in_every_phase_and_resumed_has_the_same_bits(
+    program, whole, tmp_path
+):
+    """Order and masks come from seed, epoch and step alone."""
+    out, log = tmp_path / "run", tmp_path / "log"
+    flags = (*TINY, "--mode", program.default_mode, "--out", out)
+
+    def stop(seen, number: int) -> int:
+        return program.run_until(seen, number, log, *flags)
+
+    # Python is not ours yet: a shell says 130 of a process that a signal ended
+    code = stop(imports(program.framework), signal.SIGINT)
+    assert code in (130, -signal.SIGINT), log.read_text()
+    assert not out.exists()
+
+    def data_are_loaded(pid: int) -> bool:
+        return (out / "run.json").exists() and about(out)["data"] is not None
+
+    assert stop(data_are_loaded, signal.SIGINT) == 130, log.read_text()
+    assert about(out)["status"] == "interrupted"
+    assert not (out / "metrics.jsonl").exists()
+
+    flags = (*flags, "--resume")
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        before = len(rows(out)) if (out / "metrics.jsonl").exists() else 0
+        seen = more_epochs(out, before)
+        assert stop(seen, number) == code, log.read_text()
+        assert about(out)["status"] == "interrupted"
+        assert "--resume" in log.read_text()
+        assert before < len(rows(out)) < 8
+
+    result = program.run(*flags)
+    assert result.returncode == 0, result.stderr
+    assert about(out)["status"] == "done"
+    assert_same_training(whole.folder, out)
+
+
+def more_epochs(out: Path, before: int):
+    """Whether a run has written more than so many epochs."""
+
+    def seen(pid: int) -> bool:
+        if not (out / "checkpoint.safetensors").exists():
+            return False
+        return len(rows(out)) > before
+
+    return seen
+
+
+def assert_same_training(one: Path, two: Path) -> None:
+    """Bit for bit: weights, statistics, velocity, losses."""
+    first, second = arrays(one), arrays(two)
+    assert first.keys() == second.keys()
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], name)
+    columns = ("epoch", "step", "lr", "train_loss", "test_loss")
+    for before, after in zip(rows(one), rows(two), strict=True):
+        assert [before[c] for c in columns] == [after[c] for c in columns]

@@ -1,0 +1,185 @@
+"""The same training, whichever framework, mode, precision and loop."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.environments import FRAMEWORKS
+from common.recipe import PRESETS
+from parity_tests.harness.cases import TRAJECTORY
+from parity_tests.programs.program import (
+    TINY,
+    Ended,
+    about,
+    arrays,
+    rows,
+)
+
+
+def flags_of(recipe, base) -> tuple:
+    """The flags of every field in which a recipe is not the base."""
+    words = []
+    for field in fields(recipe):
+        value = getattr(recipe, field.name)
+        if value != getattr(base, field.name):
+            words += ["--" + field.name.replace("_", "-"), value]
+    return tuple(words)
+
+
+# Rung 7's programs, which caches then know. One epoch at so low a learning rate
+# that what rounding does to a step hardly reaches the next one.
+SMALL = (
+    *("--preset", "small", "--dataset", "synthetic", "--init", "shared"),
+    *flags_of(TRAJECTORY, PRESETS["small"]),
+    *("--epochs", 1, "--peak-lr", 1e-6),
+)
+
+
+def small_run(program, once, precision: str, mode: str = "") -> Ended:
+    """One epoch of SMALL, in the default mode if none is named."""
+    mode = mode or program.default_mode
+    flags = (*SMALL, "--precision", precision, "--mode", mode)
+    return once.run(program, f"{precision}-{mode}", *flags)
+
+
+def loss(run: Ended) -> float:
+    """The training loss of the one epoch."""
+    [row] = rows(run.folder)
+    return row["train_loss"]
+
+
+def test_the_other_mode_gives_the_same_training(program, once):
+    runs = {
+        mode: small_run(program, once, "float64", mode)
+        for mode in ("eager", "compiled")
+    }
+    for mode, run in runs.items():
+        assert about(run.folder)["mode"] == mode
+    # Compilers sum in another order, which float64 rounds to 1e-16.
+    assert loss(runs["eager"]) == pytest.approx(
+        loss(runs["compiled"]), rel=1e-10
+    )
+
+
+@pytest.mark.parametrize(
+    ("precision", "least", "most"),
+    # Of two calculations the same error is not expected: a precision that
+    # is not used is seen by the error of the one that is.
+    [("float32", 1e-8, 2e-5), ("bfloat16", 2e-4, 3e-2)],
+)
+def test_the_other_precisions_give_about_the_same_training(
+    program, once, precision, least, most
+):
+    run = small_run(program, once, precision)
+    right = small_run(program, once, "float64")
+    assert about(run.folder)["precision"] == precision
+    assert loss(run) == pytest.approx(loss(right), rel=most)
+    assert least < worst_statistic(run.folder, right.folder) < most
+
+
+def worst_statistic(one: Path, two: Path) -> float:
+    """The largest relative error of a layer's running mean or variance.
+
+    They follow the activations, without a decision that rounding could turn.
+    """
+    first, second = arrays(one), arrays(two)
+    return max(
+        np.linalg.norm(first[name] - second[name])
+        / np.linalg.norm(second[name])
+        for name in first
+        if name.endswith((".mean", ".var"))
+    )
+
+
+def test_the_shared_start_gives_three_equal_first_epochs(programs, once):
+    found = [
+        loss(small_run(program, once, "float64"))
+        for program in programs.values()
+    ]
+    # Other weights or other batches would be seen; in float64 nothing else.
+    assert found == pytest.approx([found[0]] * 3, rel=1e-10)
+
+
+# --- Exchange -----------------------------------------------------------
+
+# In float64 no logit is so near another that rounding decides.
+EXACT = (*TINY, "--epochs", 1, "--precision", "float64")
+
+
+def evaluations(program, programs, once) -> dict[str, tuple[dict, dict]]:
+    """By writer, the last metrics of its run, and what `program` makes of it.
+
+    program: it loads what each of the three wrote
+    """
+    written = {
+        name: once.run(writer, "exact", *EXACT).folder
+        for name, writer in programs.items()
+    }
+
+    def make(folder: Path) -> list[Ended]:
+        ended = program.mains(
+            {
+                folder / name: (
+                    *EXACT,
+                    "--load",
+                    run / "checkpoint.safetensors",
+                )
+                for name, run in written.items()
+            }
+        )
+        assert not any(end.code for end in ended), ended
+        return ended
+
+    ended = once.get(f"{program.framework}-loaded", make)
+    return {
+        name: (rows(run)[-1], about(end.folder)["evaluation"])
+        for (name, run), end in zip(written.items(), ended, strict=True)
+    }
+
+
+def test_each_loads_what_each_wrote(program, programs, once):
+    """Nine pairs: the same weights give the same test accuracy."""
+    found = evaluations(program, programs, once)
+    assert list(found) == list(FRAMEWORKS)
+    for wanted, said in found.values():
+        assert said["correct"] == wanted["test_accuracy"]
+        assert said["loss"] == pytest.approx(wanted["test_loss"], rel=1e-10)
+
+
+# --- Compilation --------------------------------------------------------
+
+
+def test_the_warm_up_compiles_all_that_an_epoch_needs_and_no_more(program):
+    lines = program.module("retrace", program.framework).splitlines()[-2:]
+    (eager, later), (compiled, none) = (map(int, n.split()) for n in lines)
+    # A full and a partial batch, in training and in evaluation.
+    assert eager == 4
+    assert later == 5 + 2
+    # JAX and TensorFlow may trace a function more than once.
+    assert compiled == 4 if program.framework == "pytorch" else compiled >= 4
+    assert none == 0
+
+
+def test_the_gpus_loop_of_jax_flax_is_the_same_training(programs, tmp_path):
+    """`--mode compiled` on a GPU is one program; here it runs on the CPU."""
+    program = programs["jax_flax"]
+    steps, scan = tmp_path / "steps", tmp_path / "scan"
+    flags = (*SMALL, "--epochs", 2, "--dropout-rate", 0.05)
+    flags = (*flags, "--precision", "float64", "--mode", "compiled")
+    result = program.run(*flags, "--out", steps)
+    assert result.returncode == 0, result.stderr
+    output = program.module("scanned", *flags, "--device", "cpu", "--out", scan)
+    assert about(scan)["machine"]["device"] == "a CPU, as if a GPU"
+    # The warm-up compiled what both epochs need.
+    assert output.split()[-1] == "1"
+    # float64 rounds to 1e-16, and ten steps may amplify that.
+    for one, two in zip(rows(steps), rows(scan), strict=True):
+        for name in ("lr", "train_loss", "test_loss"):
+            assert one[name] == pytest.approx(two[name], rel=1e-10), name
+    one, two = arrays(steps), arrays(scan)
+    for name in one:
+        np.testing.assert_allclose(
+            two[name], one[name], rtol=0, atol=1e-10, err_msg=name
+        )
