@@ -363,7 +363,7 @@ def torture(session):
 
 @command("tools", *ENVIRONMENTS)
 def machines(session):
-    """Run the ladder as on 18 processors: -- --quick, --only NAME."""
+    """Run the ladder as on many processors: -- --quick, --only NAME."""
     run(
         *(session, "tools", "-m", "parity_tests.machines"),
         *(environments(session), *session.posargs),
