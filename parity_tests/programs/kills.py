@@ -1,5 +1,6 @@
 """One training that is killed again and again, beside one that is not."""
 
+import os
 import random
 import signal
 import subprocess
@@ -31,9 +32,11 @@ SIGNALS = {
     "HUP": ((signal.SIGHUP,), (143,)),
     "TERM twice": ((signal.SIGTERM, signal.SIGTERM), (143,)),
 }
+# How often which part of a training is hit.
+PARTS = {"start": 4, "epochs": 4, "write": 3, "end": 1}
 TWICE = 0.02  # seconds within which the second signal is sent
-PATIENCE = 300  # seconds until something must have happened
-POLL = 0.002  # seconds
+PATIENCE = 900  # seconds until something must have happened
+WRITE = 0.003  # seconds: a checkpoint with its fsync takes about that
 
 
 class Difference(Exception):
@@ -125,19 +128,21 @@ class Torture:
                 if number != numbers[-1]:
                     time.sleep(self.rng.uniform(0, TWICE))
             code = child.wait(PATIENCE)
-        # Before the program's own code runs, a signal ends it Python's way.
         own = stamp(out) != before
-        allowed = (0, *codes) if own else (0, *codes, -numbers[0])
-        if name == "KILL":
-            allowed = (0, -signal.SIGKILL)
+        done = own and about(out)["status"] == "done"
+        # Before the program's own code runs and after it has run, a signal
+        # ends it Python's way.
+        allowed = [0, *codes]
+        if name == "KILL" or not own or done:
+            allowed.append(-numbers[0])
         require(code in allowed, f"{name}: ends with {code}", out)
         if code == 0:
             return True
         self.tally.kills[name] += 1
         self.tally.moments[moment(out, own, first)] += 1
-        check(out, must_say_so=own and name != "KILL")
+        check(out, must_say_so=own and not done and name != "KILL")
         compare_rows(self.right, out)
-        return own and about(out)["status"] == "done"
+        return done
 
     def next_signal(self) -> str:
         """Each signal as often as the others, in a random order."""
@@ -146,28 +151,42 @@ class Torture:
         return self.names.pop()
 
     def wait_for_a_moment(self, child, out: Path, first: int) -> None:
-        """Wait in the start, into an epoch or into the end."""
+        """Wait in the start, into an epoch, into a write, into the end."""
         rng, life = self.rng, self.life
-        part = rng.choices(("start", "epochs", "end"), (4, 6, 1))[0]
+        part = rng.choices([*PARTS], PARTS.values())[0]
         if part == "start":
-            delay = rng.uniform(0, 1.1 * life.start_up)
-        elif part == "epochs":
-            target = first + rng.randint(1, max(1, (EPOCHS - first) // 4))
-            wait(child, lambda: epochs_of(out) >= min(target, EPOCHS))
-            delay = rng.uniform(0, 2 * life.epoch)
-        else:
+            return wait(child, never, rng.uniform(0, 1.1 * life.start_up))
+        if part == "end":
             wait(child, lambda: epochs_of(out) >= EPOCHS)
-            delay = rng.uniform(0, 1.1 * life.end)
-        wait(child, lambda: False, delay)
+            return wait(child, never, rng.uniform(0, 1.1 * life.end))
+        target = first + rng.randint(1, max(1, (EPOCHS - first) // 4))
+        wait(child, lambda: epochs_of(out) >= min(target, EPOCHS))
+        wait(child, never, rng.uniform(0, 2 * life.epoch))
+        if part == "write":
+            wait(child, lambda: is_writing(out), poll=0)
+            wait(child, never, rng.uniform(0, WRITE), poll=0)
 
 
 # --- Looking at a folder ------------------------------------------------
+
+
+def never() -> bool:
+    """For a wait that only time, or the child's end, shall end."""
+    return False
+
+
+def is_writing(out: Path) -> bool:
+    """Whether a file has its temporary name."""
+    return out.exists() and any(
+        name.endswith(".tmp") for name in os.listdir(out)
+    )
 
 
 def wait(
     child: subprocess.Popen,
     seen: Callable[[], bool],
     seconds: float | None = None,
+    poll: float = 0.002,
 ) -> None:
     """Wait until `seen()`, the child's end, or so many seconds."""
     end = time.monotonic() + (PATIENCE if seconds is None else seconds)
@@ -176,7 +195,7 @@ def wait(
             if seconds is None:
                 raise Difference(f"nothing happens: {child.args}")
             return
-        time.sleep(POLL)
+        time.sleep(poll)
 
 
 def epochs_of(out: Path) -> int:
@@ -201,7 +220,7 @@ def moment(out: Path, own: bool, first: int) -> str:
     own: whether the killed start had written to the record
     first: the epochs before it
     """
-    if any(out.glob(".*.tmp")):
+    if is_writing(out):
         return "inside a write"
     if not own:
         return "import"

@@ -53,7 +53,7 @@ class Flags:
     seed: int = 0
     # programs at the same time
     jobs: int = 2
-    # only frameworks whose names contain this
+    # only what contains this: "pytorch", "pytorch, compiled", "eager"
     only: str = ""
     # folder of the train sessions' environments
     environments: PathFlag = ROOT / ".nox"
@@ -93,7 +93,9 @@ def main(argv: list[str] | None = None) -> int:
 
     jobs = []
     for name, program in programs.items():
-        for mode in MODES if flags.only in name else ():
+        for mode in MODES:
+            if flags.only not in f"{name}, {mode}":
+                continue
             share = SHARE if mode == program.default_mode else 1 - SHARE
             jobs.append((program, mode, round(share * flags.kills)))
     began = now()
