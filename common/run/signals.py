@@ -6,6 +6,7 @@ within a function that is marked by `@holding_signals` none is raised.
 """
 
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import CodeType, FrameType
@@ -26,6 +27,22 @@ def holding_signals(function: F) -> F:
     """
     _HOLDING.add(function.__code__)
     return function
+
+
+def let_ctrl_c_end_imports() -> None:
+    """Let Ctrl-C end a training at once while its framework is imported.
+
+    Not every library stands a KeyboardInterrupt in its import: PyTorch
+    swallowed one and went on, JAX ended by SIGSEGV. `EndBySignals` takes over
+    when all is imported. Does nothing unless the process was started by
+    `python -m frameworks.<name>.train`: of others the signals are not ours.
+    """
+    # What Python calls a module that it is about to find and run.
+    started = sys.argv[:1] == ["-m"]
+    if started and (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class EndBySignals:

@@ -33,10 +33,10 @@ SIGNALS = {
     "TERM twice": ((signal.SIGTERM, signal.SIGTERM), (143,)),
 }
 # How often which part of a training is hit.
-PARTS = {"start": 4, "epochs": 4, "write": 3, "end": 1}
+PARTS = {"start": 4, "epochs": 4, "write": 4, "end": 1}
 TWICE = 0.02  # seconds within which the second signal is sent
 PATIENCE = 900  # seconds until something must have happened
-WRITE = 0.003  # seconds: a checkpoint with its fsync takes about that
+WRITE = 0.001  # seconds: a file has its temporary name about that long
 
 
 class Difference(Exception):

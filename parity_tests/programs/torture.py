@@ -34,7 +34,11 @@ from parity_tests.programs.kills import (
     Tally,
     Torture,
 )
-from parity_tests.programs.program import ROOT, find_programs
+from parity_tests.programs.program import (
+    ROOT,
+    find_programs,
+    take_signals,
+)
 
 FORMAT = "davidnet-torture-1"
 MODES = ("eager", "compiled")
@@ -65,6 +69,7 @@ def main(argv: list[str] | None = None) -> int:
     """Torture all three in both modes; the exit code."""
     flags = tyro.cli(Flags, args=argv, description=__doc__)
     print(f"seed {flags.seed}: {flags.kills} kills of each framework")
+    take_signals()
     home = Path(tempfile.mkdtemp(prefix="torture-"))
     stop, end = threading.Event(), time.monotonic() + 60 * flags.minutes
     programs = find_programs(flags.environments)

@@ -11,7 +11,11 @@ import pytest
 from common.recipe import Run
 from common.run.cli import run_command
 from common.run.records import read_run
-from common.run.signals import EndBySignals, holding_signals
+from common.run.signals import (
+    EndBySignals,
+    holding_signals,
+    let_ctrl_c_end_imports,
+)
 from parity_tests.unit.recording import an_epoch, record
 
 FORK = multiprocessing.get_context("fork")
@@ -106,6 +110,27 @@ def test_a_hangup_that_nohup_ignores_ends_nothing(tmp_path):
     finally:
         signal.signal(signal.SIGHUP, handler)
     assert about.reason == "stopped by SIGTERM after 1 epoch"
+
+
+@pytest.mark.parametrize(
+    ("argv", "handler", "wanted"),
+    [
+        (["-m", "--epochs"], signal.default_int_handler, signal.SIG_DFL),
+        (["pytest"], signal.default_int_handler, signal.default_int_handler),
+        # A shell's job in the background stays without.
+        (["-m"], signal.SIG_IGN, signal.SIG_IGN),
+    ],
+)
+def test_ctrl_c_in_an_import_ends_only_a_training(
+    monkeypatch, argv, handler, wanted
+):
+    monkeypatch.setattr("sys.argv", argv)
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        let_ctrl_c_end_imports()
+        assert signal.getsignal(signal.SIGINT) == wanted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_signals_are_held_back_at_every_depth_and_only_there():
