@@ -155,7 +155,9 @@ class Torture:
         rng, life = self.rng, self.life
         part = rng.choices([*PARTS], PARTS.values())[0]
         if part == "start":
-            return wait(child, never, rng.uniform(0, 1.1 * life.start_up))
+            # Not longer than to its first epoch: starts are not alike.
+            seconds = rng.uniform(0, 1.1 * life.start_up)
+            return wait(child, lambda: epochs_of(out) > first, seconds)
         if part == "end":
             wait(child, lambda: epochs_of(out) >= EPOCHS)
             return wait(child, never, rng.uniform(0, 1.1 * life.end))
