@@ -12,6 +12,7 @@ Exit codes: 0 no difference · 1 a difference, or too few kills for a verdict.
 
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -72,6 +73,8 @@ def main(argv: list[str] | None = None) -> int:
     take_signals()
     home = Path(tempfile.mkdtemp(prefix="torture-"))
     stop, end = threading.Event(), time.monotonic() + 60 * flags.minutes
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: stop.set())
     programs = find_programs(flags.environments)
 
     def torture(job: tuple) -> tuple[Tally, int, str]:
