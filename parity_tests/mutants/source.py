@@ -14,7 +14,9 @@ MIRROR = ("model.py", "data.py", "step.py", "checkpoint.py", "train.py")
 # What the tests read; `runs/`, `.nox/` and the site's tests are not needed.
 PARTS = (
     *("common", "frameworks", "parity_tests", "tools", "docs", "results"),
-    *("README.md", "pyproject.toml"),
+    *("README.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE"),
+    *(".github", ".ci", ".pre-commit-config.yaml", "requirements"),
+    *("noxfile.py", "pyproject.toml", ".gitignore"),
 )
 APART = tuple(
     f"parity_tests/{n}" for n in ("mutants", "machines", "unit", "programs")
