@@ -127,3 +127,6 @@ class Epoch(Struct, frozen=True):
     train_seconds: Seconds  # of all epochs so far
     compile_seconds: Seconds
     images_per_second: Annotated[float, Meta(ge=0)]
+    # The part of the machine's processors that other programs used while this
+    # epoch trained; None if it is not known.
+    other_load: Share | None = None

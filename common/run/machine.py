@@ -11,6 +11,7 @@ from common.files import disk_errors
 from common.run.process import tune_allocator
 
 ROOT = Path(__file__).resolve().parents[2]
+STAT = Path("/proc/stat")
 SOURCE = ("common", "frameworks", "parity_tests", "tools")
 
 # The distributions that a record gives the versions of, as far as they are
@@ -39,6 +40,25 @@ def describe_machine() -> dict:
         "cores": len(os.sched_getaffinity(0)),
         "allocator": tune_allocator(),
     }
+
+
+def other_seconds() -> float | None:
+    """Processor time that other programs have used since the machine began.
+
+    In seconds, summed over all processors. A virtual machine's neighbors
+    count, as far as it is told of them. None where the system does not say.
+    """
+    try:
+        words = STAT.read_text().split(maxsplit=9)
+    except OSError:
+        return None
+    # cpu user nice system idle iowait irq softirq steal
+    user, nice, system, _, _, irq, softirq, steal = map(int, words[1:9])
+    ticks = user + nice + system + irq + softirq + steal
+    if not ticks:  # a sandbox that hides it
+        return None
+    own = sum(os.times()[:4])  # and of children that have ended
+    return ticks / os.sysconf("SC_CLK_TCK") - own
 
 
 def processor() -> str:

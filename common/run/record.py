@@ -12,6 +12,7 @@ Every file is replaced as a whole, so that a reader never sees half of one.
 
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,6 +32,7 @@ from common.run.about import ABOUT, LONGEST_REASON
 from common.run.compare import NAMES, print_alike
 from common.run.events import Events
 from common.run.folder import CHECKPOINT, now, take_folder
+from common.run.machine import other_seconds
 from common.run.metrics import epoch_row, write_metrics
 from common.run.progress import Batch, Display
 from common.run.records import RunRecord
@@ -55,6 +57,7 @@ class Record:
         self.train_seconds = 0.0
         self.compile_seconds = 0.0
         self.epoch_seconds = 0.0
+        self.other_load: float | None = None
         self.about: dict = {}
         self.events: Events | None = None  # from the first epoch on
 
@@ -183,9 +186,13 @@ class Record:
     @contextmanager
     def training(self) -> Iterator[None]:
         """Time an epoch of training. The block must end synchronized."""
-        start = time.perf_counter()
+        before, start = other_seconds(), time.perf_counter()
         yield
         self.epoch_seconds = time.perf_counter() - start
+        if before is not None and (after := other_seconds()) is not None:
+            cores = os.cpu_count() or 1
+            load = (after - before) / (self.epoch_seconds * cores)
+            self.other_load = min(1.0, max(0.0, load))
         self.train_seconds += self.epoch_seconds
 
     def end_epoch(
@@ -208,6 +215,8 @@ class Record:
             "epoch": self.epoch_seconds,
         }
         row = epoch_row(epoch, self.recipe, train, test, seconds)
+        if self.other_load is not None:
+            row["other_load"] = self.other_load
         self.rows.append(row)
         write_metrics(self.folder, self.rows)
         if self.run.tensorboard:
@@ -238,7 +247,11 @@ class Record:
         """One epoch's metrics as TensorBoard's scalars, by step."""
         if self.events is None:
             self.events = Events(self.folder / "tensorboard", row["step"])
-        scalars = {k: v for k, v in row.items() if k not in ("epoch", "step")}
+        scalars = {
+            name: value
+            for name, value in row.items()
+            if name not in ("epoch", "step", "other_load")
+        }
         self.events.add(row["step"], scalars)
 
     # --- end ------------------------------------------------------------

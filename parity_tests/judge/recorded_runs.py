@@ -4,41 +4,102 @@ Two groups of runs are equivalent if the 90 % confidence interval of the
 difference of their means lies within the margin: two one-sided tests at 5 %
 (TOST, Schuirmann 1987). A difference that is "not significant" is no proof
 of anything, so too few runs are called too few.
+
+Runs of one seed see the same images in the same order with the same
+augmentation in all frameworks, so that differences are taken seed by seed
+(a paired interval); the unpaired one, after Welch, stands beside it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import mean, median
+
+import numpy as np
+from scipy import stats
 
 from common.run.records import RunRecord, find_runs
 
-MARGIN = 0.20  # points of test accuracy
-LEVELS = (0.90, 0.93, 0.94)
+MARGIN = 0.30  # points of test accuracy
+LOSS_MARGIN = 2.0  # % of the training loss of the last epoch
+EPOCHS_MARGIN = 1  # between the medians at which a level is reached
+LEVELS = (0.70, 0.80, 0.85)  # test accuracies
 FRAMEWORKS = ("tensorflow_eager", "pytorch", "jax_flax")
 JUDGED = "small, float32"  # the recipe whose runs decide the fourth claim
-FEWEST = 5  # runs of each framework; fewer cannot decide 0.20 points
-# Student's t at 95 %, one-sided, by degrees of freedom; in between, the
-# next smaller one is taken, which is the careful side.
-T95 = {
-    4: 2.132,
-    5: 2.015,
-    6: 1.943,
-    7: 1.895,
-    8: 1.860,
-    10: 1.812,
-    12: 1.782,
-    15: 1.753,
-    20: 1.725,
-    30: 1.697,
-    60: 1.671,
-    10**9: 1.645,
-}
+FEWEST = 10  # seeds of each framework
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean difference and its 90 % confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def verdict(self, margin: float) -> str:
+        """equivalent, DIFFERENT or undecided, within +- margin."""
+        if -margin < self.low and self.high < margin:
+            return "equivalent"
+        if self.low > margin or self.high < -margin:
+            return "DIFFERENT"
+        return "undecided"
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.2f} ({self.low:+.2f} to {self.high:+.2f})"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two frameworks compared over the seeds that both have."""
+
+    one: str
+    other: str
+    seeds: int
+    accuracy: Interval | None = None  # points; None: fewer than two seeds
+    unpaired: Interval | None = None  # the same without regard to seeds
+    loss: Interval | None = None  # % of the mean of both
+    # By level: the medians of both, None where a run has not reached it.
+    epochs: tuple[tuple[float | None, float | None], ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """Of the accuracy, by the paired interval."""
+        return self._judge(self.accuracy, MARGIN)
+
+    @property
+    def loss_verdict(self) -> str:
+        """Of the training loss of the last epoch."""
+        return self._judge(self.loss, LOSS_MARGIN)
+
+    @property
+    def epochs_verdict(self) -> str:
+        """Whether every level is reached at about the same epoch."""
+        if self.seeds < FEWEST:
+            return "undecided"
+        far = [
+            (one is None) != (other is None)
+            or (one or 0) - (other or 0) > EPOCHS_MARGIN
+            or (other or 0) - (one or 0) > EPOCHS_MARGIN
+            for one, other in self.epochs
+        ]
+        return "DIFFERENT" if any(far) else "equivalent"
+
+    def _judge(self, interval: Interval | None, margin: float) -> str:
+        if interval is None or self.seeds < FEWEST:
+            return "undecided"
+        return interval.verdict(margin)
 
 
 def accuracy(run: RunRecord) -> float:
     """Of the last epoch, in points."""
     return 100 * run.rows[-1].test_accuracy
+
+
+def train_loss(run: RunRecord) -> float:
+    """Of the last epoch."""
+    return run.rows[-1].train_loss
 
 
 def to_level(run: RunRecord, level: float) -> tuple[int, float] | None:
@@ -69,24 +130,83 @@ def read_runs(roots: Iterable[Path]) -> tuple[list[RunRecord], list[str]]:
     return whole, [f"{bad.name}: not counted: {bad.reason}" for bad in problems]
 
 
-def analyze(runs: list[RunRecord]) -> list[str]:
-    """Lines for the report, recipe by recipe."""
-    lines = []
-    names = {recipe_name(run) for run in runs if run.about.preset != "smoke"}
-    for recipe in sorted(names):
-        groups: dict[str, list[RunRecord]] = {}
-        for run in runs:
-            if recipe_name(run) == recipe:
-                groups.setdefault(run.about.framework, []).append(run)
-        for name, group in sorted(groups.items()):
-            lines.append(describe(recipe, name, group))
-        for one, other in combinations(sorted(groups), 2):
-            verdict = equivalence(
-                [accuracy(run) for run in groups[one]],
-                [accuracy(run) for run in groups[other]],
-            )
-            lines.append(f"{recipe}: {one} and {other}: {verdict}")
-    return lines or ["not enough runs: no finished run on CIFAR-10 is recorded"]
+def judged(runs: Iterable[RunRecord]) -> dict[str, dict[int, RunRecord]]:
+    """The runs that decide the claim, by framework and seed.
+
+    Of the recipe JUDGED, from the frameworks' own initial weights. Of a seed
+    the newest run counts.
+    """
+    found: dict[str, dict[int, RunRecord]] = {name: {} for name in FRAMEWORKS}
+    for run in sorted(runs, key=lambda run: run.about.started):
+        about = run.about
+        fresh = about.run.init == "native" and about.run.load is None
+        if recipe_name(run) == JUDGED and fresh:
+            found[about.framework][about.seed] = run
+    return found
+
+
+def compare_pairs(runs: Iterable[RunRecord]) -> list[Pair]:
+    """Each two frameworks, over the seeds that both have trained."""
+    found = judged(runs)
+    return [
+        compare(one, other, found[one], found[other])
+        for one, other in combinations(FRAMEWORKS, 2)
+    ]
+
+
+def compare(
+    one: str,
+    other: str,
+    runs: dict[int, RunRecord],
+    others: dict[int, RunRecord],
+) -> Pair:
+    """Two frameworks, by their runs of the same seeds."""
+    seeds = sorted(runs.keys() & others.keys())
+    if len(seeds) < 2:
+        return Pair(one, other, len(seeds))
+
+    def values(of: Callable[[RunRecord], float]) -> tuple[np.ndarray, ...]:
+        return tuple(
+            np.array([of(group[seed]) for seed in seeds])
+            for group in (runs, others)
+        )
+
+    points, losses = values(accuracy), values(train_loss)
+    scale = (losses[0] + losses[1]) / 200
+    return Pair(
+        *(one, other, len(seeds)),
+        accuracy=paired(points[0] - points[1]),
+        unpaired=unpaired(*points),
+        loss=paired((losses[0] - losses[1]) / scale),
+        epochs=tuple(
+            (middle(runs.values(), level), middle(others.values(), level))
+            for level in LEVELS
+        ),
+    )
+
+
+def paired(gaps: np.ndarray) -> Interval:
+    """Of differences, one for each seed."""
+    error = stats.sem(gaps) * stats.t.ppf(0.95, len(gaps) - 1)
+    return Interval(gaps.mean(), gaps.mean() - error, gaps.mean() + error)
+
+
+def unpaired(one: np.ndarray, other: np.ndarray) -> Interval:
+    """Of two groups, by Welch's degrees of freedom."""
+    gap = one.mean() - other.mean()
+    if not (one.std() or other.std()):
+        return Interval(gap, gap, gap)
+    low, high = stats.ttest_ind(
+        one, other, equal_var=False
+    ).confidence_interval(0.90)
+    return Interval(gap, low, high)
+
+
+def middle(runs: Iterable[RunRecord], level: float) -> float | None:
+    """The median epoch at which a level is reached, if all runs reach it."""
+    found = [to_level(run, level) for run in runs]
+    reached = [epoch for epoch, _ in filter(None, found)]
+    return median(reached) if len(reached) == len(found) else None
 
 
 def accuracy_verdict(runs: list[RunRecord]) -> tuple[str, str]:
@@ -95,27 +215,40 @@ def accuracy_verdict(runs: list[RunRecord]) -> tuple[str, str]:
     equivalent: every pair of frameworks is; DIFFERENT: one pair is; otherwise
     undecided, for want of runs or because they scatter too much.
     """
-    groups = {
-        name: [
-            accuracy(run)
-            for run in runs
-            if run.about.framework == name and recipe_name(run) == JUDGED
-        ]
-        for name in FRAMEWORKS
-    }
-    pairs = [
-        equivalence(groups[one], groups[other])
-        for one, other in combinations(FRAMEWORKS, 2)
-    ]
+    counts = ", ".join(
+        f"{name} {len(group)}" for name, group in judged(runs).items()
+    )
+    pairs = compare_pairs(runs)
+    verdicts = {pair.verdict for pair in pairs}
     verdict = "undecided"
-    if any(line.startswith("DIFFERENT") for line in pairs):
+    if "DIFFERENT" in verdicts:
         verdict = "DIFFERENT"
-    elif all(line.startswith("equivalent") for line in pairs):
+    elif verdicts == {"equivalent"}:
         verdict = "equivalent"
-    counts = ", ".join(f"{name} {len(group)}" for name, group in groups.items())
-    numbers = f"CIFAR-10, {JUDGED}, margin {MARGIN:.2f} points: "
-    numbers += f"{counts} runs of the {FEWEST} that each needs at the least"
+    numbers = f"CIFAR-10, {JUDGED}, margin {MARGIN:.2f} points: {counts} runs"
+    numbers += f" of the {FEWEST} seeds that each needs at the least"
+    for pair in pairs:
+        if pair.accuracy:
+            numbers += f"; {pair.one} minus {pair.other} {pair.accuracy}"
     return verdict, numbers
+
+
+def analyze(runs: list[RunRecord]) -> list[str]:
+    """Lines for the report: each recipe, then the pairs that are judged."""
+    groups: dict[tuple[str, str], list[RunRecord]] = {}
+    for run in runs:
+        if run.about.preset != "smoke":
+            key = recipe_name(run), run.about.framework
+            groups.setdefault(key, []).append(run)
+    lines = [describe(*key, group) for key, group in sorted(groups.items())]
+    if not lines:
+        return ["not enough runs: no finished run on CIFAR-10 is recorded"]
+    return lines + [
+        f"{JUDGED}: {pair.one} and {pair.other}, {pair.seeds} seeds: "
+        f"{pair.verdict} within {MARGIN:.2f} points"
+        + (f" ({pair.accuracy})" if pair.accuracy else "")
+        for pair in compare_pairs(runs)
+    ]
 
 
 def describe(recipe: str, name: str, group: list[RunRecord]) -> str:
@@ -131,26 +264,3 @@ def describe(recipe: str, name: str, group: list[RunRecord]) -> str:
             text += f"; {level:.0%} in {len(times)} of {len(group)}, median "
             text += f"epoch {epochs:g}, {seconds:.1f} s"
     return text
-
-
-def equivalence(one: list[float], other: list[float]) -> str:
-    """TOST with Welch's degrees of freedom, as a sentence."""
-    if min(len(one), len(other)) < FEWEST:
-        return (
-            f"not enough runs ({len(one)} and {len(other)}, {FEWEST} each are "
-            "the least)"
-        )
-    a, b = stdev(one) ** 2 / len(one), stdev(other) ** 2 / len(other)
-    error = (a + b) ** 0.5
-    spread = a**2 / (len(one) - 1) + b**2 / (len(other) - 1)
-    freedom = (a + b) ** 2 / spread if spread else 10**9
-    t = T95[max(key for key in T95 if key <= max(4, freedom))]
-    gap = mean(one) - mean(other)
-    low, high = gap - t * error, gap + t * error
-    interval = f"difference {gap:+.3f}, 90 % interval {low:+.3f} to "
-    interval += f"{high:+.3f}"
-    if low > -MARGIN and high < MARGIN:
-        return f"equivalent within {MARGIN:.2f} points ({interval})"
-    if low > MARGIN or high < -MARGIN:
-        return f"DIFFERENT by more than {MARGIN:.2f} points ({interval})"
-    return f"not decided within {MARGIN:.2f} points: more runs ({interval})"

@@ -4,7 +4,6 @@ The traces are small and made here; no framework is needed.
 """
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,16 +23,9 @@ from parity_tests.judge.checks import (
 )
 from parity_tests.judge.diagnosis import diagnose
 from parity_tests.judge.guard import guard
-from parity_tests.judge.recorded_runs import (
-    accuracy_verdict,
-    analyze,
-    equivalence,
-    read_runs,
-)
 from parity_tests.judge.tolerances import CHECKS, RUNGS
 from parity_tests.judge.traps import TRAPS, looks_like
 from parity_tests.rungs import rung4_forward
-from tools.results.tests import fake_records
 
 NAMES = ("0/float32/full/counts", "4/float64/plain/logits")
 CHECK = equal_tensors(4, "logits", "4/*", 1e-12, "rounding")
@@ -352,59 +344,3 @@ def test_every_rung_has_checks_and_every_trap_a_pattern():
     assert all(line and patterns for line, patterns in TRAPS.values())
     slugs = [slug for slug, _ in looks_like("4/float64/lowvar-6/train/prep")]
     assert slugs[0] == "bn-eps"
-
-
-def test_recorded_runs_are_laid_together_by_recipe_and_counted_once(tmp_path):
-    for place in ("runs", "results"):  # the second is the published copy
-        for name, epochs in (("a", 1), ("b", 1), ("c", 2)):
-            fake_records.put(tmp_path / place / "pytorch" / name, epochs)
-    (tmp_path / "runs" / "pytorch" / "d").mkdir()
-    roots = [tmp_path / "runs", tmp_path / "results", tmp_path / "missing"]
-    runs, unreadable = read_runs(roots)
-    lines = analyze(runs)
-    assert [line.partition(", mean")[0] for line in lines] == [
-        "small, epochs 1, float32: pytorch: 2 runs",
-        "small, epochs 2, float32: pytorch: 1 run",
-    ]
-    assert lines[0].endswith("90% in 2 of 2, median epoch 1, 5.0 s")
-    assert unreadable == [
-        "pytorch/d: not counted: empty: the folder holds nothing"
-    ]
-
-
-def test_equivalence_says_what_it_knows():
-    near = [94.0, 94.1, 93.9, 94.0, 94.05, 93.95]
-    assert "not enough runs" in equivalence(near[:3], near)
-    assert "equivalent" in equivalence(near, [x + 0.01 for x in near])
-    assert "DIFFERENT" in equivalence(near, [x - 1 for x in near])
-    wild = [93.0, 95.0, 94.0, 92.5, 95.5]
-    assert "not decided" in equivalence(near, wild)
-
-
-def runs_of(framework: str, accuracies: list[float]) -> list[SimpleNamespace]:
-    return [
-        SimpleNamespace(
-            title="small",
-            about=SimpleNamespace(framework=framework, precision="float32"),
-            rows=[SimpleNamespace(test_accuracy=value / 100)],
-        )
-        for value in accuracies
-    ]
-
-
-@pytest.mark.parametrize(
-    ("jax", "verdict"),
-    [
-        ([86.70, 86.72, 86.68, 86.71, 86.69], "equivalent"),
-        ([86.70, 86.72, 86.68], "undecided"),  # too few
-        ([84.0, 89.0, 86.7, 83.5, 88.0], "undecided"),  # too wide
-        ([85.70, 85.72, 85.68, 85.71, 85.69], "DIFFERENT"),
-    ],
-)
-def test_only_runs_on_cifar10_decide_whether_accuracies_are_equal(jax, verdict):
-    near = [86.71, 86.73, 86.69, 86.70, 86.68]
-    runs = runs_of("tensorflow_eager", near) + runs_of("pytorch", near)
-    found, numbers = accuracy_verdict(runs + runs_of("jax_flax", jax))
-    assert found == verdict
-    assert f"jax_flax {len(jax)} runs" in numbers
-    assert accuracy_verdict([])[0] == "undecided"

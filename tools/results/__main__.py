@@ -5,6 +5,7 @@
     python -m tools.results --take runs/pytorch/small-...   publish a run
     python -m tools.results --ladder traces/parity.json     publish a ladder
     python -m tools.results --machines traces/machines/machines.json
+    python -m tools.results --torture traces/torture.json
     python -m tools.results --newest traces/newest/newest.json
     python -m tools.results --bench traces/bench.json       publish a bench
 
@@ -23,6 +24,7 @@ from tools.results.publish import (
     publish_ladder,
     publish_machines,
     publish_newest,
+    publish_torture,
     take,
 )
 from tools.results.tables import TABLES, filled
@@ -37,6 +39,7 @@ class Options:
     ladder: PathFlag | None = None  # a parity report to publish in results/
     machines: PathFlag | None = None  # a matrix to publish in results/
     newest: PathFlag | None = None  # newest releases to publish in results/
+    torture: PathFlag | None = None  # kills to publish in results/
     bench: PathFlag | None = None  # a bench to publish in results/
 
 
@@ -51,6 +54,8 @@ def main() -> None:
         publish_ladder(options.ladder)
     if options.machines:
         publish_machines(options.machines)
+    if options.torture:
+        publish_torture(options.torture)
     if options.newest:
         publish_newest(options.newest)
     if options.bench:

@@ -8,12 +8,19 @@ from parity_tests.machines.report import markdown
 from parity_tests.mutants.killers import killer
 from tools.bench.plan import FRAMEWORKS
 from tools.bench.sheet import markdown_table
-from tools.results.publish import LADDER, MACHINES, MUTANTS, NEWEST
+from tools.results.publish import (
+    LADDER,
+    MACHINES,
+    MUTANTS,
+    NEWEST,
+    TORTURE,
+)
 from tools.results.reports import (
     Ladder,
     Machines,
     Mutants,
     Newest,
+    Torture,
     read_report,
     read_whole,
 )
@@ -39,6 +46,28 @@ def machines_table() -> str:
     if not MACHINES.exists():
         return "No matrix of machines is published yet."
     return markdown(read_whole(MACHINES, Machines))
+
+
+def torture_line() -> str:
+    """How many kills trainings have survived, of each framework."""
+    if not TORTURE.exists():
+        return "No killed trainings are published yet."
+    report = read_report(TORTURE, Torture)
+    kills, trainings = Counter(), Counter()
+    for row in report.rows:
+        kills[row.framework] += sum(row.kills.values())
+        trainings[row.framework] += row.trainings
+    counts = ", ".join(
+        f"{name} {kills[folder]}" for folder, (name, _) in NAMES.items()
+    )
+    signals = sorted({name for row in report.rows for name in row.kills})
+    commit = (report.git_commit or "not known")[:7]
+    return fill(
+        f"{kills.total()} kills survived ({counts}; by {', '.join(signals)}), "
+        f"{report.differences} differences in {trainings.total()} trainings, "
+        f"on commit {commit}.",
+        79,
+    )
 
 
 def newest_table() -> str:

@@ -19,6 +19,7 @@ from tools.results.reports import (
     Ladder,
     Machines,
     Newest,
+    Torture,
     read_report,
     read_whole,
 )
@@ -30,6 +31,7 @@ BENCH = RESULTS / "bench.json"
 MUTANTS = RESULTS / "mutants.json"
 MACHINES = RESULTS / "machines.json"
 NEWEST = RESULTS / "newest.json"
+TORTURE = RESULTS / "torture.json"
 
 
 def take(folder: Path) -> Path:
@@ -138,6 +140,20 @@ def publish_machines(file: Path) -> None:
     if (found["git_commit"] or "+").endswith("+"):
         raise SystemExit(f"{file}: of changed source")
     shutil.copy(file, MACHINES)
+
+
+def publish_torture(file: Path) -> None:
+    """Copy what killed trainings survived to results/.
+
+    Raises SystemExit unless it is a whole one, without a difference, and of
+    committed source.
+    """
+    found = read_report(file, Torture)
+    if found.verdict != "pass":
+        raise SystemExit(f"{file}: the verdict is {found.verdict}, not pass")
+    if (found.git_commit or "+").endswith("+"):
+        raise SystemExit(f"{file}: of changed source")
+    shutil.copy(file, TORTURE)
 
 
 def publish_newest(file: Path) -> None:

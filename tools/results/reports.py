@@ -127,6 +127,25 @@ class Machines(Struct, frozen=True):
     git_commit: Commit | None
 
 
+class Killed(Struct, frozen=True):
+    """The trainings of a framework in one mode that were killed."""
+
+    framework: Text
+    mode: Text
+    kills: dict[Text, Count]  # by signal
+    trainings: Count  # that were the same in the end
+
+
+class Torture(Struct, frozen=True):
+    """torture.json, as `nox -s torture` writes it."""
+
+    format: Literal["davidnet-torture-1"]
+    verdict: Text
+    differences: Count
+    git_commit: Commit | None
+    rows: list[Killed]
+
+
 class Release(Struct, frozen=True):
     """What the newest release of a framework did to its training."""
 

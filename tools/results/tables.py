@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 from tools.bench import markdown
+from tools.results.accuracy import accuracy_tables
 from tools.results.proofs import (
     facts_list,
     ladder_table,
@@ -14,6 +15,7 @@ from tools.results.proofs import (
     newest_table,
     proof_line,
     survivors_table,
+    torture_line,
 )
 from tools.results.publish import BENCH
 from tools.results.trainings import comparison, runs_table, trainings_table
@@ -42,6 +44,8 @@ TABLES = {
     "docs/parity.md": {
         "ladder": ladder_table,
         "machines": machines_table,
+        "accuracy": accuracy_tables,
+        "torture": torture_line,
         "newest": newest_table,
         "mutants": mutants_table,
         "matrix": matrix_table,

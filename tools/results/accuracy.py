@@ -1,0 +1,146 @@
+"""The verdict on accuracy, from the published records.
+
+Test accuracy and training loss of each pair of frameworks, over the seeds
+that both have trained, and when each framework reached which accuracy.
+"""
+
+from collections.abc import Callable
+from statistics import median
+
+from common.run.compare import NAMES
+from common.run.records import RunRecord, find_runs
+from parity_tests.judge.recorded_runs import (
+    EPOCHS_MARGIN,
+    FEWEST,
+    JUDGED,
+    LEVELS,
+    LOSS_MARGIN,
+    MARGIN,
+    Interval,
+    Pair,
+    accuracy,
+    compare_pairs,
+    judged,
+    to_level,
+    train_loss,
+)
+from tools.bench.sheet import markdown_table
+from tools.results.publish import RESULTS
+from tools.results.trainings import spread
+
+ALONE = 0.05  # of the processors; more, and other programs slow a run down
+TIMED = LEVELS[1:]  # levels whose seconds are told
+
+
+def accuracy_tables() -> str:
+    """Both tables, with what they are made of."""
+    runs, _ = find_runs(RESULTS)
+    return "\n\n".join(
+        (
+            f"Of `{JUDGED}`, from the frameworks' own initial weights, the "
+            f"{FEWEST} seeds that a verdict needs at the least. Mean "
+            "differences with their 90 % intervals; margins "
+            f"{MARGIN:.2f} points, {LOSS_MARGIN:g} % and {EPOCHS_MARGIN} "
+            "epoch.",
+            pairs_table(runs),
+            times_table(runs),
+        )
+    )
+
+
+def pairs_table(runs: list[RunRecord]) -> str:
+    """A row for each two frameworks."""
+    levels = " / ".join(f"{level:.0%}" for level in LEVELS)
+    heads = ("first minus second", "seeds", "test accuracy, points")
+    heads += ("unpaired", "verdict", "training loss, %", "verdict")
+    heads += (f"epochs to {levels}", "verdict")
+    return markdown_table(heads, map(pair_row, compare_pairs(runs)))
+
+
+def pair_row(pair: Pair) -> list[str]:
+    """The cells of a pair."""
+
+    def shown(interval: Interval | None) -> str:
+        return str(interval) if interval else ""
+
+    epochs = [
+        " and ".join("never" if e is None else f"{e:g}" for e in both)
+        for both in pair.epochs
+    ]
+    return [
+        f"{NAMES[pair.one]}, {NAMES[pair.other]}",
+        str(pair.seeds),
+        *(shown(pair.accuracy), shown(pair.unpaired), pair.verdict),
+        *(shown(pair.loss), pair.loss_verdict),
+        *(" / ".join(epochs), pair.epochs_verdict),
+    ]
+
+
+def times_table(runs: list[RunRecord]) -> str:
+    """A row for each framework; seconds of runs that were alone only."""
+    groups = {name: [*group.values()] for name, group in judged(runs).items()}
+    alone = {
+        name: [run for run in group if was_alone(run)]
+        for name, group in groups.items()
+    }
+    seconds = {
+        name: [middle_seconds(group, level) for level in TIMED]
+        for name, group in alone.items()
+    }
+    fastest = [
+        min(filter(None, found), default=None)
+        for found in zip(*seconds.values(), strict=True)
+    ]
+    rows = []
+    for name, group in groups.items():
+        ratios = [
+            f"{took / least:.2f}" if took and least else "not measured"
+            for took, least in zip(seconds[name], fastest, strict=True)
+        ]
+        rows.append(
+            [
+                NAMES[name],
+                str(len(group)),
+                spread_of(accuracy, group, "{:.2f}"),
+                spread_of(train_loss, group, "{:.4f}"),
+                *(epochs_cell(group, level) for level in LEVELS),
+                *(str(len(alone[name])), *ratios),
+            ]
+        )
+    heads = ["framework", "seeds", "test accuracy, %", "training loss"]
+    heads += [f"epochs to {level:.0%}" for level in LEVELS]
+    heads += ["runs alone"]
+    heads += [f"seconds to {level:.0%}, times the fastest" for level in TIMED]
+    return markdown_table(heads, rows) + (
+        "\n\nSeconds are not judged: the machine decides. They are of runs "
+        f"beside which other programs used less than {ALONE:.0%} of the "
+        "processors in every epoch."
+    )
+
+
+def was_alone(run: RunRecord) -> bool:
+    """Whether no other program slowed the run down, as far as is known."""
+    loads = [row.other_load for row in run.rows]
+    return all(load is not None and load < ALONE for load in loads)
+
+
+def middle_seconds(runs: list[RunRecord], level: float) -> float | None:
+    """The median of the training seconds to an accuracy."""
+    found = [at[1] for run in runs if (at := to_level(run, level))]
+    return median(found) if found else None
+
+
+def epochs_cell(runs: list[RunRecord], level: float) -> str:
+    """The median epoch at which an accuracy is reached, and the range."""
+    found = [at[0] for run in runs if (at := to_level(run, level))]
+    if not found:
+        return "never"
+    of = "" if len(found) == len(runs) else f", {len(found)} of {len(runs)}"
+    return spread(found, "{:g}") + of
+
+
+def spread_of(
+    what: Callable[[RunRecord], float], runs: list[RunRecord], form: str
+) -> str:
+    """The median and range of a figure over some runs."""
+    return spread([what(run) for run in runs], form) if runs else "no run"

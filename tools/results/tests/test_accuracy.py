@@ -1,0 +1,99 @@
+"""The tables of accuracies and of killed trainings, from published reports."""
+
+import json
+
+import pytest
+
+from parity_tests.judge.recorded_runs import FEWEST, FRAMEWORKS
+from tools.results import accuracy, proofs, publish
+from tools.results.tests import fake_records
+
+TORTURE = {
+    "format": "davidnet-torture-1",
+    "verdict": "pass",
+    "differences": 0,
+    "git_commit": "0" * 40,
+    "rows": [
+        {
+            "framework": "pytorch",
+            "mode": mode,
+            "kills": {"KILL": 50, "INT": 7},
+            "trainings": 9,
+        }
+        for mode in ("eager", "compiled")
+    ],
+}
+
+
+def published(root, loads=(0.01,) * 8) -> None:
+    """The seeds of all three, JAX the slowest by half."""
+    for framework in FRAMEWORKS:
+        for seed in range(FEWEST):
+            folder = root / framework / f"small-{seed}"
+            changed = {"framework": framework, "seed": seed}
+            fake_records.put(folder, 8, **changed)
+            slow = 1.5 if framework == "jax_flax" else 1.0
+            rows = [
+                fake_records.row(
+                    epoch,
+                    test_accuracy=min(0.6 + 0.05 * epoch, 0.8 + seed / 1e4),
+                    train_seconds=10.0 * epoch * slow,
+                    other_load=load,
+                )
+                for epoch, load in enumerate(loads, 1)
+            ]
+            fake_records.write_rows(folder, rows)
+
+
+def test_ten_seeds_that_agree_are_equivalent(tmp_path, monkeypatch):
+    monkeypatch.setattr(accuracy, "RESULTS", tmp_path)
+    published(tmp_path)
+    pairs, times = accuracy.accuracy_tables().split("\n\n")[1:3]
+    (line,) = [x for x in pairs.splitlines() if "PyTorch, JAX" in x]
+    assert "| 10 | +0.00 (+0.00 to +0.00) |" in line
+    assert line.count("equivalent") == 3
+    assert "2 and 2 / 4 and 4 / never and never" in line
+    rows = {x.split(" | ")[0]: x for x in times.splitlines()}
+    assert "| 80.05 (80.00 to 80.09) |" in rows["| JAX"]
+    assert rows["| JAX"].endswith(
+        "| 2 (2 to 2) | 4 (4 to 4) | never | 10 | 1.50 | not measured |"
+    )
+    assert "| 1.00 |" in rows["| PyTorch"]
+
+
+def test_seconds_of_a_run_beside_others_are_not_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(accuracy, "RESULTS", tmp_path)
+    published(tmp_path, (0.01,) * 7 + (0.5,))
+    assert "| 0 | not measured | not measured |" in accuracy.accuracy_tables()
+
+
+def test_survived_kills_are_published_and_told(tmp_path, monkeypatch):
+    for module in (publish, proofs):
+        monkeypatch.setattr(module, "TORTURE", tmp_path / "published.json")
+    assert "No killed" in proofs.torture_line()
+    file = tmp_path / "torture.json"
+    file.write_text(json.dumps(TORTURE))
+    publish.publish_torture(file)
+    assert proofs.torture_line().replace("\n", " ") == (
+        "114 kills survived (TensorFlow 0, PyTorch 114, JAX 0; by INT, KILL), "
+        "0 differences in 18 trainings, on commit 0000000."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"verdict": "too few kills"}, "the verdict is too few kills"),
+        ({"git_commit": None}, "of changed source"),
+        ({"git_commit": "0" * 40 + "+"}, "of changed source"),
+    ],
+)
+def test_a_torture_that_proves_nothing_is_not_published(
+    tmp_path, monkeypatch, changed, reason
+):
+    monkeypatch.setattr(publish, "TORTURE", tmp_path / "published.json")
+    file = tmp_path / "torture.json"
+    file.write_text(json.dumps(TORTURE | changed))
+    with pytest.raises(SystemExit, match=reason):
+        publish.publish_torture(file)
+    assert not publish.TORTURE.exists()
