@@ -41,7 +41,9 @@ def conclude(
             say(f"SURVIVED {row['mutant']} in {row['framework']}")
     if flags.json:
         publish(flags.json, name, part, [log.known[m.key] for m in tried])
-    return 0 if good and tried else 1
+    if missing := len(mutants) - len(tried):
+        say(f"{missing} without a verdict; start again to try them")
+    return 0 if good and tried and not missing else 1
 
 
 def named_rows(

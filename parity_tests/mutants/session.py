@@ -16,6 +16,7 @@ from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from common.run.terminal import open_console
 from parity_tests.mutants.baseline import environment, python
 from parity_tests.mutants.climb import SLOW, order
+from parity_tests.mutants.killers import NoVerdict, TimeLimit
 from parity_tests.mutants.source import ROOT, Mutant, copied, tree_hash
 from parity_tests.mutants.suite import Suite
 
@@ -53,7 +54,7 @@ class Worker:
         )
 
     def climb(self, tree: Path, rungs: list[str], alone: bool) -> dict:
-        """Let one mutant climb."""
+        """Let one mutant climb. Raises NoVerdict."""
         folder = tree / "traces"
         folder.mkdir(exist_ok=True)
         for path in self.home.glob("*.safetensors"):
@@ -75,7 +76,11 @@ class Worker:
         self.child.stdin.flush()
         for line in self.child.stdout:
             if line.startswith("RESULT "):
-                return json.loads(line.removeprefix("RESULT "))
+                found = json.loads(line.removeprefix("RESULT "))
+                for kind in (TimeLimit, NoVerdict):
+                    if kind.__name__ in found:
+                        raise kind(found[kind.__name__])
+                return found
         raise RuntimeError(f"the worker of {self.framework} has ended")
 
     def close(self) -> None:
@@ -119,8 +124,23 @@ class Bench:
         return self.worker_of(framework).climb(tree, rungs, alone)
 
     def outcome(self, mutant: Mutant, deep: bool) -> Outcome:
-        """Try a mutant; deep: on the slow rungs and contract tests, too."""
+        """Try a mutant; deep: on the slow rungs and contract tests, too.
+
+        One that takes too long has survived: no test says so. Raises
+        NoVerdict if something from outside has ended a test.
+        """
         begun = time.perf_counter()
+        try:
+            killed, rung = self.tried(mutant, deep)
+        except TimeLimit:
+            killed, rung = "", None
+        seconds = round(time.perf_counter() - begun, 1)
+        return Outcome(
+            mutant.key, mutant.framework, killed, rung, seconds, deep
+        )
+
+    def tried(self, mutant: Mutant, deep: bool) -> tuple[str, int | None]:
+        """What killed a mutant, and on which rung. Raises NoVerdict."""
         common = mutant.framework == "common"
         # A mistake that all share is seen in any; PyTorch is the quickest.
         framework = "pytorch" if common else mutant.framework
@@ -138,10 +158,7 @@ class Bench:
             if not killed and deep:
                 found = self.suite.contract(tree, framework)
                 killed = found and f"contract tests: {found}"
-        seconds = round(time.perf_counter() - begun, 1)
-        return Outcome(
-            mutant.key, mutant.framework, killed, rung, seconds, deep
-        )
+        return killed, rung
 
 
 class Log:
@@ -229,7 +246,11 @@ def try_all(
             try:
                 while not failures:
                     mutant = todo.get_nowait()
-                    outcome = bench.outcome(mutant, deep)
+                    try:
+                        outcome = bench.outcome(mutant, deep)
+                    except NoVerdict as reason:
+                        progress.print(f"NO VERDICT {mutant.key}: {reason}")
+                        continue
                     with lock:
                         log.add(outcome)
                         if not outcome.killed_by:

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from parity_tests.mutants.baseline import environment
+from parity_tests.mutants.killers import NoVerdict, TimeLimit
 
 LIMIT = 1800  # seconds; all contract tests of a framework take a quarter
 # Whether the docs quote a line, or how long it is, is no test of what it does.
@@ -24,7 +25,7 @@ class Suite:
         self.environments = environments.resolve()
 
     def run(self, tree: Path, *words: str) -> str:
-        """What failed first; "" if nothing did."""
+        """What failed first; "" if nothing did. Raises NoVerdict."""
         given = ["-x", "-p", "no:cacheprovider", "--tb=line", *words]
         child = subprocess.Popen(
             [
@@ -45,11 +46,13 @@ class Suite:
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.communicate()
-            return "time limit"
+            raise TimeLimit(f"pytest: not done after {LIMIT} s") from None
         if child.returncode in (0, 5):  # 5: -k has chosen no test
             return ""
         found = re.findall(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)
-        return found[0] if found else f"pytest ended with {child.returncode}"
+        if child.returncode < 0 or not found:  # stopped, or it never began
+            raise NoVerdict(f"pytest ended with {child.returncode}")
+        return found[0]
 
     def unit(self, tree: Path, file: str) -> str:
         """Unit tests, those of this file of common/ first."""

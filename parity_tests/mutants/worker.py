@@ -17,6 +17,8 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
+from parity_tests.mutants.killers import FROM_OUTSIDE, NoVerdict, TimeLimit
+
 LIBRARIES = {
     "pytorch": ("torch", "torch.optim"),
     "tensorflow_eager": ("tensorflow",),
@@ -66,17 +68,22 @@ def child(job: dict, loaded: tuple) -> None:
 
 
 def attend(pid: int, limit: float) -> str:
-    """Wait for a child; "" if it ended well, else how it ended."""
+    """Wait for a child; "" if it ended well, else how it crashed.
+
+    Raises NoVerdict if something else ended it.
+    """
     end, done = time.monotonic() + limit, False
     try:
         while time.monotonic() < end:
             done, status = os.waitpid(pid, os.WNOHANG)
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) in FROM_OUTSIDE:
+                raise NoVerdict(f"ended by signal {os.WTERMSIG(status)}")
             if done and status:
                 return f"crash: ended with status {status}"
             if done:
                 return ""
             time.sleep(0.02)
-        return f"time limit: not done after {limit:.0f} s"
+        raise TimeLimit(f"not done after {limit:.0f} s")
     finally:  # Ctrl-C, too, must leave nobody behind
         if not done:
             os.killpg(pid, signal.SIGKILL)
@@ -103,12 +110,16 @@ def main(framework: str, home: str) -> int:
                 os._exit(status)
         with suppress(OSError):  # whoever comes first
             os.setpgid(pid, pid)
-        ended = attend(pid, job["limit"])
-        found = {"killed": ended, "rung": None, "seconds": {}}
-        if out.exists() and not ended:
-            found = json.loads(out.read_text())
-        elif not ended:
-            found["killed"] = "crash: no result"
+        found = {"killed": "", "rung": None, "seconds": {}}
+        try:
+            found["killed"] = attend(pid, job["limit"])
+        except NoVerdict as reason:
+            found[type(reason).__name__] = str(reason)
+        else:
+            if out.exists() and not found["killed"]:
+                found = json.loads(out.read_text())
+            elif not found["killed"]:
+                found["killed"] = "crash: no result"
         print("RESULT " + json.dumps(found), flush=True)
     return 0
 

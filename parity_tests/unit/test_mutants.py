@@ -1,15 +1,19 @@
 """The mutants themselves: that each is one change, and none is stale."""
 
 import ast
+import os
+import sys
+from types import SimpleNamespace
 
 import pytest
 
-from parity_tests.mutants import generate, judged, named
+from parity_tests.mutants import generate, judged, named, session, suite
 from parity_tests.mutants.climb import NAMES, order, rung_of
 from parity_tests.mutants.judged import VERDICTS, Judgment, judge
-from parity_tests.mutants.killers import killer
+from parity_tests.mutants.killers import NoVerdict, TimeLimit, killer
 from parity_tests.mutants.report import (
     by_file,
+    conclude,
     file_table,
     living,
     matrix,
@@ -26,6 +30,7 @@ from parity_tests.mutants.source import (
     replaced,
     subjects,
 )
+from parity_tests.mutants.worker import attend
 from parity_tests.trace import RUNGS
 
 FILE = "frameworks/pytorch/step.py"
@@ -193,6 +198,77 @@ def test_killers_are_rungs_or_kinds_of_tests():
     assert killer("rung7_wide: crash: TypeError: x") == "rung 7"
     assert killer("unit tests: parity_tests/x.py::y") == "unit tests"
     assert killer("") == ""
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("os._exit(0)", ""),
+        ("os._exit(3)", "crash"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "crash"),
+        ("os.kill(os.getpid(), signal.SIGTERM)", NoVerdict),
+        ("os.kill(os.getpid(), signal.SIGKILL)", NoVerdict),  # out of memory
+        ("time.sleep(60)", TimeLimit),
+    ],
+)
+def test_what_something_else_has_ended_is_not_killed(end, told):
+    code = f"import os, signal, time; {end}"
+    child = os.posix_spawn(
+        sys.executable, [sys.executable, "-c", code], os.environ, setpgroup=0
+    )
+    if isinstance(told, str):
+        assert attend(child, 30).startswith(told)
+    else:
+        with pytest.raises(told):
+            attend(child, 1 if told is TimeLimit else 30)
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("exit 0", ""),
+        ("echo 'FAILED a.py::b'; exit 1", "a.py::b"),
+        ("echo 'ERROR a.py'; exit 2", "a.py"),
+        ("exit 2", NoVerdict),  # Ctrl-C
+        ("exit 4", NoVerdict),  # it never began
+        ("echo 'FAILED a.py::b'; kill -TERM $$", NoVerdict),
+        ("sleep 60", TimeLimit),
+    ],
+)
+def test_a_pytest_that_was_stopped_has_killed_nothing(
+    script, told, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(suite, "LIMIT", 1)
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    tests = suite.Suite(str(python), tmp_path, tmp_path)
+    if isinstance(told, str):
+        assert tests.run(tmp_path) == told
+    else:
+        with pytest.raises(told):
+            tests.run(tmp_path)
+
+
+def test_a_mutant_without_a_verdict_is_no_success(tmp_path, monkeypatch):
+    """It is not logged, so that it is tried again; too long is survived."""
+    one, two, three = named.read()[:3]
+    ends = {one: NoVerdict("stopped"), two: TimeLimit("long")}
+
+    class Tried(session.Bench):
+        def tried(self, mutant, deep):
+            if mutant in ends:
+                raise ends[mutant]
+            return "rung 4: x", 4
+
+    monkeypatch.setattr(session, "Bench", Tried)
+    log = session.Log(tmp_path / "log", again=False, deep=True)
+    session.try_all([one, two, three], log, tmp_path, tmp_path, 2, True)
+    found = {key: row.killed_by for key, row in log.known.items()}
+    assert found == {two.key: "", three.key: "rung 4: x"}
+    flags = SimpleNamespace(generated=False, json=None)
+    assert conclude([three], log, [], flags) == 0
+    assert conclude([one, three], log, [], flags) == 1
 
 
 def test_the_tables_have_a_row_for_each_mutant_and_each_file():
