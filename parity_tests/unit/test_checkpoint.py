@@ -4,10 +4,12 @@ import errno
 import json
 import os
 import random
+import re
 import shlex
 import subprocess
 import sys
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -64,14 +66,11 @@ def test_names_are_those_of_the_table_with_a_velocity_for_the_trained():
     assert VELOCITY + "linear.kernel" in names
 
 
-def test_a_turned_array_is_written_as_it_reads(tmp_path):
-    path = tmp_path / "c.safetensors"
-    arrays = shared_start(RECIPE, 3)
-    transposed = np.asfortranarray(arrays["prep.conv.kernel"])
-    write(path, arrays | {"prep.conv.kernel": transposed}, 0, RECIPE, "x")
-    assert np.array_equal(
-        read(path, RECIPE).arrays["prep.conv.kernel"], transposed
-    )
+def test_a_transposed_array_is_written_as_it_reads(good):
+    name = "prep.conv.kernel"
+    transposed = np.asfortranarray(shared_start(RECIPE, 3)[name])
+    changed(good, lambda arrays: arrays.update({name: transposed}))
+    assert np.array_equal(read(good, RECIPE).arrays[name], transposed)
 
 
 def test_another_width_is_told_with_the_flag_to_add(good):
@@ -91,50 +90,46 @@ def test_a_truncated_file_is_told(good, keep):
         read(good, RECIPE)
 
 
-def test_a_file_of_other_software_is_told(tmp_path):
-    path = tmp_path / "c.safetensors"
-    safetensors.numpy.save_file({"w": np.zeros(3, np.float32)}, path)
+def test_a_file_of_other_software_is_told(good):
+    safetensors.numpy.save_file({"w": np.zeros(3, np.float32)}, good)
     with pytest.raises(CheckpointError, match="not a checkpoint of this"):
-        read(path, RECIPE)
-
-
-def test_a_missing_array_is_named(good):
-    changed(good, lambda a: a.pop("layer1.res1.bn.mean"))
-    with pytest.raises(CheckpointError, match=r"layer1\.res1\.bn\.mean is mis"):
         read(good, RECIPE)
 
 
-def test_a_strange_array_is_named(good):
-    changed(good, lambda a: a.update(extra=np.zeros(1, np.float32)))
-    with pytest.raises(CheckpointError, match="extra is not of this network"):
+def put(name, place, number):
+    """A change of one number in an array."""
+    return lambda arrays: arrays[name].__setitem__(place, number)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda a: a.pop("layer1.res1.bn.mean"), "layer1.res1.bn.mean is mis"),
+        (lambda a: a.update(extra=np.ones(1)), "extra is not of this network"),
+        (put("linear.kernel", (0, 0), np.nan), "linear.kernel has NaN"),
+        (put("linear.kernel", (0, 0), np.inf), "linear.kernel has NaN"),
+        (put("prep.bn.var", 1, -5), "prep.bn.var has a variance"),
+        (
+            lambda a: a.update({"prep.bn.bias": np.zeros(4, np.int32)}),
+            "I32, expected float32 or float64",
+        ),
+    ],
+)
+def test_an_array_that_cannot_be_is_named(good, change, words):
+    changed(good, change)
+    with pytest.raises(CheckpointError, match=re.escape(words)):
         read(good, RECIPE)
 
 
-@pytest.mark.parametrize("number", [np.nan, np.inf])
-def test_a_number_that_is_not_finite_is_told(good, number):
-    changed(good, lambda a: a["linear.kernel"].__setitem__((0, 0), number))
-    with pytest.raises(CheckpointError, match=r"linear\.kernel has NaN"):
-        read(good, RECIPE)
-
-
-def test_integers_are_no_weights(good):
-    changed(
-        good,
-        lambda a: a.update({"prep.bn.bias": np.zeros(4, np.int32)}),
-    )
-    with pytest.raises(
-        CheckpointError, match="I32, expected float32 or float64"
-    ):
-        read(good, RECIPE)
+def test_a_mean_may_be_below_0(good):
+    changed(good, put("prep.bn.mean", 1, -5))
+    read(good, RECIPE)
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(good, monkeypatch):
     before = good.read_bytes()
-
-    def full(handle):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=full))
     with pytest.raises(DiskError, match="the disk is full"):
         write(good, shared_start(RECIPE, 4), 16, RECIPE, "pytorch")
     assert good.read_bytes() == before
@@ -147,8 +142,8 @@ def test_a_format_of_another_time_is_told(good, monkeypatch):
         read(good, RECIPE)
 
 
-def in_another_process(path):
-    """Write the same state there, with another order of hashes."""
+def test_the_same_state_gives_the_same_bytes(good, tmp_path):
+    """In any process, whatever its hashes, and in any order of the arrays."""
     code = (
         "import sys; from pathlib import Path;"
         "from common.checkpoint import shared_start, write;"
@@ -157,13 +152,9 @@ def in_another_process(path):
         "arrays = dict(reversed(shared_start(recipe, 3).items()));"
         "write(Path(sys.argv[1]), arrays, 12, recipe, 'pytorch')"
     )
-    subprocess.run([sys.executable, "-c", code, path], check=True)
-
-
-def test_the_same_state_gives_the_same_bytes(good, tmp_path):
     for number in range(3):
         other = tmp_path / f"{number}.safetensors"
-        in_another_process(other)
+        subprocess.run([sys.executable, "-c", code, other], check=True)
         assert other.read_bytes() == good.read_bytes()
 
 
@@ -226,15 +217,6 @@ def test_metadata_that_are_damaged_are_told_in_one_line(good, changed, words):
     assert str(caught.value).isprintable()
 
 
-def test_a_variance_below_0_is_told(good):
-    changed(good, lambda a: a["prep.bn.var"].__setitem__(1, -5))
-    with pytest.raises(CheckpointError, match=r"prep\.bn\.var has a variance"):
-        read(good, RECIPE)
-    # A mean may be.
-    changed(good, lambda a: a["prep.bn.mean"].__setitem__(1, -5))
-    read(good, RECIPE)
-
-
 @pytest.mark.parametrize(
     "ours",
     [
@@ -260,28 +242,23 @@ def test_initial_weights_fit_every_schedule(good):
     assert read(good, replace(RECIPE, train_images=1024)).step == 0
 
 
-def test_shapes_are_checked_before_arrays_take_memory(tmp_path):
+def test_shapes_are_checked_before_arrays_take_memory(good):
     """A header that promises much, in a file of a hole."""
-    path = tmp_path / "c.safetensors"
-    arrays = shared_start(RECIPE, 3)
-    write(path, arrays, 12, RECIPE, "pytorch")
-    content = path.read_bytes()
+    content = good.read_bytes()
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:end])
     size = 2**40
-    header = {"__metadata__": header["__metadata__"]} | {
-        "linear.kernel": {
-            "dtype": "F32",
-            "shape": [size // 4],
-            "data_offsets": [0, size],
-        }
+    kernel = {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}
+    header = {
+        "__metadata__": header["__metadata__"],
+        "linear.kernel": kernel,
     }
     text = json.dumps(header).encode()
-    with path.open("wb") as file:
+    with good.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         file.truncate(8 + len(text) + size)
     with pytest.raises(CheckpointError, match="is missing"):
-        read(path, RECIPE)
+        read(good, RECIPE)
 
 
 # --- A model and the table ----------------------------------------------

@@ -49,32 +49,6 @@ def assert_same(found, expected):
 
 
 @pytest.mark.parametrize("train", [True, False])
-def test_activations_have_the_names_that_the_frameworks_give(train):
-    images, _ = make_batch()
-    net = oracle.forward(make_params(), images, RECIPE, train)
-    shapes = {name: value.shape[1:] for name, value in net.activations.items()}
-    assert shapes == {
-        "prep": (32, 32, 2),
-        "layer1.conv_bn": (32, 32, 4),
-        "layer1.pool": (16, 16, 4),
-        "layer1.res1": (16, 16, 4),
-        "layer1.res2": (16, 16, 4),
-        "layer1": (16, 16, 4),
-        "layer2.conv_bn": (16, 16, 8),
-        "layer2.pool": (8, 8, 8),
-        "layer2": (8, 8, 8),
-        "layer3.conv_bn": (8, 8, 16),
-        "layer3.pool": (4, 4, 16),
-        "layer3.res1": (4, 4, 16),
-        "layer3.res2": (4, 4, 16),
-        "layer3": (4, 4, 16),
-        "head": (16,),
-        "logits": (10,),
-    }
-    assert all(a.dtype == np.float64 for a in net.activations.values())
-
-
-@pytest.mark.parametrize("train", [True, False])
 def test_the_layers_are_joined_as_the_specification_says(train):
     """Each activation again, from the one before it, layer by layer."""
     params, (images, _), masks = make_params(), make_batch(), make_masks()
@@ -117,9 +91,10 @@ def test_the_layers_are_joined_as_the_specification_says(train):
     }
     assert expected.keys() == acts.keys()
     for name, value in expected.items():
-        # The same sums in nearly the same order, values of order 1.
+        # The same sums in nearly the same order, values of order 1. Strict:
+        # of the same shape, and float64.
         np.testing.assert_allclose(
-            acts[name], value, rtol=0, atol=1e-13, err_msg=name
+            acts[name], value, rtol=0, atol=1e-13, err_msg=name, strict=True
         )
     assert net.logits is acts["logits"]
 
@@ -223,12 +198,9 @@ def test_the_gradient_is_that_of_a_sum():
     doubled, d_twice = oracle.backward(net, np.tile(labels, 2))
     for name in TRAINED:
         # Sums of twice as many terms, rounded anew.
+        atol = 1e-11 * np.abs(grads[name]).max()
         np.testing.assert_allclose(
-            doubled[name],
-            2 * grads[name],
-            rtol=0,
-            atol=1e-11 * np.abs(grads[name]).max(),
-            err_msg=name,
+            doubled[name], 2 * grads[name], rtol=0, atol=atol, err_msg=name
         )
     np.testing.assert_allclose(
         d_twice[:3], d_images, rtol=0, atol=1e-11 * np.abs(d_images).max()
@@ -266,17 +238,13 @@ def test_all_running_statistics_come_from_the_dropped_out_convolution():
     for name, (inputs, _, _) in net.inside.items():
         conv = ol.conv3x3(inputs, params[f"{name}.conv.kernel"])
         kept = np.where(masks[name], conv / 0.7, 0)
-        for role, new in (
-            ("mean", kept.mean((0, 1, 2))),
-            ("var", kept.var((0, 1, 2), ddof=1)),
-        ):
+        batch = {"mean": kept.mean((0, 1, 2))}
+        batch["var"] = kept.var((0, 1, 2), ddof=1)
+        for role, new in batch.items():
             stat = f"{name}.bn.{role}"
-            np.testing.assert_allclose(
-                net.stats[stat],
-                0.9 * params[stat] + 0.1 * new,
-                rtol=1e-13,  # a mean in another order
-                err_msg=stat,
-            )
+            wanted = 0.9 * params[stat] + 0.1 * new
+            # A mean in another order.
+            np.testing.assert_allclose(net.stats[stat], wanted, rtol=1e-13)
     assert len(net.inside) == 8
 
 
@@ -358,13 +326,8 @@ def test_weight_decay_alone_moves_every_trained_tensor():
 
 def test_the_optimizer_leaves_running_statistics_alone():
     params = make_params()
-    new, velocity = oracle.optimizer_step(
-        params,
-        oracle.init_velocity(params, RECIPE),
-        like(params, 1.0),
-        0.1,
-        RECIPE,
-    )
+    velocity, grads = oracle.init_velocity(params, RECIPE), like(params, 1.0)
+    new, velocity = oracle.optimizer_step(params, velocity, grads, 0.1, RECIPE)
     stats = params.keys() - set(TRAINED)
     assert_same({n: new[n] for n in stats}, {n: params[n] for n in stats})
     assert new.keys() == params.keys()
