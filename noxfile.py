@@ -44,8 +44,9 @@ ENVIRONMENTS = [environment_name(framework) for framework in FRAMEWORKS]
 PATIENT = {"interrupt_timeout": 60, "terminate_timeout": 60}
 TRACES = Path("traces")
 # Tests of the tools that need nothing beyond requirements/tools.txt.
+TOOLS = ("bench", "gpu_check", "launch", "prose", "results")
 TOOL_TESTS = [
-    *(f"tools/{n}/tests" for n in ("bench", "gpu_check", "prose", "results")),
+    *(f"tools/{name}/tests" for name in TOOLS),
     "tools/site/tests/test_site_parts.py",
 ]
 # Of the files that GitHub reads.
@@ -222,8 +223,10 @@ def add_train(framework: str, short: str) -> None:
     environment = environment_name(framework)
 
     def train(session):
-        words = ("-m", f"frameworks.{framework}.train", *session.posargs)
-        run(session, environment, *words)
+        words = (f"frameworks.{framework}.train",)
+        if any(w.startswith("--processes") for w in session.posargs):
+            words = ("tools.launch", framework)
+        run(session, environment, "-m", *words, *session.posargs)
 
     train.__doc__ = f"Train DavidNet in {framework}; -- --help lists the flags."
     command(environment, name=f"train-{short}")(train)

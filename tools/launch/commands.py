@@ -1,0 +1,113 @@
+"""What a person would type to start several processes of a training here."""
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common.errors import DeviceError
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, and the variables that it needs."""
+
+    words: list[str]
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """The line to type in a shell."""
+        given = [f"{k}={shlex.quote(v)}" for k, v in self.variables.items()]
+        return " ".join([*given, shlex.join(self.words)])
+
+
+def native_commands(
+    framework: str, count: int, flags: Sequence[str]
+) -> list[Command]:
+    """The commands for `count` processes of a training on this machine.
+
+    One for all of PyTorch's, else one for each. All of them stay on the
+    loopback interface; each process has its share of the cores, or a GPU.
+    Raises DeviceError if there are fewer GPUs than processes.
+    """
+    cores, gpus = sorted(os.sched_getaffinity(0)), visible_gpus(flags)
+    if gpus and len(gpus) < count:
+        raise DeviceError(
+            f"{count} processes: expected a GPU for each, found {len(gpus)}; "
+            "ask for fewer, or add --device cpu"
+        )
+    if framework == "pytorch":
+        return [torchrun(count, max(1, len(cores) // count), flags)]
+    ports = free_ports(count)
+    join = join_tensorflow if framework == "tensorflow_eager" else join_jax
+    found = []
+    for rank in range(count):
+        variables = join(rank, ports)
+        if gpus:
+            variables["CUDA_VISIBLE_DEVICES"] = gpus[rank]
+        # Both libraries take as many threads as they may use cores.
+        own = cores[rank::count] or [cores[rank % len(cores)]]
+        words = ["taskset", "-c", ",".join(map(str, own)), sys.executable]
+        words += ["-m", f"frameworks.{framework}.train", *flags]
+        found.append(Command(words, variables))
+    return found
+
+
+def torchrun(count: int, threads: int, flags: Sequence[str]) -> Command:
+    """The command that starts all of PyTorch's processes.
+
+    threads: of each process
+    """
+    words = [str(Path(sys.executable).with_name("torchrun")), "--standalone"]
+    words += ["--nproc-per-node", str(count)]
+    words += ["-m", "frameworks.pytorch.train", *flags]
+    loopback = dict.fromkeys(("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"), "lo")
+    return Command(words, {"OMP_NUM_THREADS": str(threads)} | loopback)
+
+
+def join_tensorflow(rank: int, ports: Sequence[int]) -> dict[str, str]:
+    """What tells a process of TensorFlow which one of all it is."""
+    workers = [f"127.0.0.1:{port}" for port in ports]
+    task = {"type": "worker", "index": rank}
+    config = {"cluster": {"worker": workers}, "task": task}
+    return {"TF_CONFIG": json.dumps(config)}
+
+
+def join_jax(rank: int, ports: Sequence[int]) -> dict[str, str]:
+    """What tells a process of JAX which one of all it is."""
+    address = f"127.0.0.1:{ports[0]}"
+    return {
+        "JAX_COORDINATOR_ADDRESS": address,
+        "JAX_COORDINATOR_BIND_ADDRESS": address,  # else: all interfaces
+        "JAX_NUM_PROCESSES": str(len(ports)),
+        "JAX_PROCESS_ID": str(rank),
+    }
+
+
+def visible_gpus(flags: Sequence[str]) -> list[str]:
+    """The GPUs that flags and environment leave, by number or by name."""
+    if "--device cpu" in " ".join(flags).replace("=", " "):
+        return []
+    with suppress(OSError):
+        done = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True
+        )
+        there = [str(n) for n in range(done.stdout.count("GPU "))]
+        chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+        return there if chosen is None else [g for g in chosen.split(",") if g]
+    return []
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback interface that nobody listens on."""
+    with ExitStack() as stack:
+        found = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in found:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in found]
