@@ -9,13 +9,14 @@ Exit codes: 0 all equal; 1 a rung fails; 2 usage; 65 a trace is bad.
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from common.files import user_path, write_atomic
 from common.run.terminal import columns, open_console, say
 from parity_tests.harness.tracefile import TraceError
-from parity_tests.judge.checks import Row, Traces, run_check
-from parity_tests.judge.collect import collect
+from parity_tests.judge.checks import Check, Row, Traces, run_check
+from parity_tests.judge.collect import collect, is_digest
 from parity_tests.judge.diagnosis import diagnose
 from parity_tests.judge.guard import guard, read_spread
 from parity_tests.judge.page import as_html
@@ -38,7 +39,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add(
         "--against",
         type=user_path,
-        help="a trace made elsewhere, of one of them",
+        nargs="+",
+        default=[],
+        help="traces made elsewhere or long ago, whole or digests",
     )
     add("--run-id", help="all traces must have it")
     add("--json", type=user_path, help="write everything here, for machines")
@@ -63,9 +66,17 @@ def climb(traces: Traces, checks=CHECKS) -> list[Row]:
     return [run_check(check, traces) for check in checks]
 
 
-def skipped_elsewhere(checks: list) -> list:
-    """Without rows that need more than one trace of each framework."""
-    return [c for c in checks if "checkpoint exchange" not in c.what]
+def elsewhere(checks: Sequence[Check], traces: Traces) -> list[Check]:
+    """The rows that a trace made elsewhere can be compared on.
+
+    Not those that need more than one trace of each framework; of a digest
+    only those that compare tensors by name, as far as it has them.
+    """
+    checks = [c for c in checks if "checkpoint exchange" not in c.what]
+    if not is_digest(traces.facts):
+        return checks
+    named = [check for check in checks if check.by_name]
+    return [check for check in named if next(check.measure(traces), None)]
 
 
 def show(
@@ -92,10 +103,12 @@ def main(argv: list[str] | None = None) -> int:
     except TraceError as error:
         say(f"error: {error}", sys.stderr)
         return BAD_TRACE
-    elsewhere = flags.against is not None
-    rows = climb(traces, skipped_elsewhere(CHECKS) if elsewhere else CHECKS)
+    checks = CHECKS
+    if flags.against:
+        checks = elsewhere(CHECKS, traces)
+    rows = climb(traces, checks)
     problems = diagnose(rows)
-    if not elsewhere:
+    if not flags.against:
         problems += [f"GUARD: {line}" for line in guard(rows, read_spread())]
         problems += [f"GUARD: {line}" for line in uncompared(traces)]
     found, unreadable = read_runs(flags.runs)

@@ -8,6 +8,9 @@ compared with each other and with the oracle, rung by rung. Writes
 newest.json beside them; `python -m tools.results --newest FILE` publishes it.
 Exit codes: 0 all pass; 1 a release differs, or does not run; 65 a pinned
 trace is missing or bad.
+
+The newest is also compared with results/traces/, the digests of an earlier
+day's traces, perhaps of another machine. That finding is told, not judged.
 """
 
 import contextlib
@@ -25,6 +28,7 @@ from parity_tests import compare
 from parity_tests.harness import tracefile
 
 FORMAT = "davidnet-newest-1"
+KEPT = Path(__file__).parents[1] / "results" / "traces"
 # What the newest release is looked up of: by folder, names on PyPI.
 PACKAGES = {
     "tensorflow_eager": "tensorflow",
@@ -47,16 +51,16 @@ def versions(file: Path) -> dict[str, str]:
     return dict(tracefile.read(file).facts["versions"])
 
 
-def climb(pinned: Path, newest: Path) -> tuple[str, str]:
-    """The verdict, and the first row of the ladder that differs."""
-    if not newest.exists():
-        return "does not run", ""
-    report = newest.with_suffix(".json")
-    words = [str(pinned), "--against", str(newest), "--json", str(report)]
+def climb(here: Path, other: Path, report: Path) -> tuple[str, str]:
+    """The verdict on two traces, and the first row of the ladder that differs.
+
+    report: what compare writes; what it says stands beside it, as .txt.
+    """
+    words = [str(here), "--against", str(other), "--json", str(report)]
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         code = compare.main(words)
-    newest.with_suffix(".txt").write_text(said.getvalue())
+    report.with_suffix(".txt").write_text(said.getvalue())
     if code == compare.BAD_TRACE:
         return "no trace to compare", ""
     rows = json.loads(report.read_text())["rows"]
@@ -69,7 +73,12 @@ def row(framework: str, folder: Path) -> dict:
     """What newest.json says of a framework."""
     pinned = folder / "pinned" / f"{framework}.npz"
     newest = folder / "newest" / f"{framework}.npz"
-    verdict, first = climb(pinned, newest)
+    kept = KEPT / f"{framework}.npz"
+    verdict, first, before = "does not run", "", "not compared"
+    if newest.exists():
+        verdict, first = climb(pinned, newest, newest.with_suffix(".json"))
+        if kept.exists():
+            before, _ = climb(newest, kept, newest.with_suffix(".kept.json"))
     return {
         "framework": framework,
         "pinned": versions(pinned),
@@ -77,6 +86,7 @@ def row(framework: str, folder: Path) -> dict:
         "release": newest_release(PACKAGES[framework]),
         "verdict": verdict,
         "first": first,
+        "kept": before,
     }
 
 

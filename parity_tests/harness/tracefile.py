@@ -17,7 +17,6 @@ from common.files import one_line
 from common.typed import Commit, Count, Malformed, Seconds, Text, decode
 
 FORMAT = "davidnet-trace-1"
-PARTS = ("main", "exchange")
 LARGEST = 2**32  # bytes of all arrays; the traces of this ladder have 2**28
 
 
@@ -25,7 +24,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     """What made a trace."""
 
     format: Text
-    part: Literal["main", "exchange"]
+    part: Literal["main", "exchange", "digest"]
     run_id: Text
     framework: Text
     versions: dict[Text, Text]
@@ -54,14 +53,17 @@ class Trace:
     arrays: Arrays
 
 
-def write(path: Path, facts: dict, arrays: Arrays) -> None:
+def write(
+    path: Path, facts: dict, arrays: Arrays, compressed: bool = False
+) -> None:
     """Write a trace under its name at once, or not at all."""
     names = sorted(arrays)
     facts = {"format": FORMAT, **facts, "names": len(names)}
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
-        np.savez(
+        save = np.savez_compressed if compressed else np.savez
+        save(
             file,
             facts=np.array(json.dumps(facts)),
             **{n: arrays[n] for n in names},

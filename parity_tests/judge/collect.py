@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from parity_tests.harness import tracefile
+from parity_tests.harness import digest, tracefile
 from parity_tests.harness.cases import recipe_hash, source_hash
 from parity_tests.harness.tracefile import Trace, TraceError
 from parity_tests.judge.checks import Arrays, Traces
@@ -14,12 +14,12 @@ FRAMEWORKS = ("tensorflow_eager", "pytorch", "jax_flax")
 
 
 def collect(
-    paths: Sequence[Path], against: Path | None, run_id: str | None
+    paths: Sequence[Path], against: Sequence[Path], run_id: str | None
 ) -> Traces:
     """All traces, one entry per framework.
 
-    against: a trace made elsewhere; then one trace from here is enough, and
-        only the frameworks of that trace are compared.
+    against: traces made elsewhere; then one trace from here is enough, and
+        only the frameworks of those traces are compared.
     Raises TraceError.
     """
     traces = [(path, tracefile.read(path)) for path in paths]
@@ -34,7 +34,7 @@ def collect(
                 f"expected {wanted!r}; make all traces anew"
             )
     arrays, facts = merge(traces)
-    if against is None:
+    if not against:
         for name in FRAMEWORKS:
             if name not in arrays:
                 raise TraceError(
@@ -42,7 +42,8 @@ def collect(
                 )
     else:
         arrays, facts = beside(arrays, facts, against)
-    return Traces(arrays, expected(), facts)
+    # The oracle computes whole tensors.
+    return Traces(arrays, {} if is_digest(facts) else expected(), facts)
 
 
 def check_one(path: Path, trace: Trace) -> None:
@@ -84,26 +85,48 @@ def merge(traces: list[tuple[Path, Trace]]) -> tuple[dict, dict]:
     return arrays, facts
 
 
-def beside(arrays: dict, facts: dict, path: Path) -> tuple[dict, dict]:
-    """Only the framework of the other trace, here and there."""
-    other = tracefile.read(path)
-    name = other.facts["framework"]
-    if other.facts["recipe_hash"] != recipe_hash():
-        raise TraceError(
-            f"{path}: another recipe: its sum is {other.facts['recipe_hash']}, "
-            f"here it is {recipe_hash()}"
-        )
-    if name not in arrays:
-        raise TraceError(
-            f"{path} is a trace of {name}; there is none of it from here"
-        )
-    there = f"{name} ({path.name})"
-    # The checkpoints that are exchanged stay on one machine.
-    mine = {n: a for n, a in arrays[name].items() if "/exchange/" not in n}
-    return {name: mine, there: other.arrays}, {
-        name: facts[name],
-        there: other.facts,
-    }
+def beside(
+    arrays: dict[str, Arrays], facts: dict, paths: Sequence[Path]
+) -> tuple[dict[str, Arrays], dict]:
+    """The frameworks of the other traces, here and there.
+
+    With a digest among them all become digests, of the tensors that all have,
+    as an older ladder had others.
+    """
+    held, known = {}, {}
+    for path in paths:
+        other = tracefile.read(path)
+        name = other.facts["framework"]
+        if other.facts["recipe_hash"] != recipe_hash():
+            raise TraceError(
+                f"{path}: another recipe: its sum is "
+                f"{other.facts['recipe_hash']}, here it is {recipe_hash()}"
+            )
+        if name not in arrays:
+            raise TraceError(
+                f"{path} is a trace of {name}; there is none of it from here"
+            )
+        if other.facts["part"] == "digest":
+            other = digest.unpacked(path, other)
+        there = f"{name} ({path.name})"
+        known |= {name: facts[name], there: other.facts}
+        # The checkpoints that are exchanged stay on one machine.
+        mine = {n: a for n, a in arrays[name].items() if "/exchange/" not in n}
+        held |= {name: mine, there: other.arrays}
+    if is_digest(known):
+        every = set.intersection(*(set(one) for one in held.values()))
+        if not every:
+            raise TraceError(f"{paths[0]}: no tensor of it is on this ladder")
+        held = {
+            who: {name: digest.digest(one[name]) for name in every}
+            for who, one in held.items()
+        }
+    return held, known
+
+
+def is_digest(facts: dict[str, dict]) -> bool:
+    """Whether what is compared are digests, by the traces' facts."""
+    return any(found["part"] == "digest" for found in facts.values())
 
 
 def expected() -> Arrays:

@@ -244,7 +244,7 @@ def analyze(runs: list[RunRecord]) -> list[str]:
     if not lines:
         return ["not enough runs: no finished run on CIFAR-10 is recorded"]
     return lines + [
-        f"{JUDGED}: {pair.one} and {pair.other}, {pair.seeds} seeds: "
+        f"{JUDGED}: {pair.one} and {pair.other}, {pair.seeds} seeds in both: "
         f"{pair.verdict} within {MARGIN:.2f} points"
         + (f" ({pair.accuracy})" if pair.accuracy else "")
         for pair in compare_pairs(runs)

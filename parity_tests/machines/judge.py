@@ -87,7 +87,7 @@ def double(traces: Traces) -> dict:
 def main(argv: list[str]) -> int:
     """Print rows, digests, and what float64 shows."""
     try:
-        traces = collect([Path(name) for name in argv], None, None)
+        traces = collect([Path(name) for name in argv], [], None)
         rows = climbed(traces)
     except TraceError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -101,7 +101,7 @@ def make(
         with ThreadPoolExecutor(jobs) as pool:
             list(pool.map(partial(trace, home, environments, tree), todo))
     say("baseline: oracle")
-    traces = collect.collect(files, None, tree)
+    traces = collect.collect(files, [], tree)
     problems = diagnose(climb(traces))
     if problems:
         raise SystemExit("\n".join(["without a mutant:", *problems]))

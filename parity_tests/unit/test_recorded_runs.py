@@ -132,8 +132,8 @@ def test_recorded_runs_are_laid_together_by_recipe_and_counted_once(tmp_path):
     ]
     assert lines[0].endswith("85% in 2 of 2, median epoch 1, 5.0 s")
     assert lines[2] == (
-        f"{recorded_runs.JUDGED}: tensorflow_eager and pytorch, 0 seeds: "
-        "undecided within 0.30 points"
+        f"{recorded_runs.JUDGED}: tensorflow_eager and pytorch, 0 seeds in "
+        "both: undecided within 0.30 points"
     )
     assert unreadable == [
         "pytorch/d: not counted: empty: the folder holds nothing"

@@ -6,6 +6,7 @@
     python -m tools.results --ladder traces/parity.json     publish a ladder
     python -m tools.results --machines traces/machines/machines.json
     python -m tools.results --torture traces/torture.json
+    python -m tools.results --traces traces                 keep their digests
     python -m tools.results --newest traces/newest/newest.json
     python -m tools.results --bench traces/bench.json       publish a bench
 
@@ -25,6 +26,7 @@ from tools.results.publish import (
     publish_machines,
     publish_newest,
     publish_torture,
+    publish_traces,
     take,
 )
 from tools.results.tables import TABLES, filled
@@ -40,6 +42,7 @@ class Options:
     machines: PathFlag | None = None  # a matrix to publish in results/
     newest: PathFlag | None = None  # newest releases to publish in results/
     torture: PathFlag | None = None  # kills to publish in results/
+    traces: PathFlag | None = None  # a folder of three traces
     bench: PathFlag | None = None  # a bench to publish in results/
 
 
@@ -54,6 +57,8 @@ def main() -> None:
         publish_ladder(options.ladder)
     if options.machines:
         publish_machines(options.machines)
+    if options.traces:
+        publish_traces(options.traces)
     if options.torture:
         publish_torture(options.torture)
     if options.newest:

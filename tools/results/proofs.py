@@ -84,10 +84,12 @@ def newest_table() -> str:
             row.release or "not known",
             row.verdict,
             row.first or ("none" if row.verdict == "pass" else "not reached"),
+            row.kept,
         )
         for row in report.rows
     ]
-    table = markdown_table((*heads, "first rung that differs"), rows)
+    heads += ("first rung that differs", "beside the kept digest")
+    table = markdown_table(heads, rows)
     commit = (report.git_commit or "not known")[:7]
     return f"{table}\n\nRun on {report.date}, on commit {commit}."
 

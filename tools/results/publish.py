@@ -7,12 +7,15 @@ from pathlib import Path
 from msgspec import structs
 
 from common.cifar10 import checksums
+from common.environments import FRAMEWORKS
 from common.errors import RecordError
 from common.files import write_atomic
 from common.recipe import PRESETS
 from common.run.about import ABOUT, Start
 from common.run.metrics import write_metrics
 from common.run.records import RunRecord, read_run
+from parity_tests.harness import digest, tracefile
+from parity_tests.harness.tracefile import TraceError
 from parity_tests.machines import matrix, report
 from tools.results.reports import (
     Bench,
@@ -32,6 +35,7 @@ MUTANTS = RESULTS / "mutants.json"
 MACHINES = RESULTS / "machines.json"
 NEWEST = RESULTS / "newest.json"
 TORTURE = RESULTS / "torture.json"
+TRACES = RESULTS / "traces"
 
 
 def take(folder: Path) -> Path:
@@ -124,6 +128,25 @@ def publish_ladder(file: Path) -> None:
     if verdict != "pass":
         raise SystemExit(f"{file}: the verdict is {verdict}, not pass")
     shutil.copy(file, LADDER)
+
+
+def publish_traces(folder: Path) -> None:
+    """Keep digests of the three traces of a folder in results/traces/.
+
+    Raises SystemExit if one is missing, or is not of committed source.
+    """
+    traces = {}
+    for framework in FRAMEWORKS:
+        file = folder / f"{framework}.npz"
+        try:
+            trace = tracefile.read(file)
+        except TraceError as error:
+            raise SystemExit(str(error)) from error
+        if (trace.facts["git_commit"] or "+").endswith("+"):
+            raise SystemExit(f"{file}: of changed source")
+        traces[framework] = trace
+    for framework, trace in traces.items():
+        digest.write(TRACES / f"{framework}.npz", trace)
 
 
 def publish_machines(file: Path) -> None:

@@ -155,6 +155,7 @@ class Release(Struct, frozen=True):
     release: Text  # the newest on PyPI; empty if not known
     verdict: Text
     first: Text  # the row of the ladder that differs first
+    kept: Text = "not compared"  # beside the digests of an earlier day
 
 
 class Newest(Struct, frozen=True):

@@ -46,7 +46,8 @@ def traces(tmp_path, monkeypatch):
             return code
 
         monkeypatch.setattr(compare, "main", main)
-        return newest.climb(tmp_path / "a.npz", tmp_path / "b.npz")
+        files = ("a.npz", "b.npz", "b.json")
+        return newest.climb(*(tmp_path / name for name in files))
 
     return ends
 
@@ -69,9 +70,27 @@ def test_a_trace_that_cannot_be_compared_is_no_pass(traces):
     assert traces(compare.BAD_TRACE, [])[0] == "no trace to compare"
 
 
-def test_a_release_that_writes_no_trace_does_not_run(tmp_path):
-    found = newest.climb(tmp_path / "a.npz", tmp_path / "none.npz")
-    assert found == ("does not run", "")
+def test_a_release_that_writes_no_trace_does_not_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(newest, "versions", lambda file: {})
+    monkeypatch.setattr(newest, "newest_release", lambda package: "9")
+    found = newest.row("pytorch", tmp_path)
+    assert found["verdict"] == "does not run"
+    assert found["kept"] == "not compared"
+
+
+def test_the_newest_is_compared_with_the_kept_digest(tmp_path, monkeypatch):
+    monkeypatch.setattr(newest, "versions", lambda file: {})
+    monkeypatch.setattr(newest, "newest_release", lambda package: "9")
+    monkeypatch.setattr(newest, "KEPT", tmp_path / "kept")
+    for part in ("newest", "kept"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "pytorch.npz").touch()
+    ends = {"pinned": "pass", "newest": "differs"}
+    monkeypatch.setattr(
+        newest, "climb", lambda here, *_: (ends[here.parent.name], "")
+    )
+    found = newest.row("pytorch", tmp_path)
+    assert (found["verdict"], found["kept"]) == ("pass", "differs")
 
 
 def test_a_report_is_published_good_or_bad(tmp_path, monkeypatch):
@@ -82,7 +101,9 @@ def test_a_report_is_published_good_or_bad(tmp_path, monkeypatch):
     file.write_text(json.dumps(REPORT))
     publish.publish_newest(file)
     table = proofs.newest_table()
-    assert "torch 2.15.0+cpu | 2.15.0 | differs | 4 forward: logits" in table
+    assert (
+        "torch 2.15.0+cpu | 2.15.0 | differs | 4 forward: logits | not compared"
+    ) in table
     assert "| none | not known | does not run | not reached |" in table
     assert "on commit 0000000" in table
 
