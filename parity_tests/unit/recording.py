@@ -40,6 +40,12 @@ def an_epoch(log: Record, epoch: int) -> None:
     save(log.checkpoint, epoch + 1, log.recipe)
 
 
+def refused(error, words: str, out: Path, recipe=RECIPE, **flags) -> None:
+    """A run into this folder cannot begin, for this reason."""
+    with pytest.raises(error, match=words):
+        record(Run(out=str(out), **flags), recipe).__enter__()
+
+
 def interrupted(out: Path | None, epochs: int = 1, recipe=RECIPE, **flags):
     """A run that is stopped after some epochs; its folder."""
     out = str(out) if out else None

@@ -170,8 +170,7 @@ def test_without_training_all_recipes_are_shown_the_newest_last(capsys):
 
 def test_where_nothing_was_trained_it_says_how(capsys):
     assert compare.main([]) == 65
-    printed = capsys.readouterr()
-    assert printed.err == (
+    assert capsys.readouterr().err == (
         "error: no finished training in runs; `nox -s train-tf train-torch "
         "train-jax` makes three\n"
     )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from common.draws import IMAGE_SIDE, Draws, dropout_seed, epoch_draws
+from common.draws import Draws, dropout_seed, epoch_draws
 from common.recipe import PRESETS, Recipe
 
 FULL = PRESETS["dawnbench"]
@@ -33,8 +33,11 @@ def assert_uniform(cells, count):
     assert scipy.stats.chisquare(seen).pvalue > FALSE_ALARM
 
 
-def test_the_image_is_32_pixels_wide():
-    assert IMAGE_SIDE == 32
+def assert_independent(a, b):
+    """Chi-square of how often each pair of values comes."""
+    count = np.zeros((a.max() + 1, b.max() + 1))
+    np.add.at(count, (a, b), 1)
+    assert scipy.stats.chi2_contingency(count).pvalue > FALSE_ALARM
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -56,21 +59,17 @@ def test_the_order_is_a_permutation_of_all_images(draws):
     assert abs(related) < 4.5 / np.sqrt(N)
 
 
-def test_all_81_crops_are_equally_likely(draws):
-    assert_uniform(draws.crop_top * 9 + draws.crop_left, 81)
-    assert (draws.crop_top.min(), draws.crop_top.max()) == (0, 8)
-    assert (draws.crop_left.min(), draws.crop_left.max()) == (0, 8)
+@pytest.mark.parametrize(("name", "places"), [("crop", 9), ("cutout", 25)])
+def test_all_places_are_equally_likely(draws, name, places):
+    """Of cutout's 8 pixels in 32: rows 0 to 24, wholly inside."""
+    top, left = (getattr(draws, f"{name}_{side}") for side in ("top", "left"))
+    assert_uniform(top * places + left, places**2)
+    assert (top.min(), top.max()) == (0, places - 1)
+    assert (left.min(), left.max()) == (0, places - 1)
 
 
 def test_half_of_the_images_are_flipped(draws):
     assert abs(draws.flip.mean() - 0.5) < 4.5 * 0.5 / np.sqrt(N)
-
-
-def test_all_places_of_the_square_are_equally_likely(draws):
-    # 8 pixels in 32: rows 0 to 24, wholly inside.
-    assert_uniform(draws.cutout_top * 25 + draws.cutout_left, 25 * 25)
-    assert (draws.cutout_top.min(), draws.cutout_top.max()) == (0, 24)
-    assert (draws.cutout_left.min(), draws.cutout_left.max()) == (0, 24)
 
 
 @pytest.mark.parametrize(
@@ -82,19 +81,16 @@ def test_all_places_of_the_square_are_equally_likely(draws):
     ],
 )
 def test_the_choices_of_an_image_do_not_hang_together(draws, one, other):
-    a, b = (getattr(draws, name).astype(int) for name in (one, other))
-    count = np.zeros((a.max() + 1, b.max() + 1))
-    np.add.at(count, (a, b), 1)
-    assert scipy.stats.chi2_contingency(count).pvalue > FALSE_ALARM
+    assert_independent(
+        *(getattr(draws, name).astype(int) for name in (one, other))
+    )
 
 
 @pytest.mark.parametrize("field", FIELDS[1:])
 def test_the_choices_of_neighbours_do_not_hang_together(draws, field):
     value = getattr(draws, field).astype(int)
-    count = np.zeros((value.max() + 1,) * 2)
     # Pairs that do not overlap: independent, as the test wants them.
-    np.add.at(count, (value[0::2], value[1::2]), 1)
-    assert scipy.stats.chi2_contingency(count).pvalue > FALSE_ALARM
+    assert_independent(value[0::2], value[1::2])
 
 
 def test_the_same_seed_and_epoch_give_the_same_choices(draws):
@@ -130,12 +126,9 @@ def test_the_choices_of_a_seed_and_epoch_stay_what_they_were():
         for child in np.random.SeedSequence([7, 3]).spawn(6)
     ]
     np.testing.assert_array_equal(found.order, streams[0].permutation(100))
-    for stream, field, high in (
-        (1, "crop_top", 9),
-        (2, "crop_left", 9),
-        (4, "cutout_top", 25),
-        (5, "cutout_left", 25),
-    ):
+    crop = [(1, "crop_top", 9), (2, "crop_left", 9)]
+    cutout = [(4, "cutout_top", 25), (5, "cutout_left", 25)]
+    for stream, field, high in crop + cutout:
         expected = streams[stream].integers(high, size=100, dtype=np.int32)
         np.testing.assert_array_equal(getattr(found, field), expected)
     expected = streams[3].integers(2, size=100, dtype=np.int8)
@@ -159,30 +152,25 @@ def test_a_field_of_the_recipe_changes_only_its_own_draws(draws, change, moved):
         assert same == (field not in moved), field
 
 
-def test_without_padding_there_is_one_crop():
-    draws = epoch_draws(0, 0, dataclasses.replace(FULL, pad_each_side=0))
-    assert not draws.crop_top.any()
-    assert not draws.crop_left.any()
-
-
-def test_a_square_as_large_as_the_image_has_one_place():
-    draws = epoch_draws(0, 0, dataclasses.replace(FULL, cutout_size=32))
-    assert not draws.cutout_top.any()
-    assert not draws.cutout_left.any()
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("crop", {"pad_each_side": 0}), ("cutout", {"cutout_size": 32})],
+)
+def test_where_only_one_place_is_it_is_taken(name, change):
+    draws = epoch_draws(0, 0, dataclasses.replace(FULL, **change))
+    assert not getattr(draws, f"{name}_top").any()
+    assert not getattr(draws, f"{name}_left").any()
 
 
 def test_batches_are_97_full_ones_and_a_short_one(draws):
     parts = list(draws.batches(512))
     assert [len(part) for part in parts] == [512] * 97 + [336]
     assert len(parts) == FULL.steps_per_epoch
+    evenly = epoch_draws(0, 0, PRESETS["smoke"])
+    assert [len(part) for part in evenly.batches(512)] == [512] * 4
     for field in FIELDS:
         joined = np.concatenate([getattr(part, field) for part in parts])
         np.testing.assert_array_equal(joined, getattr(draws, field))
-
-
-def test_batches_of_a_set_that_divides_evenly():
-    draws = epoch_draws(0, 0, PRESETS["smoke"])
-    assert [len(part) for part in draws.batches(512)] == [512] * 4
 
 
 def test_a_part_of_the_draws_is_every_field_from_start_to_stop(draws):

@@ -3,7 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
-from types import SimpleNamespace
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -150,25 +150,24 @@ def test_no_file_names_a_server():
 
 
 ROW = ("pytorch-cpu", "3.13", "aarch64")
-REACHED = SimpleNamespace(returncode=0, stdout="numpy==2.4.6\n", stderr="")
-NO_WHEEL = SimpleNamespace(returncode=1, stdout="", stderr="No solution\n x\n")
-AWAY = SimpleNamespace(
-    returncode=2,
-    stdout="",
-    stderr=f"Failed to fetch: {environments.PYTORCH_CPU_INDEX}/torch/",
-)
+INDEX = environments.PYTORCH_CPU_INDEX
+REACHED = CompletedProcess("uv", 0, "numpy==2.4.6\n", "")
+NO_WHEEL = CompletedProcess("uv", 1, "", "No solution\n x\n")
+AWAY = CompletedProcess("uv", 2, "", f"Failed to fetch: {INDEX}/torch/")
+UNPINNED = CompletedProcess("uv", 0, "six==1.0\n", "")
 
 
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
         ([REACHED], ""),
+        ([UNPINNED], "not pinned: six"),
         ([NO_WHEEL], "No solution x"),
         ([AWAY, REACHED], "index cannot be reached; all but torch fits"),
         ([AWAY, NO_WHEEL], "No solution x"),
     ],
 )
-def test_a_file_that_does_not_install_elsewhere_is_told(
+def test_a_file_that_does_not_install_elsewhere_as_pinned_is_told(
     monkeypatch, answers, words
 ):
     given = []
@@ -186,13 +185,6 @@ def test_a_file_that_does_not_install_elsewhere_is_told(
     assert len(given) == len(answers)
     assert "torch==" in given[0]
     assert all("torch==" not in text for text in given[1:])
-
-
-def test_a_dependency_that_is_not_pinned_is_told(monkeypatch):
-    answer = SimpleNamespace(returncode=0, stdout="six==1.0\n", stderr="")
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(pins, "run_uv", lambda *words, **given: answer)
-    assert pins.check(ROW) == "not pinned: six"
 
 
 # --- pip and uv ---------------------------------------------------------

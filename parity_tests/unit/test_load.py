@@ -1,10 +1,10 @@
 """--load: which file is meant, and that it is checked before the data."""
 
+import io
 import pickle
 import zipfile
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from common import checkpoint
@@ -47,64 +47,37 @@ def test_what_does_not_fit_is_an_error_before_the_training_starts(run_folder):
         parsed("no/such")
 
 
-def of_pytorch(folder):
-    with zipfile.ZipFile(folder / "a.pt", "w") as archive:
-        archive.writestr("a/data.pkl", b"")
-    return "a.pt"
-
-
-def of_old_pytorch(folder):
-    (folder / "a.pt").write_bytes(pickle.dumps({"a": 1}))
-    return "a.pt"
-
-
-def of_numpy(folder):
-    np.savez(folder / "a.npz", a=np.zeros(3))
-    return "a.npz"
-
-
-def of_keras(folder):
-    with zipfile.ZipFile(folder / "a.keras", "w") as archive:
-        archive.writestr("model.weights.h5", b"")
-    return "a.keras"
-
-
-def of_hdf5(folder):
-    (folder / "a.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-    return "a.h5"
-
-
-def of_tensorflow(folder):
-    (folder / "ckpt-1.index").write_bytes(b"")
-    return "ckpt-1"
-
-
-def of_orbax(folder):
-    (folder / "0").mkdir()
-    (folder / "0" / "_METADATA").write_bytes(b"")
-    return "0"
-
-
-def of_nobody(folder):
-    (folder / "empty").mkdir()
-    return "empty"
+def zip_of(name):
+    """A zip archive with one file of this name."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, b"")
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize(
-    ("make", "words"),
+    ("file", "content", "words"),
     [
-        (of_pytorch, "a PyTorch file, as torch.save writes it"),
-        (of_old_pytorch, "a Python pickle"),
-        (of_numpy, "a NumPy archive"),
-        (of_keras, "a Keras model"),
-        (of_hdf5, "an HDF5 file"),
-        (of_tensorflow, "a TensorFlow checkpoint"),
-        (of_orbax, "an Orbax checkpoint"),
-        (of_nobody, "the folder holds no checkpoint.safetensors"),
+        (
+            "a.pt",
+            zip_of("a/data.pkl"),
+            "a PyTorch file, as torch.save writes it",
+        ),
+        ("a.pt", pickle.dumps({"a": 1}), "a Python pickle"),
+        ("a.npz", zip_of("a.npy"), "a NumPy archive"),
+        ("a.keras", zip_of("model.weights.h5"), "a Keras model"),
+        ("a.h5", b"\x89HDF\r\n\x1a\n" + bytes(100), "an HDF5 file"),
+        ("ckpt-1.index", b"", "a TensorFlow checkpoint"),
+        ("0/_METADATA", b"", "an Orbax checkpoint"),
+        ("0/notes", b"", "the folder holds no checkpoint.safetensors"),
     ],
 )
-def test_a_file_of_another_program_is_called_what_it_is(make, words, tmp_path):
-    place = tmp_path / make(tmp_path)
+def test_a_file_of_another_program_is_called_what_it_is(
+    file, content, words, tmp_path
+):
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_bytes(content)
+    place = tmp_path / file.partition("/")[0].removesuffix(".index")
     with pytest.raises(CheckpointError) as error:
         find_checkpoint(str(place), RECIPE)
     message = str(error.value)

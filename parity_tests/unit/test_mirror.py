@@ -145,15 +145,6 @@ def python_files(*folders: str) -> list[Path]:
     return [p for folder in folders for p in (ROOT / folder).rglob("*.py")]
 
 
-@pytest.mark.parametrize(
-    "path", python_files("common", "frameworks"), ids=lambda p: p.name
-)
-def test_no_line_is_longer_than_80_columns(path):
-    lines = path.read_text().splitlines()
-    long = [n for n, line in enumerate(lines, 1) if len(line) > 80]
-    assert not long, f"{path}: lines {long}"
-
-
 def imports(path: Path) -> set[str]:
     """The top-level packages that a file imports, anywhere in it."""
     found = set()

@@ -73,17 +73,14 @@ def test_conv_is_scipys_correlation_with_a_border_of_zeros():
     )
 
 
-def test_dropout_zeroes_what_is_not_kept_and_scales_the_rest():
-    images = np.array([1.0, 2.0, 3.0])
-    keep = np.array([True, False, True])
-    np.testing.assert_array_equal(
-        ol.dropout(images, keep, 0.5), [2.0, 0.0, 6.0]
-    )
-
-
-def test_dropout_without_a_mask_is_off_whatever_the_rate():
-    images = numbers(2, 3)
-    np.testing.assert_array_equal(ol.dropout(images, None, 0.5), images)
+@pytest.mark.parametrize(
+    ("keep", "out"),
+    [(np.array([True, False, True]), [2, 0, 6]), (None, [1, 2, 3])],
+)
+def test_dropout_zeroes_what_is_not_kept_and_scales_the_rest(keep, out):
+    """Without a mask it is off, whatever the rate."""
+    found = ol.dropout(np.array([1.0, 2.0, 3.0]), keep, 0.5)
+    np.testing.assert_array_equal(found, out)
 
 
 def test_batch_stats_divide_by_n():
@@ -172,13 +169,18 @@ def test_count_correct_counts():
 # --- Backward --------------------------------------------------------------
 
 
-def test_conv_backward():
-    assert_backward(
-        ol.conv3x3,
-        ol.conv3x3_grad,
-        numbers(2, 4, 5, 2),
-        numbers(3, 3, 2, 3, seed=1),
-    )
+@pytest.mark.parametrize(
+    ("name", "inputs"),
+    [
+        ("conv3x3", [numbers(2, 4, 5, 2), numbers(3, 3, 2, 3, seed=1)]),
+        ("relu", [apart(2, 3, 3, 2)]),
+        ("max_pool", [apart(2, 4, 6, 2)]),
+        ("global_max", [apart(3, 4, 4, 2)]),
+        ("linear", [numbers(3, 4), numbers(4, 5, seed=1)]),
+    ],
+)
+def test_backward(name, inputs):
+    assert_backward(getattr(ol, name), getattr(ol, f"{name}_grad"), *inputs)
 
 
 @pytest.mark.parametrize("off", [False, True])
@@ -210,20 +212,10 @@ def test_batch_norm_backward_through_mean_and_variance():
     )
 
 
-def test_relu_backward():
-    assert_backward(ol.relu, lambda d, x: ol.relu_grad(d, x), apart(2, 3, 3, 2))
-
-
 def test_relu_passes_nothing_at_exactly_zero():
     zeros = np.array([0.0, -0.0, 1e-300])
     np.testing.assert_array_equal(
         ol.relu_grad(np.ones(3), zeros), [0.0, 0.0, 1.0]
-    )
-
-
-def test_max_pool_backward():
-    assert_backward(
-        ol.max_pool, lambda d, x: ol.max_pool_grad(d, x), apart(2, 4, 6, 2)
     )
 
 
@@ -242,14 +234,6 @@ def test_max_pool_ties_go_to_the_first_in_row_major_order(square, winner):
     np.testing.assert_array_equal(grad.reshape(2, 2), np.multiply(winner, 3))
 
 
-def test_global_max_backward():
-    assert_backward(
-        ol.global_max,
-        lambda d, x: ol.global_max_grad(d, x),
-        apart(3, 4, 4, 2),
-    )
-
-
 def test_global_max_ties_share_evenly():
     images = np.zeros((1, 4, 4, 2))
     images[0, 0, 1, 0] = images[0, 2, 3, 0] = images[0, 3, 3, 0] = 5.0
@@ -259,12 +243,6 @@ def test_global_max_ties_share_evenly():
     # Thirds are rounded: 6 * (1/3) may miss 2 by its last place.
     np.testing.assert_allclose(grad[0, ..., 0], expected, rtol=1e-15)
     np.testing.assert_array_equal(grad[0, ..., 1], np.ones((4, 4)))
-
-
-def test_linear_backward():
-    assert_backward(
-        ol.linear, ol.linear_grad, numbers(3, 4), numbers(4, 5, seed=1)
-    )
 
 
 def test_cross_entropy_backward():

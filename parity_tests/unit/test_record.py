@@ -24,6 +24,7 @@ from parity_tests.unit.recording import (
     an_epoch,
     interrupted,
     record,
+    refused,
     save,
 )
 
@@ -141,14 +142,14 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(tmp_path, capsys):
         (replace(RECIPE, width=8), {}, "--width 4"),
         (RECIPE, {"seed": 5}, "--seed 0"),
         (RECIPE, {"dataset": "synthetic"}, "--dataset cifar10"),
+        (RECIPE, {"init": "shared"}, "--init native"),
+        (RECIPE, {"load": "x"}, "--load None"),
     ],
 )
 def test_another_training_is_not_taken_up(tmp_path, recipe, flags, words):
-    out = tmp_path / "run"
-    interrupted(out)
+    out = interrupted(tmp_path / "run")
     before = (out / "run.json").read_text()
-    with pytest.raises(UsageError, match=words):
-        record(Run(out=str(out), resume=True, **flags), recipe).__enter__()
+    refused(UsageError, words, out, recipe, resume=True, **flags)
     assert (out / "run.json").read_text() == before
 
 
@@ -156,39 +157,29 @@ def test_a_finished_run_is_not_taken_up(tmp_path):
     out = tmp_path / "run"
     with record(Run(out=str(out))) as log:
         an_epoch(log, 0)
-    with pytest.raises(UsageError, match="is done"):
-        record(Run(out=str(out), resume=True)).__enter__()
+    refused(UsageError, "is done", out, resume=True)
 
 
 def test_out_that_holds_another_run_is_refused(tmp_path):
-    out = tmp_path / "run"
-    interrupted(out)
-    with pytest.raises(UsageError, match="holds another run"):
-        record(Run(out=str(out))).__enter__()
+    refused(UsageError, "holds another run", interrupted(tmp_path / "run"))
 
 
 def test_out_that_holds_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(UsageError, match="not empty"):
-        record(Run(out=str(tmp_path))).__enter__()
+    refused(UsageError, "not empty", tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_out_that_cannot_be_made_is_a_disk_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DiskError, match="cannot write"):
-        record(Run(out=str(tmp_path / "file" / "run"))).__enter__()
+    refused(DiskError, "cannot write", tmp_path / "file" / "run")
 
 
 def test_a_second_process_is_refused(tmp_path):
-    out = tmp_path / "run"
-    interrupted(out)
+    out = interrupted(tmp_path / "run")
     # Another lock object on the same file is what another process has.
-    with (
-        filelock.FileLock(out / "run.lock", is_singleton=False),
-        pytest.raises(DiskError, match="another process"),
-    ):
-        record(Run(out=str(out), resume=True)).__enter__()
+    with filelock.FileLock(out / "run.lock", is_singleton=False):
+        refused(DiskError, "another process", out, resume=True)
 
 
 def test_a_checkpoint_in_mid_epoch_is_of_another_recipe(tmp_path):

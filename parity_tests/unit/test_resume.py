@@ -2,9 +2,10 @@
 
 import multiprocessing
 import os
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import filelock
 import pytest
@@ -26,6 +27,7 @@ from parity_tests.unit.recording import (
     an_epoch,
     interrupted,
     record,
+    refused,
     save,
 )
 from tools.results.tests import fake_records
@@ -42,9 +44,8 @@ def home(tmp_path, monkeypatch):
 
 def failed(**flags):
     """A run that fails before its first epoch; its folder."""
-    with pytest.raises(SourceError):  # noqa: SIM117
-        with record(Run(**SMOKE, **flags)) as log:
-            raise SourceError("no data")
+    with pytest.raises(SourceError), record(Run(**SMOKE, **flags)) as log:
+        raise SourceError("no data")
     return log.folder
 
 
@@ -145,16 +146,6 @@ def test_initial_weights_and_load_belong_to_the_training(tmp_path):
     assert read_run(second).about.run.init == "shared"
 
 
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [({"init": "shared"}, "--init native"), ({"load": "x"}, "--load None")],
-)
-def test_a_start_that_was_another_is_refused(tmp_path, flags, words):
-    out = interrupted(tmp_path / "a", epochs=0)
-    with pytest.raises(UsageError, match=words):
-        resumed(out=str(out), **flags)
-
-
 def test_every_start_is_kept_with_what_it_ran_on(tmp_path, monkeypatch):
     out = tmp_path / "a"
     commits = iter("abc")
@@ -212,9 +203,9 @@ def test_a_schedule_of_other_steps_is_refused(tmp_path):
     save(given, 1)
     recipe = replace(RECIPE, train_images=1024, epochs=4)
     run = Run(out=str(tmp_path / "a"), load=str(given))
-    with pytest.raises(CheckpointError, match="--train-images 2048"):  # noqa: SIM117
-        with record(run, recipe) as log:
-            log.initial()
+    failing = pytest.raises(CheckpointError, match="--train-images 2048")
+    with failing, record(run, recipe) as log:
+        log.initial()
 
 
 def test_without_flags_the_frameworks_own_weights_are_meant(tmp_path):
@@ -235,8 +226,7 @@ def test_a_run_that_failed_before_its_first_epoch_is_taken_over(
     assert "taking over" in capsys.readouterr().out
     about = read_run(out).about
     assert (about.seed, about.status, len(about.starts)) == (5, "done", 1)
-    with pytest.raises(UsageError, match="holds another run"):
-        record(Run(out=str(out))).__enter__()
+    refused(UsageError, "holds another run", out)
 
 
 def test_what_a_process_that_was_killed_early_leaves_is_nothing(tmp_path):
@@ -261,8 +251,7 @@ def test_temporary_files_of_a_killed_process_go_when_it_is_resumed(tmp_path):
 @pytest.mark.parametrize("content", ["{", '{"format": "other"}', "[]"])
 def test_a_run_that_cannot_be_read_is_not_taken_over(tmp_path, content):
     (tmp_path / "run.json").write_text(content)
-    with pytest.raises(UsageError, match="cannot be read"):
-        record(Run(out=str(tmp_path))).__enter__()
+    refused(UsageError, "cannot be read", tmp_path)
     assert (tmp_path / "run.json").read_text() == content
 
 
@@ -270,18 +259,14 @@ def test_an_evaluation_is_not_taken_over(tmp_path):
     out = tmp_path / "run"
     with record(Run(out=str(out))) as log:
         log.evaluated({"loss": 1.0, "correct": 1.0})
-    with pytest.raises(UsageError, match="holds another run"):
-        record(Run(out=str(out))).__enter__()
+    refused(UsageError, "holds another run", out)
 
 
 def test_a_run_that_another_process_has_just_begun_is_not_taken_over(tmp_path):
     out = tmp_path / "run"
     failed(out=str(out))
-    with (
-        filelock.FileLock(out / "run.lock", is_singleton=False),
-        pytest.raises(DiskError, match="another process"),
-    ):
-        record(Run(out=str(out))).__enter__()
+    with filelock.FileLock(out / "run.lock", is_singleton=False):
+        refused(DiskError, "another process", out)
 
 
 def begin(place, barrier, told):
@@ -324,18 +309,8 @@ def test_who_makes_the_folder_has_it(home, monkeypatch):
 
 def test_a_run_beside_the_main_thread_is_recorded_as_it_ended(tmp_path):
     """Signals are of the main thread; the real error is not covered."""
-    found = []
-
-    def train():
-        try:
-            failed(out=str(tmp_path / "run"))
-        except BaseException as error:
-            found.append(error)
-
-    thread = threading.Thread(target=train)
-    thread.start()
-    thread.join()
-    assert not found
+    with ThreadPoolExecutor() as pool:
+        pool.submit(failed, out=str(tmp_path / "run")).result()
     about = read_run(tmp_path / "run").about
     assert (about.status, about.reason) == ("failed", "SourceError: no data")
 
@@ -353,8 +328,7 @@ def test_an_error_while_a_run_begins_is_recorded_and_frees_the_folder(
 
     with monkeypatch.context() as patch:
         patch.setattr(record_module.Record, "_write_about", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            record(Run(out=str(out))).__enter__()
+        refused(KeyboardInterrupt, "SIGINT", out)
     about = read_run(out).about
     assert about.status == "interrupted"
     assert about.reason == "stopped by SIGINT after 0 epochs"
@@ -368,9 +342,7 @@ def test_a_resume_that_cannot_begin_leaves_the_record_alone(
     out = interrupted(tmp_path / "run")
     before = (out / "run.json").read_bytes()
 
-    def fail():
-        raise DiskError("cannot read /proc/cpuinfo")
-
+    fail = Mock(side_effect=DiskError("cannot read /proc/cpuinfo"))
     monkeypatch.setattr(start, "describe_machine", fail)
     with pytest.raises(DiskError):
         resumed(out=str(out))

@@ -42,22 +42,21 @@ def test_a_training_below_four_epochs_only_comes_down(epochs):
     assert lr_at(epochs, recipe) == 0
 
 
-def test_the_first_update_has_rate_zero():
-    assert step_lr(0, RECIPE) == 0
-
-
-def test_the_rate_is_divided_by_the_batch_size():
-    # Step 490 = 5 epochs of 98.
-    assert step_lr(490, RECIPE) == 0.4 / 512
-    # The second update is 1/490 of the way up.
-    assert step_lr(1, RECIPE) == pytest.approx(0.4 / 490 / 512, rel=REL)
-
-
-def test_the_last_update_is_one_step_above_zero():
-    # From the peak down in 19 epochs of 98 steps. It is a small difference
-    # of numbers near 24: 24 / (1/98) = 2,352 times the rounding.
-    expected = 0.4 / (19 * 98) / 512
-    assert step_lr(2351, RECIPE) == pytest.approx(expected, rel=2352 * REL)
+@pytest.mark.parametrize(
+    ("step", "lr", "rel"),
+    [
+        (0, 0, 0),
+        # 1/490 of the way up: 490 steps are 5 epochs of 98.
+        (1, 0.4 / 490 / 512, REL),
+        (490, 0.4 / 512, 0),
+        # The last, a step above 0: from the peak down in 19 epochs of 98
+        # steps. It is a small difference of numbers near 24: 24 / (1/98) =
+        # 2,352 times the rounding.
+        (2351, 0.4 / (19 * 98) / 512, 2352 * REL),
+    ],
+)
+def test_an_updates_rate_is_divided_by_the_batch_size(step, lr, rel):
+    assert step_lr(step, RECIPE) == pytest.approx(lr, rel=rel, abs=0)
 
 
 def test_the_table_has_one_rate_for_each_of_2352_updates():
