@@ -1,7 +1,12 @@
-"""What a program does where there is a GPU, without one: by stand-ins."""
+"""What a program does where there is a GPU, without one."""
 
 import json
 import re
+from collections.abc import Callable
+
+import pytest
+
+from parity_tests.programs.program import Ended
 
 
 def test_where_there_is_a_gpu_it_is_taken_with_its_own_defaults(program):
@@ -18,5 +23,80 @@ def test_where_there_is_a_gpu_it_is_taken_with_its_own_defaults(program):
     assert "meant for tests (default: bfloat16)" in text
 
 
-def test_pytorchs_tensors_are_made_where_the_images_are(programs):
-    programs["pytorch"].module("elsewhere")
+# --- On paper -----------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def facts(programs, once) -> Callable[[str], dict]:
+    """What a module of parity_tests/gpu finds out of its framework."""
+
+    def get(framework: str) -> dict:
+        def make(folder) -> list[Ended]:
+            module = f"parity_tests.gpu.{framework}"
+            result = programs[framework].run_words("-m", module)
+            assert result.returncode == 0, result.stderr
+            return [Ended(0, result.stdout, result.stderr)]
+
+        [end] = once.get(f"{framework}-on-paper", make)
+        return json.loads(end.stdout.splitlines()[-1])
+
+    return get
+
+
+def test_every_op_of_tensorflow_has_a_kernel_for_a_gpu(facts):
+    for case, stages in facts("tensorflow_eager").items():
+        assert len(stages) == 8
+        for stage, seen in stages.items():
+            assert seen["ops"] > 0
+            assert not seen["missing"], f"{case}, {stage}"
+
+
+# Of TensorFlow, in an epoch: six arrays of draws and the learning rates go to
+# the GPU, two sums come back. Of a batch in evaluation: the pixels' mean and
+# standard deviation.
+EPOCH = {"an array is copied to the GPU": 7, "a tensor is read by Python": 2}
+BATCH = {"an array is copied to the GPU": 2}
+# With dropout the seed of each mask is computed by the host.
+MASK = {
+    "StatelessRandomGetKeyCounter: seed is copied to the host's memory",
+    "StatelessRandomUniformV2: key is copied to the GPU's memory",
+    "StatelessRandomUniformV2: counter is copied to the GPU's memory",
+}
+
+
+def test_in_a_step_of_tensorflow_nothing_crosses_without_dropout(facts):
+    for case, stages in facts("tensorflow_eager").items():
+        assert not stages["evaluation step"]["copies"], case
+        dropout = not case.endswith("dropout 0")
+        copies = stages["train step"]["copies"]
+        assert {name for name in MASK if name in copies} == (
+            MASK if dropout else set()
+        ), case
+        if not dropout:
+            assert not copies, case
+            assert stages["epoch"]["copies"] == EPOCH, case
+        count = 2  # batches in evaluation
+        found = stages["evaluation batches"]["copies"]
+        assert found == {name: n * count for name, n in BATCH.items()}, case
+
+
+def test_in_a_step_of_pytorch_nothing_crosses(facts):
+    """Its tensors are made where the images are; on "meta" one can tell."""
+    cases = facts("pytorch")["eager"]
+    on_meta = [stages for case, stages in cases.items() if "meta" in case]
+    assert len(on_meta) == 2
+    for stages in on_meta:
+        crossed = {s: seen["copies"] for s, seen in stages.items()}
+        # Images and labels twice; six arrays of draws, once for an epoch.
+        assert crossed.pop("data") == {"_to_copy": 4}
+        assert crossed.pop("batches") == {"_to_copy": 6}
+        assert not any(crossed.values()), crossed
+        assert stages["train step"]["kernels"] > 80
+
+
+def test_pytorch_compiles_a_graph_for_each_size_of_batch_and_no_more(facts):
+    assert facts("pytorch")["compiled"] == {
+        "graphs": 4,
+        "graphs after the warm-up": 0,
+        "breaks": {},
+    }

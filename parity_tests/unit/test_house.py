@@ -16,6 +16,7 @@ ROOMS = (
     "parity_tests/harness",
     "parity_tests/rungs",
     "parity_tests/judge",
+    "parity_tests/gpu",
     "parity_tests",  # the commands: trace.py, compare.py, calm.py
     "parity_tests/programs",
     "parity_tests/mutants",

@@ -1,0 +1,1 @@
+"""The GPU path, proven where there is no GPU: one module per framework."""
