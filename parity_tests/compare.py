@@ -1,4 +1,4 @@
-"""The ladder over traces that exist: NumPy and rich are all it needs.
+"""The ladder over traces that exist; no framework is needed.
 
     python -m parity_tests.compare A.npz B.npz C.npz
     python -m parity_tests.compare A.npz --against my.npz

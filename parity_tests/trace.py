@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Literal
 
 import tyro
@@ -78,6 +79,23 @@ def main(argv: list[str] | None = None) -> int:
     }
     tracefile.write(flags.out, facts, driver.arrays)
     return 0
+
+
+def command(python: Path, framework: str, out: Path, run_id: str) -> list[str]:
+    """The words that write a trace, in a framework's environment."""
+    words = [str(python), "-m", "parity_tests.trace"]
+    words += ["--framework", framework, "--out", str(out)]
+    return [*words, "--run-id", run_id]
+
+
+def caches(folder: Path) -> dict[str, str]:
+    """Environment variables that let compiled programs be kept in a folder."""
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(folder.resolve() / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "TORCHINDUCTOR_CACHE_DIR": str(folder.resolve() / "inductor"),
+    }
 
 
 def versions(framework: str) -> dict[str, str]:

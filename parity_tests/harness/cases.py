@@ -6,7 +6,7 @@ All numbers fit in float32, so that both precisions see the same inputs.
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -142,8 +142,13 @@ def source_hash() -> str:
     That is common/, and what makes the cases: parity_tests/rungs/, this file
     and the seeds beside it. The frameworks' own folders are what is compared.
     """
+    return hash_of(shared_files())
+
+
+def hash_of(files: Iterable[Path]) -> str:
+    """One sum over the names and contents of some files of this project."""
     total = hashlib.sha256()
-    for file in shared_files():
+    for file in sorted(files):
         name = file.relative_to(ROOT).as_posix()
         total.update(name.encode() + file.read_bytes())
     return total.hexdigest()[:16]
@@ -151,6 +156,6 @@ def source_hash() -> str:
 
 def shared_files() -> list[Path]:
     """The files that source_hash() covers."""
-    files = sorted((ROOT / "common").rglob("*.py"))
-    files += sorted((ROOT / "parity_tests" / "rungs").rglob("*.py"))
+    folders = (ROOT / "common", ROOT / "parity_tests" / "rungs")
+    files = [file for folder in folders for file in folder.rglob("*.py")]
     return [*files, Path(__file__), CALM_FILE]

@@ -71,6 +71,14 @@ def write(
     part.replace(path)
 
 
+def is_fresh(path: Path, run_id: str) -> bool:
+    """Whether a trace is there, whole, and of this run."""
+    try:
+        return read(path).facts["run_id"] == run_id
+    except TraceError:
+        return False
+
+
 def read(path: Path) -> Trace:
     """Read a trace and check all that can be checked without another.
 

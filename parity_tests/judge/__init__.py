@@ -1,1 +1,1 @@
-"""What compares traces. Needs NumPy, and no framework."""
+"""What compares traces. Needs no framework."""

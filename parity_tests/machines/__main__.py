@@ -25,10 +25,11 @@ from common.environments import FRAMEWORKS, find_python
 from common.errors import UsageError
 from common.files import user_path, write_atomic
 from common.run.machine import git_commit
-from parity_tests.harness import tracefile
-from parity_tests.harness.cases import ROOT, shared_files
+from parity_tests.harness.cases import ROOT, hash_of, shared_files
+from parity_tests.harness.tracefile import is_fresh
 from parity_tests.machines.matrix import MACHINES, QUICK, Machine
 from parity_tests.machines.report import failures, show, summary
+from parity_tests.trace import caches, command
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -62,14 +63,10 @@ def chosen(flags: argparse.Namespace) -> list[tuple[Machine, tuple[str, ...]]]:
 
 def source() -> str:
     """One sum over all that makes a trace."""
-    total = hashlib.sha256()
     files = {*shared_files(), ROOT / "parity_tests" / "trace.py"}
     for folder in ("frameworks", "parity_tests/harness"):
         files |= set((ROOT / folder).rglob("*.py"))
-    for path in sorted(files):
-        total.update(path.relative_to(ROOT).as_posix().encode())
-        total.update(path.read_bytes())
-    return total.hexdigest()[:16]
+    return hash_of(files)
 
 
 def run_id(machine: Machine, rungs: tuple[str, ...]) -> str:
@@ -80,17 +77,10 @@ def run_id(machine: Machine, rungs: tuple[str, ...]) -> str:
 
 def environment(machine: Machine, out: Path) -> dict[str, str]:
     """Of the machine's processes; compiled programs are kept for each cap."""
-    cache = out.resolve() / "compiled" / machine.cap
     return (
         os.environ
-        | {
-            "TF_CPP_MIN_LOG_LEVEL": "2",
-            "OMP_WAIT_POLICY": "passive",
-            "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-            "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
-        }
+        | {"TF_CPP_MIN_LOG_LEVEL": "2", "OMP_WAIT_POLICY": "passive"}
+        | caches(out / "compiled" / machine.cap)
         | machine.environment
     )
 
@@ -103,16 +93,12 @@ def traced(
     for framework in FRAMEWORKS:
         file = flags.out / machine.name / f"{framework}.npz"
         files.append(file)
-        if fresh(file, wanted):
+        if is_fresh(file, wanted):
             continue
         begun = time.perf_counter()
-        command = [
-            *(find_python(flags.environments, framework), "-m"),
-            *("parity_tests.trace", "--framework", framework),
-            *("--out", file, "--run-id", wanted, "--only", *rungs),
-        ]
+        python = find_python(flags.environments, framework)
         done = subprocess.run(
-            [str(word) for word in command],
+            [*command(python, framework, file, wanted), "--only", *rungs],
             cwd=ROOT,
             env=environment(machine, flags.out),
             capture_output=True,
@@ -125,14 +111,6 @@ def traced(
         took = time.perf_counter() - begun
         print(f"{machine.name}: {framework} {took:.0f} s", flush=True)
     return files
-
-
-def fresh(file: Path, wanted: str) -> bool:
-    """Whether a trace is there, whole, and the one that is wanted."""
-    try:
-        return tracefile.read(file).facts["run_id"] == wanted
-    except tracefile.TraceError:
-        return False
 
 
 def judged(machine: Machine, files: list[Path], out: Path) -> dict:

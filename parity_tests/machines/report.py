@@ -1,9 +1,10 @@
 """What the machines have shown: the worst error of each row, over all."""
 
-import platform
+import re
 import sys
 from pathlib import Path
 
+from common.run.machine import processor
 from common.run.terminal import align, columns, narrow, say
 
 FORMAT = "davidnet-machines-1"
@@ -11,21 +12,12 @@ TIMES = 3  # a row must stay so many times below its tolerance
 HEAD = ("rung", "what", "machines", "worst error", "tolerance", "times below")
 
 
-def processor() -> str:
-    """Its name, as Linux gives it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    facts = dict(
-        line.split(":", 1) for line in lines if ":" in line and line.strip()
-    )
-    facts = {key.strip(): value.strip() for key, value in facts.items()}
-    words = facts.get("model name", platform.machine())
-    numbers = [facts.get("cpu family"), facts.get("model")]
-    if None not in numbers:
-        words += ", family {} model {}".format(*numbers)
-    return words
+def which_processor() -> str:
+    """Its name, as Linux gives it; of several that share it, which one."""
+    text = Path("/proc/cpuinfo").read_text()
+    numbers = re.findall(r"^(?:cpu family|model)\s*: (\d+)$", text, re.M)[:2]
+    more = ", family {} model {}".format(*numbers) if numbers else ""
+    return processor() + more
 
 
 def summary(found: dict[str, dict]) -> dict:
@@ -42,7 +34,7 @@ def summary(found: dict[str, dict]) -> dict:
     frameworks = next(iter(found.values()))["rounding"]
     return {
         "format": FORMAT,
-        "processor": processor(),
+        "processor": which_processor(),
         "machines": list(found),
         "rows": list(rows.values()),
         "double": found[worst]["double"] | {"machine": worst},

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 
 import tyro
 
+from common.environments import find_python
 from common.errors import UsageError
 from common.run.usage import PathFlag
 from parity_tests.mutants import baseline, generate, judged, named, session
@@ -73,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     try:
         for framework in FRAMEWORKS:
-            baseline.python(flags.environments, framework)
+            find_python(flags.environments, framework)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

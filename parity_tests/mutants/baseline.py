@@ -12,13 +12,14 @@ import numpy as np
 
 from common.environments import find_python
 from parity_tests.compare import climb
-from parity_tests.harness import tracefile
+from parity_tests.harness.tracefile import is_fresh
 from parity_tests.judge import collect
 from parity_tests.judge.checks import Arrays, Traces, equal_tensors, run_check
 from parity_tests.judge.diagnosis import diagnose
 from parity_tests.judge.tolerances import CHECKS
 from parity_tests.mutants.climb import NAMES, beside, number, red, rung_of
 from parity_tests.mutants.source import FRAMEWORKS, ROOT, tree_hash
+from parity_tests.trace import caches, command
 
 # The networks are tiny and the mutants many: one thread each. With two, the
 # threads of one mutant wait for each other while another has the core.
@@ -34,44 +35,16 @@ ONE_THREAD = {
 
 def environment(home: Path) -> dict[str, str]:
     """Of every process; compiled programs are kept beside the traces."""
-    cache = {
-        "JAX_COMPILATION_CACHE_DIR": str(home.resolve() / "jax"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        "TORCHINDUCTOR_CACHE_DIR": str(home.resolve() / "inductor"),
-    }
-    return os.environ | ONE_THREAD | cache
+    return os.environ | ONE_THREAD | caches(home)
 
 
-def python(environments: Path, framework: str) -> str:
-    """The interpreter of a framework's environment. Raises UsageError."""
-    return str(find_python(environments, framework))
-
-
-def fresh(path: Path, tree: str) -> bool:
-    """Whether a trace is there and of this state of the source."""
-    try:
-        return tracefile.read(path).facts["run_id"] == tree
-    except tracefile.TraceError:
-        return False
-
-
-def trace(
-    home: Path,
-    environments: Path,
-    tree: str,
-    out: Path,
-) -> None:
+def trace(home: Path, environments: Path, tree: str, out: Path) -> None:
     """One framework's trace, or what it makes of the others' checkpoints."""
     framework, _, exchange = out.stem.partition(".")
+    python = find_python(environments, framework)
     words = ["--exchange", str(home)] if exchange else []
     subprocess.run(
-        [
-            *(python(environments, framework), "-m"),
-            *("parity_tests.trace", "--framework", framework),
-            *("--out", str(out), "--run-id", tree),
-            *words,
-        ],
+        [*command(python, framework, out, tree), *words],
         cwd=ROOT,
         env=environment(home),
         stdout=subprocess.DEVNULL,
@@ -95,7 +68,7 @@ def make(
     for exchange in (False, True):  # which reads what the first ones wrote
         names = [f"{f}.exchange" if exchange else f for f in FRAMEWORKS]
         files += [home / f"{name}.npz" for name in names]
-        todo = [f for f in files[-len(names) :] if not fresh(f, tree)]
+        todo = [f for f in files[-len(names) :] if not is_fresh(f, tree)]
         for file in todo:
             say(f"baseline: {file.stem}")
         with ThreadPoolExecutor(jobs) as pool:

@@ -36,37 +36,24 @@ COMPARISONS = {
     ast.In: ("in", "not in"),
     ast.NotIn: ("not in", "in"),
 }
-# Names that are taken for each other.
+# Names that are taken for each other, both ways.
+CONFUSED = (
+    *(("train", "eval"), ("max", "min"), ("ones", "zeros"), ("mean", "var")),
+    *(("top", "left"), ("rows", "cols")),
+    *(("crop_top", "crop_left"), ("cutout_top", "cutout_left")),
+    ("train_images", "test_images"),
+    *(("train_data", "test_data"), ("float32", "float64")),
+)
 OPPOSITES = {
-    "train": "eval",
-    "eval": "train",
-    "max": "min",
-    "min": "max",
     "argmax": "argmin",
     "amax": "amin",
     "reduce_max": "reduce_min",
     "reduce_sum": "reduce_mean",
     "sum": "mean",
-    "ones": "zeros",
-    "zeros": "ones",
-    "top": "left",
-    "left": "top",
-    "rows": "cols",
-    "cols": "rows",
-    "crop_top": "crop_left",
-    "crop_left": "crop_top",
-    "cutout_top": "cutout_left",
-    "cutout_left": "cutout_top",
-    "mean": "var",
-    "var": "mean",
     "scale": "bias",
     "images": "labels",
-    "train_images": "test_images",
-    "test_images": "train_images",
-    "train_data": "test_data",
-    "test_data": "train_data",
-    "float32": "float64",
-    "float64": "float32",
+    **dict(CONFUSED),
+    **{other: one for one, other in CONFUSED},
 }
 # Calls whose words are for people.
 SPEAKING = {"say", "print", "_fail", "_end", "require", "shown"}
@@ -97,12 +84,8 @@ def for_people(node: ast.Constant, above: tuple) -> bool:
     for parent in above:
         if isinstance(parent, ast.Raise):
             return True
-        if isinstance(parent, ast.Call):
-            called = getattr(parent.func, "attr", None) or getattr(
-                parent.func, "id", ""
-            )
-            if called in SPEAKING:
-                return True
+        if isinstance(parent, ast.Call) and called_for_people(parent):
+            return True
     return False
 
 
@@ -215,9 +198,8 @@ def decorators(file: File, node: ast.AST, above: tuple):
         if not DECORATORS_KEPT & set(re.findall(r"\w+", file.text(one))):
             start, end = file.span(one)
             mutant = file.mutant(start - 1, end, "", "decorator")
-            yield replace(
-                mutant, change=shown("@" + file.text(one), "left out")
-            )
+            change = shown("@" + file.text(one), "left out")
+            yield replace(mutant, change=change)
 
 
 RULES = (
@@ -231,15 +213,7 @@ RULES = (
     (ast.AugAssign, updates),
     (ast.Name | ast.Attribute, names),
     (ast.Call, arguments),
-    (
-        ast.Expr
-        | ast.Assign
-        | ast.AugAssign
-        | ast.Return
-        | ast.Raise
-        | ast.Break
-        | ast.Continue,
-        statements,
-    ),
+    (ast.Expr | ast.Assign | ast.AugAssign, statements),
+    (ast.Return | ast.Raise | ast.Break | ast.Continue, statements),
     (ast.FunctionDef | ast.ClassDef, decorators),
 )

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
+from common.environments import find_python
 from common.run.terminal import open_console
-from parity_tests.mutants.baseline import environment, python
+from parity_tests.mutants.baseline import environment
 from parity_tests.mutants.climb import SLOW, order
 from parity_tests.mutants.killers import NoVerdict, TimeLimit
 from parity_tests.mutants.source import ROOT, Mutant, copied, tree_hash
@@ -42,7 +43,7 @@ class Worker:
         self.framework, self.home = framework, home
         self.child = subprocess.Popen(
             [
-                *(python(environments, framework), "-m"),
+                *(str(find_python(environments, framework)), "-m"),
                 *("parity_tests.mutants.worker", framework, str(home)),
             ],
             cwd=ROOT,

@@ -1,6 +1,5 @@
 """A mutant is one change of text in one file, tried on a copy of the tree."""
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-ROOT = Path(__file__).parents[2]
+from parity_tests.harness.cases import ROOT, hash_of
+
 FRAMEWORKS = ("tensorflow_eager", "pytorch", "jax_flax")
 MIRROR = ("model.py", "data.py", "step.py", "checkpoint.py", "train.py")
 # What the tests read; `runs/`, `.nox/` and the site's tests are not needed.
@@ -137,10 +137,10 @@ def tree_hash() -> str:
     Not over unit tests and those of programs: one more of these changes
     nothing for what is killed already.
     """
-    total = hashlib.sha256()
-    for folder in ("common", "frameworks", "parity_tests"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            name = path.relative_to(ROOT).as_posix()
-            if not name.startswith(APART):
-                total.update(name.encode() + path.read_bytes())
-    return total.hexdigest()[:16]
+    files = [
+        path
+        for folder in ("common", "frameworks", "parity_tests")
+        for path in (ROOT / folder).rglob("*.py")
+        if not path.relative_to(ROOT).as_posix().startswith(APART)
+    ]
+    return hash_of(files)

@@ -323,6 +323,6 @@ def test_the_error_is_relative_to_the_largest_number():
 def test_every_rung_has_checks_and_every_trap_a_pattern():
     assert {check.rung for check in CHECKS} == set(RUNGS)
     assert all(check.why for check in CHECKS)
-    assert all(line and patterns for line, patterns in TRAPS.values())
+    assert all(trap["line"] and trap["shows"] for trap in TRAPS.values())
     slugs = [slug for slug, _ in looks_like("4/float64/lowvar-6/train/prep")]
     assert slugs[0] == "bn-eps"
