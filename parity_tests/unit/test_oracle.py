@@ -210,28 +210,6 @@ def test_the_gradient_is_that_of_a_sum():
 # --- Running statistics ----------------------------------------------------
 
 
-def test_running_statistics_after_three_updates():
-    """With rate 0 the kernel stays; batch i weighs 0.1 * 0.9^(2 - i)."""
-    params = make_params()
-    velocity = oracle.init_velocity(params, RECIPE)
-    before = dict(params)
-    means, variances = [], []
-    for seed in range(3):
-        images, labels = make_batch(seed=seed)
-        conv = ol.conv3x3(images, before["prep.conv.kernel"])
-        means.append(conv.mean((0, 1, 2)))
-        variances.append(conv.var((0, 1, 2), ddof=1))
-        params, velocity, _, _ = oracle.train_step(
-            params, velocity, images, labels, 0.0, RECIPE
-        )
-    weights = 0.1 * 0.9 ** np.array([[2], [1], [0]])
-    for role, batches in (("mean", means), ("var", variances)):
-        name = f"prep.bn.{role}"
-        expected = 0.9**3 * before[name] + (weights * batches).sum(0)
-        # A handful of additions of order 1.
-        np.testing.assert_allclose(params[name], expected, rtol=1e-13)
-
-
 def test_all_running_statistics_come_from_the_dropped_out_convolution():
     params, (images, _), masks = make_params(), make_batch(2), make_masks(2)
     net = oracle.forward(params, images, RECIPE, True, masks)
@@ -253,30 +231,6 @@ def test_all_running_statistics_come_from_the_dropped_out_convolution():
 
 def like(params, value):
     return {name: np.full(params[name].shape, value) for name in TRAINED}
-
-
-def test_gradient_impulse_with_a_doubling_rate():
-    """One gradient of 1, then none: step s moves by lr_s m^(s+1).
-
-    A rate inside the velocity would move by the old rates.
-    """
-    recipe = dataclasses.replace(RECIPE, weight_decay=0.0)
-    start = params = make_params()
-    velocity = oracle.init_velocity(params, recipe)
-    m, moved = 0.9, 0.0
-    for step in range(6):
-        lr = 0.01 * 2**step
-        moved += lr * (m ** (step + 1) + (step == 0))
-        grads = like(params, float(step == 0))
-        params, velocity = oracle.optimizer_step(
-            params, velocity, grads, lr, recipe
-        )
-    for name in TRAINED:
-        # Six subtractions from weights of order 1.
-        np.testing.assert_allclose(
-            start[name] - params[name], moved, rtol=0, atol=1e-14
-        )
-        np.testing.assert_allclose(velocity[name], m**5, rtol=1e-14)
 
 
 def test_twenty_random_steps_against_written_out_sums():
@@ -358,18 +312,6 @@ def test_train_step_of_a_short_batch():
     assert_same({name: new[name] for name in net.stats}, net.stats)
     assert loss == ol.cross_entropy(net.logits, labels)  # of all 3, before
     assert correct == (net.logits.argmax(1) == labels).sum()
-
-
-def test_first_step_at_rate_zero_keeps_weights_and_starts_the_velocity():
-    params, (images, labels) = make_params(), make_batch()
-    new, velocity, _, _ = oracle.train_step(
-        params, oracle.init_velocity(params, RECIPE), images, labels, 0, RECIPE
-    )
-    for name in TRAINED:
-        np.testing.assert_array_equal(new[name], params[name])
-        assert np.abs(velocity[name]).max() > 0
-    for name in params.keys() - set(TRAINED):
-        assert (new[name] != params[name]).all(), name
 
 
 def test_train_step_changes_no_argument_and_answers_in_float64():

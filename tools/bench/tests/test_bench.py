@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,9 @@ from rich.console import Console
 
 from common.errors import UsageError
 from common.recipe import Recipe
+from parity_tests.oracle.network import SIDES
 from tools.bench import __main__ as program
-from tools.bench import (
-    flags,
-    markdown,
-    plan,
-    report,
-    run,
-    stats,
-    tables,
-)
+from tools.bench import flags, markdown, plan, report, run, stats, tables
 from tools.bench.count import convolutions, gflop_per_image
 from tools.bench.plan import Choice, Job
 from tools.bench.profile import own_times
@@ -35,25 +29,12 @@ CHOICE = Choice(
 )
 
 
-def choice(**changed) -> Choice:
-    return Choice(**(CHOICE.__dict__ | changed))
-
-
 # --- Arithmetic ---------------------------------------------------------
 
 
 def test_the_convolutions_have_the_sides_of_the_network():
     sides = {conv.block: conv.side for conv in convolutions(Recipe())}
-    assert sides == {
-        "prep": 32,
-        "layer1.conv_bn": 32,
-        "layer1.res1": 16,
-        "layer1.res2": 16,
-        "layer2.conv_bn": 16,
-        "layer3.conv_bn": 8,
-        "layer3.res1": 4,
-        "layer3.res2": 4,
-    }
+    assert sides == SIDES
 
 
 def test_an_image_costs_2_28_gflop_at_width_64():
@@ -84,26 +65,13 @@ def test_a_row_is_marked_where_its_repeats_lie_too_far_apart():
 # --- Plan ---------------------------------------------------------------
 
 
-def test_all_rows_are_planned_in_both_modes_precisions_and_widths():
-    found = {
-        (job.framework, job.mode, job.precision, job.width)
-        for job in plan.rows(CHOICE)
-        if not job.dropout_rate
-    }
-    assert len(found) == 3 * 2 * 2 * 2
-
-
-def test_a_quick_bench_has_each_framework_in_its_own_mode():
-    jobs = plan.rows(choice(quick=True))
+def test_a_quick_bench_has_own_modes_and_the_large_network_in_float32_only():
+    jobs = plan.rows(replace(CHOICE, quick=True))
     assert {(job.framework, job.mode) for job in jobs} == {
         ("pytorch", "eager"),
         ("tensorflow_eager", "eager"),
         ("jax_flax", "compiled"),
     }
-
-
-def test_a_quick_bench_has_the_large_network_in_float32_only():
-    jobs = plan.rows(choice(quick=True))
     assert {(job.width, job.precision) for job in jobs} == {
         (16, "float32"),
         (16, "bfloat16"),
@@ -149,26 +117,27 @@ def test_repeats_are_interleaved():
 # --- Report -------------------------------------------------------------
 
 
-def whole(monkeypatch, speeds=(100.0, 104.0), limits=(300.0, 310.0)) -> dict:
+def limits(gflops: float) -> dict:
+    """What the measurement of the machine's limit gives."""
+    kinds = ("convolution 1 -> 2, 3x3", "matrix product 2048")
+    return {
+        "limits": [
+            {"precision": p, "what": kind, "gflops": gflops * factor}
+            for p, factor in (("float32", 1), ("bfloat16", 2))
+            for kind in kinds
+        ]
+    }
+
+
+def whole(monkeypatch, speeds=(100.0, 104.0), limit=(300.0, 310.0)) -> dict:
     """A small bench: PyTorch at width 16 with Keras and scale."""
     monkeypatch.setattr(report, "git_commit", lambda: "0123456789abcdef")
     made = report.Report("nox -s bench", False, len(speeds), 2)
     training = Job("training", "pytorch", width=16, threads=2)
     versions = {"versions": {"torch": "9.9"}, "device": "cpu"}
-    for speed, limit in zip(speeds, limits, strict=True):
-        kinds = ("convolution 1 -> 2, 3x3", "matrix product 2048")
-        made.take(
-            "rows",
-            Job("limits", "pytorch", threads=2),
-            versions
-            | {
-                "limits": [
-                    {"precision": p, "what": kind, "gflops": limit * factor}
-                    for p, factor in (("float32", 1), ("bfloat16", 2))
-                    for kind in kinds
-                ]
-            },
-        )
+    for speed, gflops in zip(speeds, limit, strict=True):
+        job = Job("limits", "pytorch", threads=2)
+        made.take("rows", job, versions | limits(gflops))
         seen = versions | {
             "step": speed,
             "epoch": speed / 1.25,
@@ -208,15 +177,12 @@ def test_a_row_holds_one_number_for_each_repeat(monkeypatch):
     assert [row["what"] for row in made["scale"]] == ["step", "epoch"]
 
 
-def test_the_machines_noise_is_that_of_its_limit(monkeypatch):
-    found = whole(monkeypatch, limits=(300.0, 360.0))["machine"]["noise"]
-    assert found == pytest.approx(60 / 330)
-
-
-def test_a_noisy_machine_is_not_trusted(monkeypatch):
+def test_a_machine_whose_limit_moves_is_not_trusted(monkeypatch):
     quiet = tables.noise_line(whole(monkeypatch))
     assert "too noisy" not in quiet
-    loud = tables.noise_line(whole(monkeypatch, limits=(300.0, 360.0)))
+    made = whole(monkeypatch, limit=(300.0, 360.0))
+    assert made["machine"]["noise"] == pytest.approx(60 / 330)
+    loud = tables.noise_line(made)
     assert "too noisy to trust: its limit (convolution 1 -> 2" in loud
     assert "moved by 18% during the run" in loud
 
@@ -263,14 +229,7 @@ class FakeRunner:
     def measure(self, job: Job) -> dict:
         found = {"versions": {"numpy": "9.9"}, "device": "cpu"}
         if job.kind == "limits":
-            kinds = ("convolution 1 -> 2, 3x3", "matrix product 2048")
-            return found | {
-                "limits": [
-                    {"precision": p, "what": kind, "gflops": 100.0}
-                    for p in plan.PRECISIONS
-                    for kind in kinds
-                ]
-            }
+            return found | limits(100.0)
         speeds = {"step": 10.0 * job.threads, "epoch": 9.0 * job.threads}
         if job.kind == "peer":
             speeds = {"keras fit": 5.0}
