@@ -19,14 +19,13 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from tools.site.align import sections
 from tools.site.contract import (
     FRAMEWORKS,
     HEAD,
     BuildError,
     Row,
     Section,
-    source,
+    sections,
 )
 
 MARGIN = 6  # columns for a line's number, and the gap behind it
@@ -70,11 +69,7 @@ def unknown(name: str, known: list[str]) -> str:
 
 def pieces(row: Row) -> dict[str, tuple[int, list[str]]]:
     """First line and lines of code, by framework."""
-    found = {}
-    for framework, piece in row.pieces.items():
-        lines = source(framework, piece.file).splitlines()
-        found[framework] = piece.first, lines[piece.first - 1 : piece.last]
-    return found
+    return {f: (p.first, list(p.lines)) for f, p in row.pieces.items()}
 
 
 def show(row: Row, console: Console) -> None:

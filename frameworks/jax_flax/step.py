@@ -88,6 +88,7 @@ def train_step(
     # differs: dropout-rng (a key is a value: each step makes its own)
     key = jax.random.fold_in(state.key, state.step)
 
+    # 1 forward
     def loss_fn(params):
         # A copy, since a differentiated function may change nothing outside.
         model = nnx.merge(state.graph, params, state.stats, copy=True)
@@ -96,8 +97,10 @@ def train_step(
         # differs: bn-update-owner (what the call changed must be returned)
         return loss, (correct, nnx.state(model, nnx.BatchStat))
 
+    # 2 gradient
     grad_fn = jax.value_and_grad(loss_fn, has_aux=True)
     (loss, (correct, stats)), grads = grad_fn(state.params)
+    # 3 update
     updates, opt_state = state.optimizer.update(
         grads, state.opt_state, state.params
     )

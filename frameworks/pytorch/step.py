@@ -74,9 +74,12 @@ def train_step(
     state.model.train()  # differs: train-eval
     # differs: dropout-rng
     torch.manual_seed(dropout_seed(state.seed, state.step))
+    # 1 forward
     loss, correct = state.model(images, labels)
+    # 2 gradient
     state.optimizer.zero_grad()
     loss.backward()
+    # 3 update
     for group in state.optimizer.param_groups:
         group["lr"] = lr
     state.optimizer.step()

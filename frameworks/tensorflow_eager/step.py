@@ -95,11 +95,14 @@ def train_step(
             [state.seed, 0], optimizer.iterations.value
         )
         model.generator.state.assign(tf.cast(seed, tf.uint32))
+    # 1 forward
     with tf.GradientTape() as tape:
         # differs: train-eval
         loss, correct = model(images, labels, training=True)
+    # 2 gradient
     weights = model.trainable_variables
     grads = tape.gradient(loss, weights)
+    # 3 update
     optimizer.learning_rate.assign(lr)  # differs: lr-retrace
     optimizer.apply(grads, weights)
     return state, {"loss": loss, "correct": correct}

@@ -57,7 +57,7 @@ def test_prose_is_wrapped_at_80_columns(path):
 def test_the_readme_fits_a_landing_page():
     text = (ROOT / "README.md").read_text()
     assert len(text.splitlines()) <= 150
-    assert text.index("docs/reader.svg") < text.index("## ")
+    assert text.index("docs/reader-two.png") < text.index("## ")
 
 
 def test_usage_has_every_flag_of_a_run():

@@ -58,13 +58,16 @@ CONTRACT = {
 # Names that not all three have, and why.
 ALONE = {
     ("tensorflow_eager", "step.py", "Nesterov"): (
-        "no Keras optimizer has the learning rate outside the velocity"
+        "no Keras optimizer has the learning rate outside the velocity; "
+        "torch.optim.SGD and optax.trace do, so make_optimizer takes them"
     ),
     ("pytorch", "data.py", "mean_and_std"): (
-        "made once: a constant of a compiled program in the other two"
+        "made once; in the other two normalize makes it, a constant of a "
+        "compiled program"
     ),
     ("jax_flax", "train.py", "scan_epoch"): (
-        "a loop in Python would keep a GPU waiting"
+        "a loop in Python would keep a GPU waiting; the other two always "
+        "loop, in run_epoch"
     ),
 }
 # Aliases of types: they say what a framework calls the thing.

@@ -1,8 +1,8 @@
-"""The three sources, cut by section and public name.
+"""The three sources, cut by section and public name, and lined up.
 
-The contract (which sections and names there must be) stands in
-parity_tests/unit/test_mirror.py. It is read from there as text, so that neither
-pytest nor a framework is needed.
+The contract (which files, sections and names there must be) stands in
+parity_tests/unit/test_mirror.py. It is read from there as text, so that
+neither pytest nor a framework is needed.
 """
 
 import ast
@@ -27,22 +27,14 @@ class BuildError(Exception):
 
 
 @dataclass(frozen=True)
-class Contract:
-    """What must be there, and what only some frameworks have."""
-
-    files: dict[str, dict[str, list[str]]]  # file: section: names
-    alone: dict[tuple[str, str, str], str]  # framework, file, name: why
-
-
-@dataclass(frozen=True)
 class Piece:
-    """The lines of one name in one file; numbers from 1, both included."""
+    """The lines of one name in one file, and the number of the first."""
 
     framework: str
     file: str
     name: str
     first: int
-    last: int
+    lines: tuple[str, ...]
 
     @property
     def path(self) -> str:
@@ -56,7 +48,7 @@ class Row:
 
     name: str
     pieces: dict[str, Piece] = field(default_factory=dict)
-    why: dict[str, str] = field(default_factory=dict)  # why it is alone
+    alone: str = ""  # why not all three have it
 
 
 @dataclass
@@ -73,24 +65,81 @@ class Section:
         return self.name.lower().replace(" ", "-")
 
 
-def read_contract(root: Path = ROOT) -> Contract:
-    """CONTRACT and ALONE from the test of the mirror. Raises BuildError."""
+def read_contract(root: Path = ROOT) -> tuple[dict, dict]:
+    """CONTRACT, names by file and section, and ALONE, reasons by name."""
     path = root / CONTRACT_FILE
-    found = {}
     try:
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.Assign):
-                name = getattr(node.targets[0], "id", "")
-                if name in ("CONTRACT", "ALONE"):
-                    found[name] = ast.literal_eval(node.value)
-        return Contract(found["CONTRACT"], found["ALONE"])
+        found = {
+            getattr(node.targets[0], "id", ""): node.value
+            for node in ast.parse(path.read_text()).body
+            if isinstance(node, ast.Assign)
+        }
+        wanted = found["CONTRACT"], found["ALONE"]
+        return tuple(map(ast.literal_eval, wanted))
     except (OSError, SyntaxError, ValueError, KeyError) as error:
         raise BuildError(
             f"{path}: the mirror contract cannot be read ({error})"
         ) from error
 
 
-def source(framework: str, file: str, root: Path = ROOT) -> str:
+def sections(root: Path = ROOT) -> list[Section]:
+    """All sections of the mirror, aligned. Raises BuildError.
+
+    The head of each file, its docstring and imports, comes first, under
+    the name `HEAD`.
+    """
+    contract, alone = read_contract(root)
+    found = []
+    for file, wanted in contract.items():
+        cuts = {f: cut(f, file, read(f, file, root)) for f in FRAMEWORKS}
+        for name, names in {HEAD: [HEAD], **wanted}.items():
+            rows = [Row(name) for name in names]
+            lone = []
+            for framework, pieces in cuts.items():
+                where = f"frameworks/{framework}/{file}: section {name}"
+                if name not in pieces:
+                    raise BuildError(
+                        f"{where} is missing; {CONTRACT_FILE} asks for it"
+                    )
+                shared = []
+                for piece in pieces[name]:
+                    why = alone.get((framework, file, piece.name), "")
+                    if why:
+                        lone.append(Row(piece.name, {framework: piece}, why))
+                    else:
+                        shared.append(piece)
+                present = [piece.name for piece in shared]
+                if present != names:
+                    raise BuildError(
+                        f"{where} has {', '.join(present)}; {CONTRACT_FILE} "
+                        f"asks for {', '.join(names)}"
+                    )
+                for row, piece in zip(rows, shared, strict=True):
+                    row.pieces[framework] = piece
+            for row in lone:
+                rows.insert(1 + user(row, rows), row)
+            found.append(Section(file, name, rows))
+    return found
+
+
+def user(lone: Row, rows: list[Row]) -> int:
+    """The place of the first row that uses a name of one framework.
+
+    If there is none in the section, that of the last row before it.
+    """
+    ((framework, helper),) = lone.pieces.items()
+    before = 0
+    for place, row in enumerate(rows):
+        if framework in row.pieces and not row.alone:
+            piece = row.pieces[framework]
+            if re.search(rf"\b{lone.name}\b", "\n".join(piece.lines)):
+                return place
+            if piece.first < helper.first:
+                before = place
+    return before
+
+
+def read(framework: str, file: str, root: Path = ROOT) -> str:
     """The text of a file of a framework. Raises BuildError."""
     path = root / "frameworks" / framework / file
     try:
@@ -106,6 +155,11 @@ def cut(framework: str, file: str, text: str) -> dict[str, list[Piece]]:
     what stands before. Above the first section all is one piece, `HEAD`.
     """
     lines = text.splitlines()
+
+    def piece(name: str, first: int, last: int) -> Piece:
+        part = "\n".join(lines[first - 1 : last]).rstrip().splitlines()
+        return Piece(framework, file, name, first, tuple(part))
+
     borders = [
         (number, match[1])
         for number, line in enumerate(lines, 1)
@@ -113,17 +167,12 @@ def cut(framework: str, file: str, text: str) -> dict[str, list[Piece]]:
     ]
     starts = dict(_starts(text, lines))
     ends = [number for number, _ in borders[1:]] + [len(lines) + 1]
-    head = (borders[0][0] if borders else len(lines) + 1) - 1
-    pieces = {HEAD: [_piece(framework, file, HEAD, 1, head, lines)]}
+    pieces = {HEAD: [piece(HEAD, 1, borders[0][0] - 1 if borders else None)]}
     for (border, section), end in zip(borders, ends, strict=True):
-        inside = [
-            (number, name)
-            for number, name in starts.items()
-            if border < number < end
-        ]
+        inside = [(n, starts[n]) for n in starts if border < n < end]
         stops = [number for number, _ in inside[1:]] + [end]
         pieces[section] = [
-            _piece(framework, file, name, number, stop - 1, lines)
+            piece(name, number, stop - 1)
             for (number, name), stop in zip(inside, stops, strict=True)
         ]
     return pieces
@@ -144,10 +193,3 @@ def _starts(text: str, lines: list[str]):
             lambda line: line.startswith("#") and "# ---" not in line, above
         )
         yield first - len(list(comments)), name
-
-
-def _piece(framework, file, name, first, last, lines) -> Piece:
-    """Without empty lines at its ends."""
-    while last > first and not lines[last - 1].strip():
-        last -= 1
-    return Piece(framework, file, name, first, last)

@@ -1,6 +1,8 @@
 """From the sources, the texts and the records to the pages of the site."""
 
+import ast
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,24 +13,16 @@ from markupsafe import Markup
 from common.recipe import PRESETS
 from parity_tests.judge.page import as_html
 from tools.site import lessons, plan, report, still
-from tools.site.code import indent
 from tools.site.contract import FRAMEWORKS, HEAD, BuildError
 from tools.site.groups import Experiment, experiments
 from tools.site.pictures import draw_all
 from tools.site.plan import Site, files_of
-from tools.site.reader import reader_page, write, write_reader, write_sources
-from tools.site.words import picture, render, source_page
+from tools.site.reader import write, write_reader, write_search, write_sources
+from tools.site.shots import shoot
+from tools.site.words import picture, reader_page, render, source_page
 
 OURS = ".davidnet-site"  # stands in each folder that a build made
 LIMIT = 5_000_000  # bytes of the whole site
-# What the reader's pages are about, by file.
-ABOUT = {
-    "model.py": "the network",
-    "data.py": "the data",
-    "step.py": "one step",
-    "checkpoint.py": "checkpoints",
-    "train.py": "the training",
-}
 
 
 def environment(site: Site) -> Environment:
@@ -43,7 +37,7 @@ def environment(site: Site) -> Environment:
     made.globals |= {
         "FRAMEWORKS": FRAMEWORKS,
         "HEAD": HEAD,
-        "files": {file: ABOUT.get(file, "") for file in files_of(site)},
+        "files": {file: about(site, file) for file in files_of(site)},
         "reader_page": reader_page,
         "source_page": source_page,
         "up": "",
@@ -51,9 +45,15 @@ def environment(site: Site) -> Environment:
     made.filters |= {
         "inline": lambda text, up="": render(text, up, inline=True),
         "block": render,
-        "indent_of": indent,
     }
     return made
+
+
+def about(site: Site, file: str) -> str:
+    """What a file is about: "The data in JAX: device, ...", device, ..."""
+    text = site.sources[next(iter(FRAMEWORKS)), file]
+    first = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+    return re.split("[:,] ", first, maxsplit=1)[-1].rstrip(".")
 
 
 def build(site: Site) -> int:
@@ -68,6 +68,7 @@ def build(site: Site) -> int:
         env = environment(site)
         write_reader(site, env, part)
         write_sources(site, env, part)
+        write_search(site, part)
         write_report(site, env, part)
         write_ladder(site, part)
         write_lessons(site, env, part)
@@ -80,6 +81,7 @@ def build(site: Site) -> int:
         shutil.rmtree(part, ignore_errors=True)
     if site.pictures:
         draw_all(site.results, site.pictures)
+        shoot(site.out, site.pictures)
     return size
 
 

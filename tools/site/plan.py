@@ -4,12 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from markupsafe import Markup
-
 from common.run.records import Problem, RunRecord, find_runs
-from tools.site.align import sections
-from tools.site.code import highlight
-from tools.site.contract import FRAMEWORKS, ROOT, Section, source
+from tools.site.contract import FRAMEWORKS, ROOT, Section, read, sections
 from tools.site.differences import Difference, read_differences
 from tools.site.words import SHARED
 
@@ -44,21 +40,18 @@ class Site:
         return find_runs(*(f for f in (self.results, self.runs) if f))
 
     @cached_property
-    def sources(self) -> dict[str, str]:
-        """Text of each source that has a page, by path."""
-        made = {}
-        for file in dict.fromkeys(s.file for s in self.sections):
-            for framework in FRAMEWORKS:
-                text = source(framework, file, self.root)
-                made[f"frameworks/{framework}/{file}"] = text
-        for path in SHARED:
-            made[path] = (self.root / path).read_text()
-        return made
+    def sources(self) -> dict[tuple[str, str], str]:
+        """Text of each mirrored source, by framework and file."""
+        return {
+            (framework, file): read(framework, file, self.root)
+            for file in files_of(self)
+            for framework in FRAMEWORKS
+        }
 
     @cached_property
-    def lines(self) -> dict[str, list[Markup]]:
-        """The highlighted lines of each source."""
-        return {path: highlight(text) for path, text in self.sources.items()}
+    def shared(self) -> dict[str, str]:
+        """Text of each source in common/ that has a page, by path."""
+        return {path: (self.root / path).read_text() for path in SHARED}
 
 
 def files_of(site: Site) -> list[str]:

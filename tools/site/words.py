@@ -7,7 +7,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from tools.site.code import highlight
+from tools.site.code import highlight, tokens
 from tools.site.contract import ROOT
 
 # Pages that are made from a file of the repository.
@@ -29,6 +29,11 @@ SHARED = (
 )
 
 
+def reader_page(file: str) -> str:
+    """The reader's page of a file: read-model.html."""
+    return f"read-{file.removesuffix('.py')}.html"
+
+
 def source_page(path: str) -> str:
     """The page of a source: frameworks/pytorch/model.py."""
     return "src/" + path.removesuffix(".py").replace("/", "-") + ".html"
@@ -48,8 +53,10 @@ def _resolve(link: str, folder: str, up: str) -> str | None:
     path = posixpath.normpath(posixpath.join(folder, path))
     if path in PAGES:
         return up + PAGES[path] + hash_ + part
-    if path in SHARED or re.match(r"frameworks/\w+/\w+\.py$", path):
+    if path in SHARED:
         return up + source_page(path) + hash_ + part
+    if re.match(r"frameworks/\w+/\w+\.py$", path):
+        return up + reader_page(posixpath.basename(path))
     if path.endswith(".html"):  # of the site itself
         return link
     return None
@@ -63,7 +70,9 @@ def picture(path: Path) -> Markup:
 
 def _code(text: str, language: str, _attrs) -> str:
     """Colored lines; "" makes the renderer show the text as it is."""
-    return "\n".join(highlight(text)) if language == "python" else ""
+    if language != "python":
+        return ""
+    return "\n".join(map(highlight, tokens(text)))
 
 
 def render(

@@ -4,22 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 
 from common.run.records import find_runs
 from tools.site.contract import ROOT
 from tools.site.pages import build
 from tools.site.plan import Site
+from tools.site.shots import chromium, show
 from tools.site.tests import fakes
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-)
 
 
 @pytest.fixture(scope="session")
@@ -53,20 +44,7 @@ def site(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def driver():
     """One Chromium for all tests."""
-    binary = next(filter(None, map(shutil.which, BROWSERS)), None)
-    program = shutil.which("chromedriver")
-    if not binary or not program:
-        pytest.fail(
-            "no Chromium here; on Debian: apt-get install chromium "
-            "chromium-driver",
-            pytrace=False,
-        )
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with webdriver.Chrome(options, Service(program)) as made:
+    with chromium() as made:
         yield made
 
 
@@ -79,14 +57,7 @@ class Browser:
 
     def open(self, page: str, width: int = 1440, theme: str = "light"):
         """A page at a width, in the system's theme."""
-        cdp = self.driver.execute_cdp_cmd
-        size = {"width": width, "height": 900}
-        more = {"deviceScaleFactor": 1, "mobile": False}
-        cdp("Emulation.setDeviceMetricsOverride", size | more)
-        feature = {"name": "prefers-color-scheme", "value": theme}
-        cdp("Emulation.setEmulatedMedia", {"features": [feature]})
-        self.driver.get("about:blank")
-        self.driver.get(f"{self.site.as_uri()}/{page}")
+        show(self.driver, f"{self.site.as_uri()}/{page}", width, theme)
         return self
 
     def all(self, selector: str):

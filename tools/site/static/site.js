@@ -1,18 +1,10 @@
 "use strict";
-// Theme, choice of columns, notes. A page can be read without any of it.
+// All pages: the address, theme, notes, search. A page can be read without it.
 
-const root = document.documentElement;
 const $ = (selector, from = document) => from.querySelector(selector);
 const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
 
 // --- The address -----------------------------------------------------------
-
-// What was chosen: the query, or the part behind `?` in the hash where a
-// browser does not let a page from disk change its query.
-function readChoice() {
-  const behind = location.hash.split("?")[1] || "";
-  return new URLSearchParams(location.search || behind);
-}
 
 function keepChoice(name, value) {
   const query = readChoice();
@@ -53,64 +45,11 @@ function setUpTheme() {
   };
   button.addEventListener("click", () => {
     root.dataset.theme = dark() ? "light" : "dark";
-    try { localStorage.setItem("davidnet-theme", root.dataset.theme); } catch { /* not kept */ }
+    keep("theme", root.dataset.theme);
     show();
   });
   system.addEventListener("change", show);
   show();
-}
-
-// --- Columns ---------------------------------------------------------------
-
-function setUpColumns() {
-  const boxes = $$(".columns input");
-  if (!boxes.length) return;
-  const tabs = $$(".tabs [role=tab]");
-  const names = boxes.map((box) => box.value);
-  const query = readChoice();
-  const wanted = (query.get("show") || "").split(",").filter((n) => names.includes(n));
-
-  function show(chosen) {
-    root.dataset.hide = names.filter((n) => !chosen.includes(n)).join(" ");
-    root.style.setProperty("--n", chosen.length);
-    for (const box of boxes) {
-      box.checked = chosen.includes(box.value);
-      box.disabled = chosen.length === 1 && box.checked;  // one stays
-    }
-  }
-  function open(name) {
-    root.dataset.tab = name;
-    for (const tab of tabs) {
-      const on = tab.dataset.framework === name;
-      tab.setAttribute("aria-selected", String(on));
-      tab.tabIndex = on ? 0 : -1;
-    }
-  }
-  show(wanted.length ? wanted : names);
-  open(names.includes(query.get("tab")) ? query.get("tab") : wanted[0] || names[0]);
-
-  for (const box of boxes) {
-    box.addEventListener("change", () => {
-      const chosen = boxes.filter((b) => b.checked).map((b) => b.value);
-      show(chosen);
-      keepChoice("show", chosen.length === names.length ? "" : chosen.join(","));
-    });
-  }
-  tabs.forEach((tab, place) => {
-    const choose = (one) => {
-      open(one.dataset.framework);
-      keepChoice("tab", one.dataset.framework);
-    };
-    tab.addEventListener("click", () => choose(tab));
-    tab.addEventListener("keydown", (event) => {
-      const to = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: tabs.length - 1 }[event.key];
-      if (to === undefined) return;
-      event.preventDefault();
-      const next = tabs.at(to % tabs.length);
-      choose(next);
-      next.focus();
-    });
-  });
 }
 
 // --- Notes -----------------------------------------------------------------
@@ -135,38 +74,69 @@ function setUpNotes() {
   note.addEventListener("click", (event) => { if (event.target === note) note.close(); });
 }
 
-// --- Places in the page ----------------------------------------------------
+// --- Search ----------------------------------------------------------------
 
-function openTarget() {
-  const name = decodeURIComponent(location.hash.slice(1).split("?")[0]);
-  const target = name && document.getElementById(name);
-  if (!target) return;
-  const folded = target.closest("details");
-  if (folded && !folded.open) {
-    folded.open = true;
-    target.scrollIntoView();
+function setUpSearch() {
+  const box = $("#search"), input = $("input", box), list = $("ol", box);
+  const open = () => {
+    if (!window.SEARCH) {
+      const script = document.createElement("script");
+      script.src = box.dataset.up + "static/index.js";
+      script.addEventListener("load", search);
+      document.head.append(script);
+    }
+    box.showModal();
+    input.select();
+  };
+  function search() {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const found = words.length && window.SEARCH
+      ? window.SEARCH.filter((row) => words.every((w) => (row[1] + " " + row[2]).toLowerCase().includes(w)))
+      : [];
+    // Definitions and headings first, then what uses them.
+    const rank = (row) => (/^(def|class) /.test(row[2]) ? 0 : row[0].startsWith("read-") ? 2 : 1);
+    found.sort((a, b) => rank(a) - rank(b));
+    list.replaceChildren(...found.slice(0, 60).map(([address, where, text]) => {
+      const item = document.createElement("li"), link = document.createElement("a");
+      const code = document.createElement("code"), small = document.createElement("small");
+      link.href = box.dataset.up + address;
+      code.textContent = text;
+      small.textContent = where;
+      link.append(code, small);
+      link.addEventListener("click", () => box.close());
+      item.append(link);
+      return item;
+    }));
+    if (words.length && window.SEARCH && !found.length) list.textContent = "Nothing found.";
+    carryChoice();
   }
+  $("button.find").addEventListener("click", open);
+  input.addEventListener("input", search);
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") $("a", list)?.click();
+  });
+  box.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const stops = [input, ...$$("a", list)];
+    stops.at((stops.indexOf(document.activeElement) + step) % stops.length).focus();
+  });
+  box.addEventListener("click", (event) => { if (event.target === box) box.close(); });
+  onKey("/", open);
 }
 
-// Which section is being read.
-function followSections() {
-  const links = $$(".toolbar nav a");
-  if (!links.length) return;
-  const parts = links.map((link) => $(link.getAttribute("href")));
-  const watch = new IntersectionObserver(() => {
-    const place = parts.findLastIndex((part) => part.getBoundingClientRect().top < 160);
-    links.forEach((link, i) => {
-      if (i === Math.max(place, 0)) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
-    });
-  }, { rootMargin: "-150px 0px -50% 0px", threshold: [0, 0.01, 0.1, 0.5, 1] });
-  parts.forEach((part) => watch.observe(part));
+function onKey(key, action) {
+  addEventListener("keydown", (event) => {
+    const busy = event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]")
+      || event.target.matches("input:not([type=checkbox]), textarea, select");
+    if (event.key !== key || busy) return;
+    event.preventDefault();
+    action();
+  });
 }
 
 setUpTheme();
-setUpColumns();
 setUpNotes();
+setUpSearch();
 carryChoice();
-openTarget();
-addEventListener("hashchange", openTarget);
-followSections();

@@ -7,7 +7,9 @@ import shutil
 from html.parser import HTMLParser
 
 import pytest
+from PIL import Image
 
+from tools.site.code import slugs
 from tools.site.contract import (
     FRAMEWORKS,
     ROOT,
@@ -17,6 +19,7 @@ from tools.site.contract import (
 from tools.site.pages import LIMIT, build
 from tools.site.pictures import draw_all
 from tools.site.plan import Site
+from tools.site.shots import SHOTS, digest
 from tools.site.tests import fakes
 
 RESULTS = ROOT / "results"
@@ -115,23 +118,23 @@ def test_the_site_is_smaller_than_10_mb(made):
 
 
 def test_every_public_name_stands_in_three_columns(made):
-    out, _, _ = made
-    for file, parts in read_contract().files.items():
-        text = (out / f"read-{file[:-3]}.html").read_text()
+    contract, _ = read_contract()
+    for file, parts in contract.items():
+        text = (made[0] / f"read-{file[:-3]}.html").read_text()
         for name in (n for names in parts.values() for n in names):
             _, _, rest = text.partition(f'id="{name}" data-name="{name}"')
-            cells = re.split(r'<div class="cell"', rest)[1:4]
+            rest, _, _ = rest.partition('class="trio"')
+            cells = re.split(r'<div class="cell', rest)[1:]
             assert len(cells) == 3, name
             for framework, cell in zip(FRAMEWORKS, cells, strict=True):
                 assert f'data-framework="{framework}"' in cell
-                assert f">{name}<" in cell or name in cell, name
-                assert f"frameworks-{framework}-{file[:-3]}.html#L" in cell
+                assert name in cell
+                assert f'href="#{framework}-' in cell
 
 
 def test_every_section_has_a_text_of_its_own(made):
-    out, _, _ = made
-    for file, parts in read_contract().files.items():
-        text = (out / f"read-{file[:-3]}.html").read_text()
+    for file, parts in read_contract()[0].items():
+        text = (made[0] / f"read-{file[:-3]}.html").read_text()
         assert text.count("What to look for.") == len(parts), file
 
 
@@ -148,38 +151,56 @@ def test_what_each_framework_does_stands_above_its_column(made):
 
 
 def test_every_mark_opens_a_row_of_the_table(made, pages):
-    out, _, _ = made
-    rows = pages["differences.html"].ids
-    marks = 0
-    for path in [*out.glob("read-*.html"), *out.glob("src/*.html")]:
+    rows, shown = pages["differences.html"].ids, []
+    for path in made[0].glob("read-*.html"):
         text = path.read_text()
-        for slug in re.findall(r'data-slug="([a-z0-9-]+)"', text):
-            marks += 1
+        found = re.findall(r'data-slug="([a-z0-9-]+)"', text)
+        for slug in found:
             assert slug in rows
             assert f'<template id="note-{slug}">' in text, path
-    assert marks > 100
+        shown += found
+    sources = [p.read_text() for p in (ROOT / "frameworks").glob("*/*.py")]
+    wanted = [slug for text in sources for _, slug in slugs(text)]
+    assert sorted(shown) == sorted(wanted)
 
 
 def test_the_lines_of_the_reader_are_those_of_the_source(made):
     """Each line of each file stands in the reader once, word for word."""
-    out, _, _ = made
-    for file in read_contract().files:
-        text = (out / f"read-{file[:-3]}.html").read_text()
+    for file in read_contract()[0]:
+        text = (made[0] / f"read-{file[:-3]}.html").read_text()
         for framework in FRAMEWORKS:
             source = (ROOT / "frameworks" / framework / file).read_text()
             pattern = (
-                rf'src/frameworks-{framework}-{file[:-3]}\.html#L(\d+)" '
-                r'title="[^"]*">\d+</a><code>(.*?)</code>'
+                rf'id="{framework}-(\d+)"[^>]*><a class="n"[^>]*>\d+</a>'
+                r"<code>(.*?)</code>"
             )
+            found = re.findall(pattern, text, re.DOTALL)
             shown = {
-                int(number): re.sub("<[^>]+>", "", code)
-                for number, code in re.findall(pattern, text, re.DOTALL)
+                int(number): html.unescape(re.sub("<[^>]+>", "", code))
+                for number, code in found
             }
+            assert len(shown) == len(found)
             for number, line in enumerate(source.splitlines(), 1):
                 if line.strip() and not line.startswith("# ---"):
-                    plain = shown[number].replace("&lt;", "<")
-                    plain = plain.replace("&gt;", ">").replace("&amp;", "&")
-                    assert plain == line, f"{framework}/{file}:{number}"
+                    assert shown[number] == line, f"{framework}/{file}:{number}"
+
+
+def test_what_can_be_searched_for_is_in_the_site(made, pages):
+    text = (made[0] / "static" / "index.js").read_text()
+    found = json.loads(text.partition("=")[2].rstrip(";\n"))
+    assert len(found) > 1500
+    for address, where, words in found:
+        page, _, place = address.partition("#")
+        assert place in pages[page].ids, address
+        assert where and words
+
+
+def test_the_pictures_of_the_reader_show_the_sources_as_they_are():
+    for name in SHOTS:
+        path = ROOT / "docs" / f"{name}.png"
+        assert Image.open(path).text["source"] == digest(), (
+            f"docs/{path.name} is old: nox -s site -- --pictures docs"
+        )
 
 
 def test_a_damaged_record_is_listed_with_its_reason(made):
@@ -232,7 +253,7 @@ def change(root, path, old, new):
             "frameworks/pytorch/data.py",
             "def flip_lr",
             "def flip_up",
-            "section Augment: flip_lr is missing",
+            "section Augment has crop, flip_up, cutout, augment;",
         ),
         (
             "frameworks/pytorch/step.py",
@@ -320,7 +341,7 @@ def test_the_published_pictures_are_those_of_the_published_records(tmp_path):
             r"\]\((?:docs/)?([\w-]+\.svg)\)", file.read_text()
         )
     ]
-    assert sorted(shown) == sorted([*drawn, "network.svg", "reader.svg"])
+    assert sorted(shown) == sorted([*drawn, "network.svg"])
     for name, path in drawn.items():
         assert (ROOT / "docs" / name).read_bytes() == path.read_bytes(), (
             f"docs/{name} is old: nox -s site -- --pictures docs"

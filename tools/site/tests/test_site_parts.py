@@ -6,15 +6,15 @@ import pytest
 
 from common.run.records import find_runs
 from tools import side_by_side
-from tools.site import groups, picture, report
-from tools.site.align import align, sections
+from tools.site import groups, report
 from tools.site.contract import (
     FRAMEWORKS,
     HEAD,
-    ROOT,
-    BuildError,
+    Row,
     cut,
     read_contract,
+    sections,
+    user,
 )
 from tools.site.tests import fakes
 
@@ -48,50 +48,28 @@ if __name__ == "__main__":
 def test_every_line_of_a_file_is_in_one_piece():
     found = cut("pytorch", "model.py", TEXT)
     spans = {
-        piece.name: (piece.first, piece.last)
+        piece.name: (piece.first, piece.first + len(piece.lines) - 1)
         for pieces in found.values()
         for piece in pieces
     }
     assert spans == {HEAD: (1, 3), "A": (7, 8), "b": (11, 13), "c": (19, 24)}
 
 
-def columns(**names):
-    texts = {
-        framework: "# --- S ---\n"
-        + "".join(f"def {n}():\n    pass\n" for n in names[framework].split())
-        for framework in FRAMEWORKS
-    }
-    return {f: cut(f, "x.py", text)["S"] for f, text in texts.items()}
-
-
-def test_a_name_of_one_framework_stands_at_its_place():
-    found = columns(tensorflow_eager="a b", pytorch="a odd b", jax_flax="a b")
-    alone = {("pytorch", "x.py", "odd"): "why not"}
-    rows = align("x.py", "S", ["a", "b"], found, alone)
-    assert [row.name for row in rows] == ["a", "odd", "b"]
-    assert list(rows[1].pieces) == ["pytorch"]
-    assert rows[1].why == {"pytorch": "why not"}
-
-
-@pytest.mark.parametrize(
-    ("names", "words"),
-    [
-        ("a", "b is missing"),
-        ("b", "a is missing"),
-        ("b a", "b is out of order"),
-        ("a new b", "new is not in the contract"),
-    ],
-)
-def test_a_name_at_a_wrong_place_is_told(names, words):
-    found = columns(tensorflow_eager=names, pytorch="a b", jax_flax="a b")
-    with pytest.raises(BuildError, match=words):
-        align("x.py", "S", ["a", "b"], found, {})
+def test_a_name_of_one_framework_stands_behind_what_uses_it():
+    text = "# --- S ---\ndef {}():\n    pass\ndef b():\n    {}()\n"
+    lone, uses = cut("pytorch", "x.py", text.format("odd", "odd"))["S"]
+    rows = [Row("a"), Row("b", {"pytorch": uses})]
+    assert user(Row("odd", {"pytorch": lone}, "why"), rows) == 1
+    # What nobody uses stays where it is: behind the row before it.
+    free, before = cut("pytorch", "x.py", text.format("a", "c"))["S"][::-1]
+    rows = [Row("a", {"pytorch": before}), Row("z")]
+    assert user(Row("b", {"pytorch": free}, "why"), rows) == 0
 
 
 def test_all_sections_of_the_contract_are_found():
     wanted = [
         (file, name)
-        for file, parts in read_contract().files.items()
+        for file, parts in read_contract()[0].items()
         for name in (HEAD, *parts)
     ]
     assert [(s.file, s.name) for s in sections()] == wanted
@@ -195,25 +173,3 @@ def test_a_record_in_two_folders_is_listed_once(tmp_path):
 )
 def test_durations_are_for_people(seconds, words):
     assert report.duration(seconds) == words
-
-
-def test_the_picture_of_the_reader_is_that_of_the_sources():
-    kept = (ROOT / "docs" / "reader.svg").read_text()
-    assert picture.draw() == kept, "run python -m tools.site.picture"
-
-
-def test_the_picture_shows_every_mark_whole_and_no_line_too_long():
-    row = next(
-        row
-        for section in sections(ROOT)
-        for row in section.rows
-        if row.name == picture.SHOWN[1]
-    )
-    for piece in row.pieces.values():
-        lines = picture.shown(piece)
-        assert max(map(len, lines)) <= picture.WRAP
-        text = (ROOT / piece.path).read_text().splitlines()
-        text = "\n".join(text[piece.first - 1 : piece.last])
-        marks = picture.MARK.findall(text)
-        assert marks
-        assert picture.MARK.findall("\n".join(lines)) == marks
