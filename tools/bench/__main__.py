@@ -10,7 +10,6 @@ all of them once, then all once more. Keep the machine quiet meanwhile.
 """
 
 import json
-import os
 import signal
 import sys
 import time
@@ -24,39 +23,23 @@ from common.files import write_atomic
 from common.run.terminal import align, columns, open_console, say
 from tools.bench import plan
 from tools.bench.flags import Flags, check, command
-from tools.bench.plan import Choice
 from tools.bench.report import Report
 from tools.bench.run import ChildError, Runner, run_all, runner
 from tools.bench.sheet import Sheet
 from tools.bench.tables import kernels_sheet, noise_line, sheets
 
 
-def choose(flags: Flags) -> Choice:
-    """What the flags ask for, on the cores of this process."""
-    return Choice(
-        frameworks=flags.frameworks,
-        modes=flags.modes,
-        precisions=flags.precisions,
-        widths=flags.widths,
-        cores=len(os.sched_getaffinity(0)),
-        device=flags.device,
-        seconds=1.5 if flags.quick else flags.seconds,
-        quick=flags.quick,
-    )
-
-
 def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
     """Section of the report, jobs, repeats."""
-    choice = choose(flags)
     repeats = 2 if flags.quick else flags.repeats
-    jobs = plan.rows(choice) + (plan.peers(choice) if flags.peer else [])
+    jobs = plan.rows(flags) + (plan.peers(flags) if flags.peer else [])
     slow = [job for job in jobs if flags.quick and job.width > plan.SMALL]
     jobs = [job for job in jobs if job not in slow]
-    found = [("rows", plan.with_limits(choice, jobs), repeats)]
+    found = [("rows", plan.with_limits(flags, jobs), repeats)]
     if slow:  # their steps take seconds
         found.append(("rows", slow, 1))
     if flags.scale:
-        found.append(("scale", plan.scale(choice), min(2, repeats)))
+        found.append(("scale", plan.scale(flags), min(2, repeats)))
     return found
 
 
@@ -66,12 +49,7 @@ def measure(flags: Flags, bench: Runner, console: Console) -> dict:
     for _, jobs, _ in todo:
         for job in jobs:
             bench.python(job)  # what is missing is told before an hour is gone
-    report = Report(
-        command(flags),
-        flags.quick,
-        todo[0][2],
-        len(os.sched_getaffinity(0)),
-    )
+    report = Report(command(flags), flags.quick, todo[0][2], plan.cores())
     start = time.monotonic()
 
     def say(line: str) -> None:
@@ -99,7 +77,7 @@ def show_sheet(sheet: Sheet) -> None:
 
 def show_profiles(flags: Flags, bench: Runner) -> int:
     """Print the kernels of one step of each; the exit code."""
-    for job in plan.profiles(choose(flags)):
+    for job in plan.profiles(flags):
         found = bench.measure(job)
         show_sheet(kernels_sheet(job, found))
         say(f"the whole trace: {found['trace']}")

@@ -6,7 +6,15 @@ from typing import Literal
 
 from common.errors import UsageError
 from common.run.usage import PathFlag
-from tools.bench.plan import FRAMEWORKS, MODES, PRECISIONS
+
+# By folder: the name in tables.
+FRAMEWORKS = {
+    "tensorflow_eager": "TensorFlow",
+    "pytorch": "PyTorch",
+    "jax_flax": "JAX",
+}
+MODES = ("eager", "compiled")
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass

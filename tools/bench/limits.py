@@ -14,7 +14,8 @@ import torch
 from common.run.process import tune_allocator
 from frameworks.pytorch.data import describe_device, find_device
 from tools.bench.count import convolutions
-from tools.bench.plan import PRECISIONS, Job
+from tools.bench.flags import PRECISIONS
+from tools.bench.plan import Job
 from tools.bench.training import waiter
 
 SIDE = 2_048  # of the square matrices

@@ -1,26 +1,22 @@
 """What is measured: one Job for each process, in the order of its turn."""
 
+import os
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 
 from common.recipe import Recipe
+from tools.bench.flags import FRAMEWORKS, Flags
 
-# By folder: the name in tables.
-FRAMEWORKS = {
-    "tensorflow_eager": "TensorFlow",
-    "pytorch": "PyTorch",
-    "jax_flax": "JAX",
-}
 DEFAULT_MODE = {
     "tensorflow_eager": "eager",
     "pytorch": "eager",
     "jax_flax": "compiled",
 }
-MODES = ("eager", "compiled")
-PRECISIONS = ("float32", "bfloat16")
 DROPOUT_RATE = 0.05  # of the preset `dropout`
 SCALE_WIDTHS = (8, 16, 32, 64, 128)
 SCALE_BATCHES = (128, 256, 512, 1_024, 2_048)
 SCALE_SECONDS = 4.0  # at most: there are many points
+QUICK_SECONDS = 1.5
 SMALL = 16  # the width at which batch, threads and the peer are measured
 
 
@@ -63,72 +59,57 @@ class Job:
         return ", ".join(words) + f", {self.threads} threads"
 
 
-@dataclass(frozen=True)
-class Choice:
-    """Which of the measurements to make."""
-
-    frameworks: tuple[str, ...]
-    modes: tuple[str, ...]
-    precisions: tuple[str, ...]
-    widths: tuple[int, ...]
-    cores: int
-    device: str
-    seconds: float
-    quick: bool = False
-
-    def job(self, kind: str, framework: str, **fields) -> Job:
-        """A job in this framework's own mode, on all cores."""
-        common = {
-            "mode": DEFAULT_MODE[framework],
-            "threads": self.cores,
-            "device": self.device,
-            "seconds": self.seconds,
-        }
-        return Job(kind, framework, **(common | fields))
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
-def with_limits(choice: Choice, jobs: list[Job]) -> list[Job]:
+def job(flags: Flags, kind: str, framework: str, **fields) -> Job:
+    """A job in this framework's own mode, on all cores."""
+    own = {
+        "mode": DEFAULT_MODE[framework],
+        "threads": cores(),
+        "device": flags.device,
+        "seconds": QUICK_SECONDS if flags.quick else flags.seconds,
+    }
+    return Job(kind, framework, **(own | fields))
+
+
+def with_limits(flags: Flags, jobs: list[Job]) -> list[Job]:
     """The jobs, with the machine's limit at their start and half-way.
 
     Twice in each repeat: how far it moves is how noisy the machine was.
     """
-    limit = choice.job("limits", "pytorch", width=64)
+    limit = job(flags, "limits", "pytorch", width=64)
     half = len(jobs) // 2
     return [limit, *jobs[:half], limit, *jobs[half:]]
 
 
-def rows(choice: Choice) -> list[Job]:
+def rows(flags: Flags) -> list[Job]:
     """The main table.
 
     With --quick each framework in its own mode, without dropout, and only
     the smaller network in bfloat16.
     """
     found = []
-    for width in choice.widths:
-        for precision in choice.precisions:
-            if choice.quick and width > SMALL and precision != "float32":
-                continue
-            for framework in choice.frameworks:
-                for mode in choice.modes:
-                    own = mode == DEFAULT_MODE[framework]
-                    if choice.quick and not own:
-                        continue
-                    job = choice.job(
-                        "training",
-                        framework,
-                        width=width,
-                        mode=mode,
-                        precision=precision,
-                    )
-                    found.append(job)
-                    if own and not choice.quick:
-                        found.append(replace(job, dropout_rate=DROPOUT_RATE))
+    for width, precision, framework, mode in product(
+        flags.widths, flags.precisions, flags.frameworks, flags.modes
+    ):
+        own = mode == DEFAULT_MODE[framework]
+        large = width > SMALL and precision != "float32"
+        if flags.quick and (large or not own):
+            continue
+        network = {"width": width, "precision": precision}
+        row = job(flags, "training", framework, mode=mode, **network)
+        found.append(row)
+        if own and not flags.quick:
+            found.append(replace(row, dropout_rate=DROPOUT_RATE))
     return found
 
 
-def peers(choice: Choice) -> list[Job]:
+def peers(flags: Flags) -> list[Job]:
     """The same network in Keras's `fit`, on each back end."""
-    return [choice.job("peer", f, width=SMALL) for f in choice.frameworks]
+    return [job(flags, "peer", f, width=SMALL) for f in flags.frameworks]
 
 
 def thread_counts(cores: int) -> list[int]:
@@ -137,26 +118,25 @@ def thread_counts(cores: int) -> list[int]:
     return [*powers, cores]
 
 
-def scale(choice: Choice) -> list[Job]:
+def scale(flags: Flags) -> list[Job]:
     """Cost against width, batch and threads; each crosses the same point."""
-    choice = replace(choice, seconds=min(choice.seconds, SCALE_SECONDS))
+    flags = replace(flags, seconds=min(flags.seconds, SCALE_SECONDS))
     found = []
-    for framework in choice.frameworks:
-        for width in SCALE_WIDTHS:
-            found.append(choice.job("training", framework, width=width))
-        base = choice.job("training", framework, width=SMALL)
+    for framework in flags.frameworks:
+        base = job(flags, "training", framework, width=SMALL)
+        found += [replace(base, width=n) for n in SCALE_WIDTHS]
         found += [replace(base, batch_size=n) for n in SCALE_BATCHES]
         found += [replace(base, threads=n) for n in thread_counts(base.threads)]
     return list(dict.fromkeys(found))
 
 
-def profiles(choice: Choice) -> list[Job]:
+def profiles(flags: Flags) -> list[Job]:
     """One profiled step of each framework and precision, own mode."""
     return [
-        choice.job("profile", framework, width=width, precision=precision)
-        for width in choice.widths
-        for precision in choice.precisions
-        for framework in choice.frameworks
+        job(flags, "profile", framework, width=width, precision=precision)
+        for width, precision, framework in product(
+            flags.widths, flags.precisions, flags.frameworks
+        )
     ]
 
 

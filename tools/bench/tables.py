@@ -4,7 +4,8 @@ import statistics
 
 from common.recipe import Recipe
 from tools.bench.count import gflop_per_image
-from tools.bench.plan import FRAMEWORKS, Job
+from tools.bench.flags import FRAMEWORKS
+from tools.bench.plan import Job
 from tools.bench.report import (
     epoch_cost,
     find,

@@ -6,7 +6,7 @@ from textwrap import fill as fill_lines
 
 from parity_tests.machines.report import markdown
 from parity_tests.mutants.killers import killer
-from tools.bench.plan import FRAMEWORKS
+from tools.bench.flags import FRAMEWORKS
 from tools.bench.sheet import markdown_table
 from tools.results.publish import (
     LADDER,

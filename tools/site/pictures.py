@@ -7,7 +7,7 @@ from statistics import median
 from common.recipe import Recipe
 from common.run.records import find_runs
 from tools.bench.count import gflop_per_image
-from tools.bench.plan import FRAMEWORKS
+from tools.bench.flags import FRAMEWORKS
 from tools.bench.report import best_limit, find, share_of_limit
 from tools.site import still
 from tools.site.contract import BuildError

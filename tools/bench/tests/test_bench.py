@@ -3,7 +3,6 @@
 import json
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,10 @@ from parity_tests.oracle.network import SIDES
 from tools.bench import __main__ as program
 from tools.bench import flags, markdown, plan, report, run, stats, tables
 from tools.bench.count import convolutions, gflop_per_image
-from tools.bench.plan import Choice, Job
+from tools.bench.plan import Job
 from tools.bench.profile import own_times
 
-CHOICE = Choice(
-    frameworks=tuple(plan.FRAMEWORKS),
-    modes=plan.MODES,
-    precisions=plan.PRECISIONS,
-    widths=(16, 64),
-    cores=6,
-    device="cpu",
-    seconds=1.0,
-)
+ALL = flags.Flags()
 
 
 # --- Arithmetic ---------------------------------------------------------
@@ -66,7 +57,7 @@ def test_a_row_is_marked_where_its_repeats_lie_too_far_apart():
 
 
 def test_a_quick_bench_has_own_modes_and_the_large_network_in_float32_only():
-    jobs = plan.rows(replace(CHOICE, quick=True))
+    jobs = plan.rows(flags.Flags(quick=True))
     assert {(job.framework, job.mode) for job in jobs} == {
         ("pytorch", "eager"),
         ("tensorflow_eager", "eager"),
@@ -81,7 +72,7 @@ def test_a_quick_bench_has_own_modes_and_the_large_network_in_float32_only():
 
 def test_no_job_is_planned_twice():
     for jobs in (plan.rows, plan.peers, plan.scale, plan.profiles):
-        assert len(jobs(CHOICE)) == len(set(jobs(CHOICE)))
+        assert len(jobs(ALL)) == len(set(jobs(ALL)))
 
 
 @pytest.mark.parametrize(
@@ -92,8 +83,8 @@ def test_threads_are_doubled_up_to_all_cores(cores, counts):
 
 
 def test_the_limit_is_measured_at_the_start_and_half_way():
-    jobs = plan.rows(CHOICE)
-    found = plan.with_limits(CHOICE, jobs)
+    jobs = plan.rows(ALL)
+    found = plan.with_limits(ALL, jobs)
     places = [n for n, job in enumerate(found) if job.kind == "limits"]
     assert places == [0, 1 + len(jobs) // 2]
     assert [job for job in found if job.kind != "limits"] == jobs
