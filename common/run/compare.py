@@ -48,16 +48,13 @@ def likeness(run: RunRecord) -> str:
 
 def title(run: RunRecord) -> str:
     """What the runs of a table have in common."""
-    about, machine = run.about, run.about.machine
+    about = run.about
     parts = [run.title, about.precision]
     if about.run.dataset != "cifar10":
         parts.append(f"{about.run.dataset} data")
     if about.run.init != "native":
         parts.append(f"{about.run.init} initial weights")
-    where = machine.device
-    if where == "cpu":
-        where = f"{machine.cores} cores of {machine.processor}"
-    return f"{', '.join(parts)}; {where}"
+    return f"{', '.join(parts)}; {about.machine.name}"
 
 
 def numbers(values: Iterable[int]) -> str:

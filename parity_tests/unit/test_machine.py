@@ -21,18 +21,11 @@ def test_the_machine_is_described():
     }
 
 
-class Cpuinfo:
-    """/proc/cpuinfo with this text."""
-
-    text = ""
-
-    def __init__(self, path: str):
-        assert path == "/proc/cpuinfo"
-
-    def read_text(self) -> str:
-        if not self.text:
-            raise FileNotFoundError(2, "No such file or directory")
-        return self.text
+@pytest.fixture
+def cpuinfo(tmp_path, monkeypatch) -> Path:
+    """The file that is read in place of /proc/cpuinfo, not there yet."""
+    monkeypatch.setattr(machine, "Path", lambda name: tmp_path / "cpuinfo")
+    return tmp_path / "cpuinfo"
 
 
 @pytest.mark.parametrize(
@@ -42,16 +35,12 @@ class Cpuinfo:
         ("cpu: 1\nHardware: x\n", platform.machine()),
     ],
 )
-def test_the_processor_has_the_name_that_linux_gives_it(
-    monkeypatch, text, name
-):
-    monkeypatch.setattr(machine, "Path", Cpuinfo)
-    monkeypatch.setattr(Cpuinfo, "text", text)
+def test_the_processor_has_the_name_that_linux_gives_it(cpuinfo, text, name):
+    cpuinfo.write_text(text)
     assert machine.processor() == name
 
 
-def test_a_machine_without_cpuinfo_is_told(monkeypatch):
-    monkeypatch.setattr(machine, "Path", Cpuinfo)
+def test_a_machine_without_cpuinfo_is_told(cpuinfo):
     with pytest.raises(DiskError, match="cannot read /proc/cpuinfo"):
         machine.processor()
 

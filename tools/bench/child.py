@@ -9,30 +9,15 @@ import sys
 from importlib import import_module, metadata
 from pathlib import Path
 
+from common.run.machine import library_versions
 from tools.bench.plan import Job
 
-# The distributions whose versions stand beside the results.
-LIBRARIES = (
-    *("torch", "tensorflow", "tensorflow-cpu", "jax", "flax", "optax"),
-    *("keras", "numpy"),
-)
 MEASURE = {
     "limits": "tools.bench.limits",
     "training": "tools.bench.training",
     "peer": "tools.bench.peer",
     "profile": "tools.bench.profile",
 }
-
-
-def versions() -> dict[str, str]:
-    """The versions of what is installed here."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def peak_memory() -> int:
@@ -53,7 +38,9 @@ def main() -> None:
     os.sched_setaffinity(0, cores[: job.threads])
     found = import_module(MEASURE[job.kind]).measure(job, data)
     found["peak_memory_bytes"] = peak_memory()
-    found["versions"] = versions()
+    found["versions"] = library_versions(job.framework)
+    if job.kind == "peer":
+        found["versions"]["keras"] = metadata.version("keras")
     out.write_text(json.dumps(found))
 
 

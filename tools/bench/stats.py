@@ -19,11 +19,15 @@ def noisy(values: Sequence[float]) -> bool:
     return noise(values) > NOISE_LIMIT
 
 
-def shown(values: Sequence[float], form: str = "{:,.0f}") -> str:
-    """The median, of several values the range too; marked if noisy."""
+def spread(values: Sequence[float], form: str = "{:,.0f}") -> str:
+    """The median and, of several values, the range."""
     middle = form.format(statistics.median(values))
     if len(values) == 1:
         return middle
     low, high = form.format(min(values)), form.format(max(values))
-    mark = MARK if noisy(values) else ""
-    return f"{mark}{middle} ({low} to {high})"
+    return f"{middle} ({low} to {high})"
+
+
+def shown(values: Sequence[float]) -> str:
+    """The same, marked if noisy."""
+    return MARK * noisy(values) + spread(values)

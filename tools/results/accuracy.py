@@ -25,8 +25,8 @@ from parity_tests.judge.recorded_runs import (
     train_loss,
 )
 from tools.bench.sheet import markdown_table
+from tools.bench.stats import spread
 from tools.results.publish import RESULTS
-from tools.results.trainings import spread
 
 ALONE = 0.05  # of the processors; more, and other programs slow a run down
 TIMED = LEVELS[1:]  # levels whose seconds are told

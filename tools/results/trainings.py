@@ -8,6 +8,7 @@ from common.run import compare
 from common.run.about import Epoch
 from common.run.records import RunRecord, changed_fields, find_runs
 from tools.bench.sheet import markdown_table
+from tools.bench.stats import spread
 from tools.results.publish import RESULTS, no_evidence
 
 NAMES = {
@@ -41,16 +42,6 @@ def command(run: RunRecord) -> str:
     if about.run.init != "native":
         words.append(f"--init {about.run.init}")
     return " ".join([*words, "--seed"])
-
-
-def spread(values: list[float], form: str) -> str:
-    """The median and, of several values, the range."""
-    middle = form.format(statistics.median(values))
-    if len(values) == 1:
-        return middle
-    return (
-        f"{middle} ({form.format(min(values))} to {form.format(max(values))})"
-    )
 
 
 def goal(runs: list[list[Epoch]]) -> str:
@@ -91,12 +82,6 @@ def row(runs: list[RunRecord]) -> dict[str, str]:
         for name in SHOWN
         if name in about.versions
     )
-    machine = about.machine
-    where = (
-        f"{machine.cores} cores of {machine.processor}"
-        if machine.device == "cpu"
-        else machine.device
-    )
     return {
         "framework": NAMES[about.framework][0],
         SHORT[1]: f"{about.preset}, {about.precision}, {about.mode}",
@@ -107,7 +92,7 @@ def row(runs: list[RunRecord]) -> dict[str, str]:
         "94 % after": goal([run.rows for run in runs]),
         "training": spread(seconds, "{:,.0f} s"),
         "images/s": spread([images / s for s in seconds], "{:,.0f}"),
-        "versions; machine": f"{versions}; {where}",
+        "versions; machine": f"{versions}; {about.machine.name}",
         "date": " ".join(days),
         "command": f"`{command(runs[0])} {' / '.join(map(str, seeds))}`",
     }
