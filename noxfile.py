@@ -249,6 +249,40 @@ for folder, (short, _) in FRAMEWORKS.items():
     add_trace(folder, short)
 
 
+def reader(words: list[str], home: Path) -> str:
+    """The framework that reads a trained network: its folder.
+
+    The one after `--with`, which is taken out of words; or the one in the
+    path of the run, or else the first whose environment is there.
+    """
+    there = [f for f in FRAMEWORKS if (home / environment_name(f)).exists()]
+    if "--with" in words:
+        place = words.index("--with")
+        named = words[place + 1 : place + 2]
+        del words[place : place + 2]
+        found = [f for f in FRAMEWORKS if [FRAMEWORKS[f][0]] == named]
+    else:
+        own = Path(words[0]).absolute().parts if words else ()
+        found = [f for f in there if f in own] or there
+    if not found or found[0] not in there:
+        shorts = [short for short, _ in FRAMEWORKS.values()]
+        names = " or ".join(environment_name(f) for f in found or FRAMEWORKS)
+        sys.exit(
+            f"error: --with takes {', '.join(shorts)}, of what is installed; "
+            f"nox -s {names} installs more"
+        )
+    return found[0]
+
+
+@command()
+def evaluate(session):
+    """Test a trained network: -- RUN [PICTURE ...] [--with tf|torch|jax]."""
+    words = list(session.posargs)
+    framework = reader(words, Path(session.cache_dir).parent)
+    module = f"frameworks.{framework}.predict"
+    run(session, environment_name(framework), "-m", module, *words)
+
+
 @command()
 def compare(session):
     """Compare the runs in runs/, recipe by recipe, without training."""

@@ -157,14 +157,27 @@ def read(path: Path, recipe: Recipe) -> Checkpoint:
     return Checkpoint(arrays, metadata.step, written, metadata.framework)
 
 
+def read_own(path: Path) -> Checkpoint:
+    """Read a checkpoint by the recipe that it was trained by.
+
+    Raises CheckpointError as `read` does.
+    """
+    return read(path, read_head(path)[1])
+
+
 def read_step(path: Path) -> int:
-    """How many updates a checkpoint has, by its metadata alone.
+    """How many updates a checkpoint has. Raises CheckpointError."""
+    return read_head(path)[0].step
+
+
+def read_head(path: Path) -> tuple[Metadata, Recipe]:
+    """What a checkpoint says of itself, without its arrays.
 
     Raises CheckpointError.
     """
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            return _metadata(path, file.metadata() or {})[0].step
+            return _metadata(path, file.metadata() or {})
     except (OSError, safetensors.SafetensorError, Malformed) as error:
         raise CheckpointError(
             f"{path}: damaged checkpoint ({one_line(error)})"

@@ -174,20 +174,32 @@ def run_command(
     traceback.
     """
     argv = sys.argv[1:] if argv is None else argv
-    with tolerant_output(), EndBySignals():
-        return _run(argv, prog, train, sees_gpu, cpu_mode, gpu_mode)
 
-
-def _run(argv: Sequence[str], prog: str, train: Callable, *machine) -> int:
-    """run_command, once its output can be relied on."""
-    debug = "--debug" in argv
-    tune_allocator()
-    try:
+    def work() -> None:
         ignored = describe_environment()
-        recipe, run = parse(argv, prog, *machine)
+        recipe, run = parse(argv, prog, sees_gpu, cpu_mode, gpu_mode)
         if ignored:
             say(ignored)
         train(recipe, run)
+
+    return guarded(work, debug="--debug" in argv)
+
+
+def guarded(work: Callable[[], None], debug: bool) -> int:
+    """Do the work of a command; whatever ends it becomes an exit code.
+
+    A UserError, a signal or an unforeseen error ends in one line; debug
+    shows the traceback.
+    """
+    with tolerant_output(), EndBySignals():
+        return _guarded(work, debug)
+
+
+def _guarded(work: Callable[[], None], debug: bool) -> int:
+    """As guarded, once the output can be relied on."""
+    tune_allocator()
+    try:
+        work()
         return errors.DONE
     except errors.Terminated:
         return errors.TERMINATED

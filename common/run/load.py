@@ -33,20 +33,29 @@ IN_FOLDER = {
 
 
 def find_checkpoint(place: str, recipe: Recipe) -> Path:
-    """The checkpoint file that `place` names: itself, or in a run's folder.
+    """The checkpoint file that `--load` names: itself, or in a run's folder.
 
     Raises CheckpointError if there is none, if it is of another program, or
     does not fit the recipe.
+    """
+    path = locate(place, "--load ")
+    checkpoint.read(path, recipe)
+    return path
+
+
+def locate(place: str, flag: str = "") -> Path:
+    """The checkpoint file that `place` names: itself, or in a run's folder.
+
+    flag: what stands before the place in an error. Raises CheckpointError if
+    there is none, or if it is of another program.
     """
     path = user_path(place)
     if path.is_dir():
         path = path / CHECKPOINT
     if not path.exists():
-        raise CheckpointError(f"--load {place}: {_missing(path)}; {WANTED}")
-    kind = _foreign(path)
-    if kind:
-        raise CheckpointError(f"--load {place}: it is {kind}; {WANTED}")
-    checkpoint.read(path, recipe)
+        raise CheckpointError(f"{flag}{place}: {_missing(path)}; {WANTED}")
+    if kind := _foreign(path):
+        raise CheckpointError(f"{flag}{place}: it is {kind}; {WANTED}")
     return path
 
 

@@ -35,7 +35,8 @@ def let_ctrl_c_end_imports() -> None:
     Not every library stands a KeyboardInterrupt in its import: PyTorch
     swallowed one and went on, JAX ended by SIGSEGV. `EndBySignals` takes over
     when all is imported. Does nothing unless the process was started by
-    `python -m frameworks.<name>.train`: of others the signals are not ours.
+    `python -m frameworks.<name>.train` or `.predict`: signals of others are
+    not ours.
     """
     # What Python calls a module that it is about to find and run.
     started = sys.argv[:1] == ["-m"]

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from parity_tests.harness.cases import ROOT, hash_of
 
 FRAMEWORKS = ("tensorflow_eager", "pytorch", "jax_flax")
-MIRROR = ("model.py", "data.py", "step.py", "checkpoint.py", "train.py")
+FOLDER = ROOT / "frameworks" / "pytorch"
+MIRROR = tuple(sorted(path.name for path in FOLDER.glob("[!_]*.py")))
 # What the tests read; `runs/`, `.nox/` and the site's tests are not needed.
 PARTS = (
     *("common", "frameworks", "parity_tests", "tools", "docs", "results"),

@@ -1,6 +1,6 @@
 """Several command lines of one program, one after another in one process.
 
-    python -m parity_tests.programs.mains pytorch '[["--help"], ...]'
+    python -m parity_tests.programs.mains pytorch '[["--help"], ...]' [predict]
 
 Run in the framework's environment, which takes seconds to import: most of
 what ends in an error ends before anything else is done. Prints JSON: of each
@@ -14,9 +14,9 @@ import json
 import sys
 
 
-def main(framework: str, commands: str) -> list[dict]:
+def main(framework: str, commands: str, name: str = "train") -> list[dict]:
     """How each of the commands, JSON, ends."""
-    train = importlib.import_module(f"frameworks.{framework}.train")
+    program = importlib.import_module(f"frameworks.{framework}.{name}")
     found = []
     for words in json.loads(commands):
         output, errors = io.StringIO(), io.StringIO()
@@ -25,7 +25,7 @@ def main(framework: str, commands: str) -> list[dict]:
             contextlib.redirect_stderr(errors),
         ):
             try:
-                code = train.main(words)
+                code = program.main(words)
             except SystemExit as end:  # --help
                 code = end.code
         end = {"code": code, "stdout": output.getvalue()}

@@ -237,6 +237,35 @@ def test_pytorchs_index_is_asked_only_if_the_build_is_not_found(
     assert words[-2:] == ("-r", "requirements/pytorch-cpu.txt")
 
 
+@pytest.mark.parametrize(
+    ("words", "framework"),
+    [
+        ("runs/jax_flax/small x.png", "jax_flax"),
+        ("elsewhere/small", "pytorch"),
+        ("runs/tensorflow_eager/small", "pytorch"),  # it is not installed
+        ("runs/jax_flax/small --with torch", "pytorch"),
+        ("--with jax elsewhere/small x.png", "jax_flax"),
+        ("", "pytorch"),
+        ("a --with tf", None),
+        ("a --with keras", None),
+        ("a --with", None),
+    ],
+)
+def test_who_reads_a_trained_network(noxfile, tmp_path, words, framework):
+    for name in ("pytorch", "jax_flax"):
+        (tmp_path / noxfile.environment_name(name)).mkdir()
+    given = words.split()
+    if framework is None:
+        with pytest.raises(SystemExit, match="--with takes tf, torch, jax"):
+            noxfile.reader(given, tmp_path)
+        return
+    assert noxfile.reader(given, tmp_path) == framework
+    assert "--with" not in given
+    assert given.count("x.png") == words.count("x.png")
+    with pytest.raises(SystemExit, match="nox -s"):
+        noxfile.reader([], tmp_path / "nothing")
+
+
 def test_uv_may_fetch_a_python_unless_another_back_end_is_asked_for(
     noxfile, monkeypatch
 ):

@@ -1,6 +1,6 @@
 """The mirror contract, read from the source: no framework is needed.
 
-Five files in each framework folder, the same sections in the same order, and
+Six files in each framework folder, the same sections in the same order, and
 in each section the same public names in the same order.
 """
 
@@ -51,6 +51,10 @@ CONTRACT = {
     "train.py": {
         "Epoch": ["run_epoch", "evaluate"],
         "Train": ["warm_up", "train"],
+        "Command line": ["main"],
+    },
+    "predict.py": {
+        "Predict": ["predict", "use"],
         "Command line": ["main"],
     },
 }
