@@ -27,6 +27,12 @@ def arrays(monkeypatch):
 
 
 @pytest.fixture
+def out(tmp_path):
+    """The folder of a run, not there yet."""
+    return tmp_path / "run"
+
+
+@pytest.fixture
 def place(tmp_path, arrays):
     """An archive on this disk."""
     path = tmp_path / "a.tar.gz"

@@ -32,7 +32,7 @@ SHA256 = "0" * 64
 NAN = {"loss": float("nan"), "correct": 0.0}
 
 
-def test_every_number_of_a_record_is_what_it_is_called(tmp_path, monkeypatch):
+def test_every_number_of_a_record_is_what_it_is_called(out, monkeypatch):
     """By clocks that say 10, 13, 20, 22, ... s, with 2 processors."""
     clock = iter([10, 13, 20, 22, 30, 34, 40, 48])
     others = iter([1.0, 2.0, 5.0, 5.0, 7.0, 99.0])
@@ -40,7 +40,6 @@ def test_every_number_of_a_record_is_what_it_is_called(tmp_path, monkeypatch):
     monkeypatch.setattr("common.run.record.time", told)
     monkeypatch.setattr("common.run.record.other_seconds", lambda: next(others))
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    out = tmp_path / "run"
     with record(Run(preset="smoke", out=str(out))) as log:
         with log.warming_up():
             pass
@@ -71,8 +70,7 @@ def test_every_number_of_a_record_is_what_it_is_called(tmp_path, monkeypatch):
     ]
 
 
-def test_a_whole_run_is_recorded(tmp_path, capsys):
-    out = tmp_path / "run"
+def test_a_whole_run_is_recorded(out, capsys):
     with record(Run(preset="smoke", seed=7, out=str(out))) as log:
         assert read_run(out).about.status == "running"
         log.data_loaded("a source", {"x_train": SHA256})
@@ -101,8 +99,7 @@ def test_a_whole_run_is_recorded(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("train", "test"), [(NAN, GOOD), (GOOD, NAN)])
-def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, train, test):
-    out = tmp_path / "run"
+def test_a_loss_that_is_not_finite_ends_the_run(out, train, test):
     with pytest.raises(LossNotFinite, match="in epoch 2") as error:  # noqa: SIM117
         with record(Run(out=str(out))) as log:
             an_epoch(log, 0)
@@ -117,8 +114,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, train, test):
     assert [row.epoch for row in read_run(out).rows] == [1]
 
 
-def test_an_interrupted_run_says_how_to_go_on_and_does(tmp_path, capsys):
-    out = tmp_path / "run"
+def test_an_interrupted_run_says_how_to_go_on_and_does(out, capsys):
     interrupted(out, epochs=2)
     assert read_run(out).about.status == "interrupted"
     assert f"--resume --out {out}" in capsys.readouterr().out
@@ -146,22 +142,21 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(tmp_path, capsys):
         (RECIPE, {"load": "x"}, "--load None"),
     ],
 )
-def test_another_training_is_not_taken_up(tmp_path, recipe, flags, words):
-    out = interrupted(tmp_path / "run")
+def test_another_training_is_not_taken_up(out, recipe, flags, words):
+    interrupted(out)
     before = (out / "run.json").read_text()
     refused(UsageError, words, out, recipe, resume=True, **flags)
     assert (out / "run.json").read_text() == before
 
 
-def test_a_finished_run_is_not_taken_up(tmp_path):
-    out = tmp_path / "run"
+def test_a_finished_run_is_not_taken_up(out):
     with record(Run(out=str(out))) as log:
         an_epoch(log, 0)
     refused(UsageError, "is done", out, resume=True)
 
 
-def test_out_that_holds_another_run_is_refused(tmp_path):
-    refused(UsageError, "holds another run", interrupted(tmp_path / "run"))
+def test_out_that_holds_another_run_is_refused(out):
+    refused(UsageError, "holds another run", interrupted(out))
 
 
 def test_out_that_holds_something_else_is_refused(tmp_path):
@@ -175,26 +170,26 @@ def test_out_that_cannot_be_made_is_a_disk_error(tmp_path):
     refused(DiskError, "cannot write", tmp_path / "file" / "run")
 
 
-def test_a_second_process_is_refused(tmp_path):
-    out = interrupted(tmp_path / "run")
+def test_a_second_process_is_refused(out):
+    interrupted(out)
     # Another lock object on the same file is what another process has.
     with filelock.FileLock(out / "run.lock", is_singleton=False):
         refused(DiskError, "another process", out, resume=True)
 
 
-def test_a_checkpoint_in_mid_epoch_is_of_another_recipe(tmp_path):
-    with record(Run(out=str(tmp_path / "run"), load="given")) as log:
+def test_a_checkpoint_in_mid_epoch_is_of_another_recipe(out):
+    with record(Run(out=str(out), load="given")) as log:
         with pytest.raises(CheckpointError, match="5 updates"):
             log.epochs(5)
         with pytest.raises(CheckpointError, match="16 updates"):
             log.epochs(16)
         assert list(log.epochs(12)) == []
         log.evaluated({"loss": 1024.0, "correct": 512.0})
-    about = read_run(tmp_path / "run").about
+    about = read_run(out).about
     assert about.evaluation == Evaluation(1.0, 0.5)
 
 
-def test_without_the_flag_there_are_no_event_files(tmp_path):
-    with record(Run(out=str(tmp_path / "run"))) as log:
+def test_without_the_flag_there_are_no_event_files(out):
+    with record(Run(out=str(out))) as log:
         an_epoch(log, 0)
-    assert not (tmp_path / "run" / "tensorboard").exists()
+    assert not (out / "tensorboard").exists()

@@ -118,8 +118,8 @@ def test_if_nothing_can_be_resumed_it_is_an_error(home):
     ("file", "error"),
     [("run.json", RecordError), ("checkpoint.safetensors", CheckpointError)],
 )
-def test_a_named_run_that_is_damaged_is_an_error(tmp_path, file, error):
-    out = interrupted(tmp_path / "run")
+def test_a_named_run_that_is_damaged_is_an_error(out, file, error):
+    interrupted(out)
     (out / file).write_bytes(b"{")
     with pytest.raises(error):
         resumed(out=str(out))
@@ -146,8 +146,7 @@ def test_initial_weights_and_load_belong_to_the_training(tmp_path):
     assert read_run(second).about.run.init == "shared"
 
 
-def test_every_start_is_kept_with_what_it_ran_on(tmp_path, monkeypatch):
-    out = tmp_path / "a"
+def test_every_start_is_kept_with_what_it_ran_on(out, monkeypatch):
     commits = iter("abc")
     monkeypatch.setattr(start, "git_commit", lambda: next(commits) * 40)
     moments = iter(f"20260101T00000{n}Z" for n in range(9))
@@ -216,10 +215,7 @@ def test_without_flags_the_frameworks_own_weights_are_meant(tmp_path):
 # --- Whose a folder is --------------------------------------------------
 
 
-def test_a_run_that_failed_before_its_first_epoch_is_taken_over(
-    tmp_path, capsys
-):
-    out = tmp_path / "run"
+def test_a_run_that_failed_before_its_first_epoch_is_taken_over(out, capsys):
     failed(out=str(out))
     with record(Run(out=str(out), seed=5)) as log:
         an_epoch(log, 0)
@@ -229,8 +225,7 @@ def test_a_run_that_failed_before_its_first_epoch_is_taken_over(
     refused(UsageError, "holds another run", out)
 
 
-def test_what_a_process_that_was_killed_early_leaves_is_nothing(tmp_path):
-    out = tmp_path / "run"
+def test_what_a_process_that_was_killed_early_leaves_is_nothing(out):
     out.mkdir()
     (out / "run.lock").touch()
     (out / ".run.json.0123abcd.tmp").write_text("{")
@@ -239,8 +234,8 @@ def test_what_a_process_that_was_killed_early_leaves_is_nothing(tmp_path):
     assert not [path for path in out.iterdir() if path.suffix == ".tmp"]
 
 
-def test_temporary_files_of_a_killed_process_go_when_it_is_resumed(tmp_path):
-    out = interrupted(tmp_path / "run")
+def test_temporary_files_of_a_killed_process_go_when_it_is_resumed(out):
+    interrupted(out)
     (out / ".checkpoint.safetensors.0123abcd.tmp").write_bytes(bytes(1000))
     (out / ".notes.tmp").write_text("of a person")
     resumed(out=str(out))
@@ -255,15 +250,13 @@ def test_a_run_that_cannot_be_read_is_not_taken_over(tmp_path, content):
     assert (tmp_path / "run.json").read_text() == content
 
 
-def test_an_evaluation_is_not_taken_over(tmp_path):
-    out = tmp_path / "run"
+def test_an_evaluation_is_not_taken_over(out):
     with record(Run(out=str(out))) as log:
         log.evaluated({"loss": 1.0, "correct": 1.0})
     refused(UsageError, "holds another run", out)
 
 
-def test_a_run_that_another_process_has_just_begun_is_not_taken_over(tmp_path):
-    out = tmp_path / "run"
+def test_a_run_that_another_process_has_just_begun_is_not_taken_over(out):
     failed(out=str(out))
     with filelock.FileLock(out / "run.lock", is_singleton=False):
         refused(DiskError, "another process", out)
@@ -307,18 +300,17 @@ def test_who_makes_the_folder_has_it(home, monkeypatch):
 # --- Ends ---------------------------------------------------------------
 
 
-def test_a_run_beside_the_main_thread_is_recorded_as_it_ended(tmp_path):
+def test_a_run_beside_the_main_thread_is_recorded_as_it_ended(out):
     """Signals are of the main thread; the real error is not covered."""
     with ThreadPoolExecutor() as pool:
-        pool.submit(failed, out=str(tmp_path / "run")).result()
-    about = read_run(tmp_path / "run").about
+        pool.submit(failed, out=str(out)).result()
+    about = read_run(out).about
     assert (about.status, about.reason) == ("failed", "SourceError: no data")
 
 
 def test_an_error_while_a_run_begins_is_recorded_and_frees_the_folder(
-    tmp_path, monkeypatch
+    out, monkeypatch
 ):
-    out = tmp_path / "run"
     real = record_module.Record._write_about
 
     def interrupt(self, **changed):
@@ -336,10 +328,8 @@ def test_an_error_while_a_run_begins_is_recorded_and_frees_the_folder(
         pass
 
 
-def test_a_resume_that_cannot_begin_leaves_the_record_alone(
-    tmp_path, monkeypatch
-):
-    out = interrupted(tmp_path / "run")
+def test_a_resume_that_cannot_begin_leaves_the_record_alone(out, monkeypatch):
+    interrupted(out)
     before = (out / "run.json").read_bytes()
 
     fail = Mock(side_effect=DiskError("cannot read /proc/cpuinfo"))
@@ -349,17 +339,16 @@ def test_a_resume_that_cannot_begin_leaves_the_record_alone(
     assert (out / "run.json").read_bytes() == before
 
 
-def test_paths_that_are_no_text_leave_a_record_that_can_be_read(tmp_path):
+def test_paths_that_are_no_text_leave_a_record_that_can_be_read(out):
     strange = os.fsdecode(b"/data/n\xe4me\n\x1b[31m")
-    out = tmp_path / "run"
     with record(Run(out=str(out), data_dir=strange)) as log:
         log.data_loaded(strange, {})
         an_epoch(log, 0)
     assert read_run(out).about.run.data_dir.startswith("/data/n?me")
 
 
-def test_a_checkpoint_written_by_an_interrupted_run_is_its_last(tmp_path):
-    out = interrupted(tmp_path / "run", epochs=2)
+def test_a_checkpoint_written_by_an_interrupted_run_is_its_last(out):
+    interrupted(out, epochs=2)
     log = resumed(out=str(out))
     assert log.initial().step == 2 * RECIPE.steps_per_epoch
     assert checkpoint.read_step(log.checkpoint) == 2 * RECIPE.steps_per_epoch
