@@ -47,5 +47,5 @@ CHECKS = [
         0.0,
         "in float64 no image is so near a tie that rounding decides",
         epochs,
-    ),
+    )
 ]

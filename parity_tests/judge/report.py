@@ -91,11 +91,7 @@ def the_four(
         counts.append(f"{who} {text}")
     accuracy = accuracy_verdict(runs)
     return [
-        (
-            "equal parameter counts",
-            verdict(0, "counts"),
-            "; ".join(counts),
-        ),
+        ("equal parameter counts", verdict(0, "counts"), "; ".join(counts)),
         (
             "matching initial-weight statistics",
             verdict(3),

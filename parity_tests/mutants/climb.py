@@ -16,13 +16,7 @@ import numpy as np
 
 from parity_tests.harness.driver import FRAMEWORKS, Driver
 from parity_tests.judge.check_margins import margin_of
-from parity_tests.judge.checks import (
-    Arrays,
-    Check,
-    Row,
-    Traces,
-    run_check,
-)
+from parity_tests.judge.checks import Arrays, Check, Row, Traces, run_check
 from parity_tests.judge.tolerances import CHECKS
 
 # By rung: what its tensors are called. The quick and sharp rungs first.

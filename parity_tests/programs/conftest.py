@@ -12,12 +12,7 @@ import filelock
 import pytest
 
 from common.environments import FRAMEWORKS
-from parity_tests.programs.program import (
-    TINY,
-    Ended,
-    Program,
-    find_programs,
-)
+from parity_tests.programs.program import TINY, Ended, Program, find_programs
 
 
 @pytest.fixture(scope="session")

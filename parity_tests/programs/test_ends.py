@@ -34,10 +34,7 @@ REFUSED = {
     "gpu": (78, "no GPU", (*TINY, "--device", "gpu")),
 }
 # And two that end well.
-DONE = {
-    "help": ("--device", "auto", "--help"),
-    "seed 2": (*TINY, "--seed", 2),
-}
+DONE = {"help": ("--device", "auto", "--help"), "seed 2": (*TINY, "--seed", 2)}
 
 
 @pytest.fixture(scope="session")

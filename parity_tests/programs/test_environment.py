@@ -3,13 +3,7 @@
 import json
 import os
 
-from parity_tests.programs.program import (
-    NO_GPU,
-    TINY,
-    arrays,
-    errors,
-    on_cpu,
-)
+from parity_tests.programs.program import NO_GPU, TINY, arrays, errors, on_cpu
 
 # Each of these alone ends a start in a traceback, or changes the result.
 SETTINGS = {

@@ -9,13 +9,7 @@ import pytest
 from common.environments import FRAMEWORKS
 from common.recipe import PRESETS
 from parity_tests.harness.cases import TRAJECTORY
-from parity_tests.programs.program import (
-    TINY,
-    Ended,
-    about,
-    arrays,
-    rows,
-)
+from parity_tests.programs.program import TINY, Ended, about, arrays, rows
 
 
 def flags_of(recipe, base) -> tuple:

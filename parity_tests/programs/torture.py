@@ -35,11 +35,7 @@ from parity_tests.programs.kills import (
     Tally,
     Torture,
 )
-from parity_tests.programs.program import (
-    ROOT,
-    find_programs,
-    take_signals,
-)
+from parity_tests.programs.program import ROOT, find_programs, take_signals
 
 FORMAT = "davidnet-torture-1"
 MODES = ("eager", "compiled")

@@ -249,10 +249,7 @@ def test_shapes_are_checked_before_arrays_take_memory(good):
     header = json.loads(content[8:end])
     size = 2**40
     kernel = {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}
-    header = {
-        "__metadata__": header["__metadata__"],
-        "linear.kernel": kernel,
-    }
+    header = {"__metadata__": header["__metadata__"], "linear.kernel": kernel}
     text = json.dumps(header).encode()
     with good.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)

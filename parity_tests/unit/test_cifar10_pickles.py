@@ -7,12 +7,7 @@ import numpy as np
 import pytest
 
 from parity_tests.unit import cifar10_fakes as fakes
-from parity_tests.unit.cifar10_reading import (
-    assert_same,
-    read,
-    refused,
-    write,
-)
+from parity_tests.unit.cifar10_reading import assert_same, read, refused, write
 
 
 def test_the_pickles_of_python_2_are_read(tmp_path, arrays):

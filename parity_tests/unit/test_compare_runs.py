@@ -150,8 +150,7 @@ def test_a_training_ends_with_it_wherever_its_record_lies(tmp_path, capsys):
 def test_without_training_all_recipes_are_shown_the_newest_last(capsys):
     all_three()
     a_run(
-        started="20260103T000000Z",
-        recipe=asdict(replace(RECIPE, peak_lr=0.1)),
+        started="20260103T000000Z", recipe=asdict(replace(RECIPE, peak_lr=0.1))
     )
     broken = compare.RUNS / "pytorch" / "broken"
     broken.mkdir()

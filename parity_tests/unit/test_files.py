@@ -91,10 +91,7 @@ def test_each_cause_is_one_line_with_advice(number, words, advice):
 
 @pytest.mark.parametrize(
     ("folder", "words"),
-    [
-        ("none", "folder does not exist"),
-        ("file", "is a file, not a folder"),
-    ],
+    [("none", "folder does not exist"), ("file", "is a file, not a folder")],
 )
 def test_what_is_no_folder_is_named(tmp_path, folder, words):
     (tmp_path / "file").touch()

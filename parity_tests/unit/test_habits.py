@@ -29,7 +29,7 @@ def test_actions_are_pinned_by_their_major_version(path):
 def test_the_sessions_that_are_called_are_in_the_noxfile(path):
     noxfile = (ROOT / "noxfile.py").read_text()
     known = set(re.findall(r"def (\w+)\(session\)", noxfile)) | {
-        *("train-tf", "train-torch", "train-jax", "site-test"),
+        *("train-tf", "train-torch", "train-jax", "site-test")
     }
     called = re.findall(r"nox -s ((?:[\w-]+ ?)+)", path.read_text())
     assert called

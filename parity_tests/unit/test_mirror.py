@@ -29,12 +29,7 @@ CONTRACT = {
         "Probes": ["activations"],
     },
     "data.py": {
-        "Device": [
-            "find_device",
-            "describe_device",
-            "configure",
-            "to_device",
-        ],
+        "Device": ["find_device", "describe_device", "configure", "to_device"],
         "Preprocess": ["normalize", "pad"],
         "Augment": ["crop", "flip_lr", "cutout", "augment"],
         "Batches": ["Batches", "take_batch", "train_batches", "eval_batches"],

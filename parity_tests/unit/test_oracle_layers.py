@@ -249,8 +249,5 @@ def test_cross_entropy_backward():
     logits, labels = numbers(4, 10), np.array([0, 9, 3, 3])
     expected = differences(lambda: ol.cross_entropy(logits, labels), logits)
     np.testing.assert_allclose(
-        ol.cross_entropy_grad(logits, labels),
-        expected,
-        rtol=0,
-        atol=DIFFERENCE,
+        ol.cross_entropy_grad(logits, labels), expected, rtol=0, atol=DIFFERENCE
     )

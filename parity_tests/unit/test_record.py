@@ -8,12 +8,7 @@ import pytest
 from msgspec import structs
 
 from common.checkpoint import read_step
-from common.errors import (
-    CheckpointError,
-    DiskError,
-    LossNotFinite,
-    UsageError,
-)
+from common.errors import CheckpointError, DiskError, LossNotFinite, UsageError
 from common.recipe import Run
 from common.run.about import Data, Evaluation
 from common.run.records import read_run

@@ -160,10 +160,7 @@ def test_a_long_line_is_broken_between_words_in_a_terminal(monkeypatch):
     assert pipe.getvalue() == line + "\n"
 
 
-CELLS = [
-    ["", "TensorFlow", "PyTorch", "JAX"],
-    ["loss", "0.1", "0.25", "12.5"],
-]
+CELLS = [["", "TensorFlow", "PyTorch", "JAX"], ["loss", "0.1", "0.25", "12.5"]]
 
 
 def test_a_table_is_aligned_to_the_right():

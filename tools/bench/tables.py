@@ -6,12 +6,7 @@ from common.recipe import Recipe
 from tools.bench.count import gflop_per_image
 from tools.bench.flags import FRAMEWORKS
 from tools.bench.plan import Job
-from tools.bench.report import (
-    epoch_cost,
-    find,
-    limits_shown,
-    share_of_limit,
-)
+from tools.bench.report import epoch_cost, find, limits_shown, share_of_limit
 from tools.bench.sheet import NOTHING, Sheet
 from tools.bench.stats import MARK, NOISE_LIMIT, noise, shown
 

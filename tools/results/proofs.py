@@ -8,13 +8,7 @@ from parity_tests.machines.report import markdown
 from parity_tests.mutants.killers import killer
 from tools.bench.flags import FRAMEWORKS
 from tools.bench.sheet import markdown_table
-from tools.results.publish import (
-    LADDER,
-    MACHINES,
-    MUTANTS,
-    NEWEST,
-    TORTURE,
-)
+from tools.results.publish import LADDER, MACHINES, MUTANTS, NEWEST, TORTURE
 from tools.results.reports import (
     Ladder,
     Machines,
