@@ -4,9 +4,6 @@ Each alone, forward only, through the library that is known as the fastest
 on the machine: oneDNN on a CPU, cuDNN on a GPU, both by way of PyTorch.
 """
 
-import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -16,23 +13,11 @@ from frameworks.pytorch.data import describe_device, find_device
 from tools.bench.count import convolutions
 from tools.bench.flags import PRECISIONS
 from tools.bench.plan import Job
+from tools.bench.stats import gflops
 from tools.bench.training import waiter
 
 SIDE = 2_048  # of the square matrices
-FEWEST = 3  # calls
-
-
-def gflops(
-    call: Callable, flop: float, wait: Callable, seconds: float
-) -> float:
-    """10^9 operations a second: the median of the calls' times."""
-    wait(call())
-    times = []
-    while len(times) < FEWEST or sum(times) < seconds:
-        start = time.perf_counter()
-        wait(call())
-        times.append(time.perf_counter() - start)
-    return flop / statistics.median(times) / 1e9
+CPU_IMAGES = 128  # of a call on a CPU: work for many cores, and soon done
 
 
 @torch.no_grad()
@@ -41,11 +26,12 @@ def measure(job: Job, folder: Path) -> dict:
     tune_allocator()
     device, wait = find_device(job.device), waiter("pytorch")
     seconds, found = job.seconds / 10, []
+    size = CPU_IMAGES if device.type == "cpu" else job.batch_size
     for precision in PRECISIONS:
         options = {"device": device, "dtype": getattr(torch, precision)}
         rates = {}
         for conv in convolutions(job.recipe()):
-            shape = (job.batch_size, conv.c_in, conv.side, conv.side)
+            shape = (size, conv.c_in, conv.side, conv.side)
             images = torch.randn(shape, **options)
             images = images.to(memory_format=torch.channels_last)
             layer = torch.nn.Conv2d(
@@ -55,7 +41,7 @@ def measure(job: Job, folder: Path) -> dict:
             if name not in rates:
                 rates[name] = gflops(
                     lambda layer=layer, images=images: layer(images),
-                    conv.flop * job.batch_size,
+                    conv.flop * size,
                     wait,
                     seconds,
                 )

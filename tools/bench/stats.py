@@ -1,11 +1,13 @@
-"""Medians and ranges, and when a machine was too noisy to trust."""
+"""Timed calls, medians, ranges, and when a machine was too noisy to trust."""
 
 import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 # Range over median, above which a row is marked. A quiet machine repeats
 # a step within 3 %; what this project compares differs by 10 % and more.
 NOISE_LIMIT = 0.10
+FEWEST = 3  # calls, where they are quick
 MARK = "~"  # stands before a figure whose repeats lie further apart
 
 
@@ -31,3 +33,23 @@ def spread(values: Sequence[float], form: str = "{:,.0f}") -> str:
 def shown(values: Sequence[float]) -> str:
     """The same, marked if noisy."""
     return MARK * noisy(values) + spread(values)
+
+
+def gflops(
+    call: Callable, flop: float, wait: Callable, seconds: float
+) -> float:
+    """10^9 operations a second: the median of the calls' times.
+
+    After the first call, which makes things ready, it takes at most twice the
+    seconds and one call more: a processor without instructions for a
+    precision takes minutes for three calls.
+    """
+    wait(call())
+    times: list[float] = []
+    while sum(times) < seconds or (
+        len(times) < FEWEST and sum(times) < 2 * seconds
+    ):
+        start = time.perf_counter()
+        wait(call())
+        times.append(time.perf_counter() - start)
+    return flop / statistics.median(times) / 1e9

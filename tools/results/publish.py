@@ -17,6 +17,7 @@ from common.run.records import RunRecord, read_run
 from parity_tests.harness import digest, tracefile
 from parity_tests.harness.tracefile import TraceError
 from parity_tests.machines import matrix, report
+from tools.bench.stats import NOISE_LIMIT
 from tools.results.reports import (
     Bench,
     Ladder,
@@ -115,8 +116,17 @@ def without_paths(about: dict) -> dict:
 
 
 def publish_bench(file: Path) -> None:
-    """Copy a bench to results/, if it is whole and of committed source."""
+    """Copy a bench to results/, if it is whole and of committed source.
+
+    Raises SystemExit otherwise, or if the machine was not quiet.
+    """
     bench = read_report(file, Bench)
+    if bench.machine.noise > NOISE_LIMIT:
+        raise SystemExit(
+            f"{file}: the machine's limit moved by {bench.machine.noise:.0%} "
+            f"during the run, more than {NOISE_LIMIT:.0%}: end what else runs, "
+            "or take a machine of your own, and run it again"
+        )
     if bench.quick or (bench.git_commit or "+").endswith("+"):
         raise SystemExit(f"{file}: of --quick, or of changed source")
     shutil.copy(file, BENCH)

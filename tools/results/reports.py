@@ -81,11 +81,18 @@ class Mutants(Struct, frozen=True):
     commit_of: dict[Text, Commit]
 
 
+class BenchMachine(Struct, frozen=True):
+    """Of the machine of a bench, how far its limit moved meanwhile."""
+
+    noise: float
+
+
 class Bench(Struct, frozen=True):
     """Of bench.json, what decides whether it may be published."""
 
     format: Literal["davidnet-bench-1"]
     quick: bool
+    machine: BenchMachine
     git_commit: Commit | None
 
 

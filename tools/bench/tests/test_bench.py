@@ -322,3 +322,19 @@ def test_a_child_does_not_outlive_an_interruption(monkeypatch):
         run.run(words, {})
     assert started[0].returncode == -9
     assert time.monotonic() - start < 30
+
+
+@pytest.mark.parametrize(("takes", "calls"), [(0.125, 9), (0.75, 4), (60, 2)])
+def test_the_limit_is_bounded_in_time_not_in_calls(monkeypatch, takes, calls):
+    """One call to make ready; the others for a second, or one if it is slow."""
+    clock = [0.0]
+    made = []
+
+    def call() -> None:
+        made.append(clock[0])
+        clock[0] += takes
+
+    monkeypatch.setattr(stats.time, "perf_counter", lambda: clock[0])
+    found = stats.gflops(call, 2e9, lambda _: None, seconds=1)
+    assert found == pytest.approx(2 / takes)
+    assert len(made) == calls

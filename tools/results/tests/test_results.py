@@ -47,7 +47,12 @@ LADDER = {
     "mission": [],
     "verdict": "pass",
 }
-BENCH = {"format": "davidnet-bench-1", "quick": False, "git_commit": "0" * 40}
+BENCH = {
+    "format": "davidnet-bench-1",
+    "quick": False,
+    "git_commit": "0" * 40,
+    "machine": {"noise": 0.09},
+}
 
 
 @pytest.mark.parametrize(
@@ -62,6 +67,11 @@ BENCH = {"format": "davidnet-bench-1", "quick": False, "git_commit": "0" * 40}
         ("bench", BENCH | {"git_commit": None}, "changed source"),
         ("bench", BENCH | {"git_commit": 3}, "Expected `str | null`"),
         ("bench", {}, "missing required field"),
+        (
+            "bench",
+            BENCH | {"machine": {"noise": 0.11}},
+            "moved by 11% during the run, more than 10%: end what else runs",
+        ),
     ],
 )
 def test_a_report_that_is_no_proof_is_not_published(
