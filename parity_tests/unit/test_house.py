@@ -31,23 +31,26 @@ def room(path: str) -> str:
     return max((r for r in ROOMS if path.startswith(r + "/")), key=len)
 
 
-def imported(path: Path) -> set[str]:
-    """The files of this project that a file imports, from the root."""
+def names_imported(path: Path) -> set[str]:
+    """All modules that a file names in imports, anywhere in it."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{a.name}" for a in node.names]
-            names.append(node.module)
-        else:
-            continue
-        for name in names:
-            place = name.replace(".", "/")
-            for file in (f"{place}.py", f"{place}/__init__.py"):
-                if (ROOT / file).exists():
-                    found.add(file)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
+
+
+def imported(path: Path) -> set[str]:
+    """The files of this project that a file imports, from the root."""
+    names = names_imported(path)
+    names |= {name.rpartition(".")[0] for name in names}
+    places = [name.replace(".", "/") for name in names]
+    candidates = [
+        f"{p}{end}" for p in places for end in (".py", "/__init__.py")
+    ]
+    return {file for file in candidates if (ROOT / file).exists()}
 
 
 def files() -> list[str]:

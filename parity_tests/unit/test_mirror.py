@@ -13,6 +13,7 @@ import pytest
 
 from common.init import parameter_table
 from common.recipe import Recipe
+from parity_tests.unit.test_house import names_imported
 from tools.results.publish import LADDER
 from tools.results.tables import TABLES, filled
 
@@ -149,13 +150,7 @@ def python_files(*folders: str) -> list[Path]:
 
 def imports(path: Path) -> set[str]:
     """The top-level packages that a file imports, anywhere in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add((node.module or "").partition(".")[0])
-    return found
+    return {name.partition(".")[0] for name in names_imported(path)}
 
 
 OF_FRAMEWORKS = {

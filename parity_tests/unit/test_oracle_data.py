@@ -35,31 +35,6 @@ def test_pad_is_numpys_reflect(images, each_side):
     np.testing.assert_array_equal(od.pad(images, recipe), expected)
 
 
-def test_crop_cuts_each_image_at_its_own_place(images):
-    padded = od.pad(images, RECIPE)
-    top, left = np.arange(40) % 9, np.arange(40) // 5
-    out = od.crop(padded, top, left)
-    assert out.shape == (40, 32, 32, 3)
-    for n in range(40):
-        for row, col in ((0, 0), (31, 31), (5, 20)):
-            np.testing.assert_array_equal(
-                out[n, row, col], padded[n, top[n] + row, left[n] + col]
-            )
-
-
-def test_crop_at_the_padding_gives_the_image_back(images):
-    middle = np.full(40, 4)
-    padded = od.pad(images, RECIPE)
-    np.testing.assert_array_equal(od.crop(padded, middle, middle), images)
-
-
-def test_flip_reverses_columns_of_the_chosen_images_only(images):
-    flip = np.arange(40) % 3 == 0
-    out = od.flip_lr(images, flip)
-    np.testing.assert_array_equal(out[~flip], images[~flip])
-    np.testing.assert_array_equal(out[flip], np.flip(images[flip], axis=2))
-
-
 @pytest.mark.parametrize("size", [0, 1, 8, 32])
 def test_cutout_blanks_one_square_and_nothing_else(size):
     recipe = dataclasses.replace(RECIPE, cutout_size=size)
@@ -86,8 +61,8 @@ def test_augment_pixel_by_pixel(images, cutout_size):
     draws = epoch_draws(0, 0, recipe)
     out = od.augment(images, draws, recipe)
     assert out.dtype == np.float64
-    assert draws.flip.any()
-    assert not draws.flip.all()
+    assert 0 < draws.flip.sum() < 40
+    assert len({*draws.crop_top}) == len({*draws.crop_left}) == 9
 
     mean, std = np.array(recipe.pixel_mean), np.array(recipe.pixel_std)
     for n in range(40):
