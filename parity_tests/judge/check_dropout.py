@@ -33,39 +33,38 @@ def tensors(traces: Traces, case: str) -> Iterator[tuple]:
 def scale(traces: Traces) -> Iterator[Measure]:
     """What is kept grows by 1 / (1 - rate): exactly, in each channel."""
     for rate, _, name, who, mean, square, _ in tensors(traces, "first"):
-        factor = square / mean
-        worst = int(np.abs(factor * (1 - rate) - 1).argmax())
-        yield Measure(
-            abs(float(factor[worst]) * (1 - rate) - 1),
-            name,
-            who,
-            float(factor[worst]),
-            "1 / (1 - rate)",
-            1 / (1 - rate),
-        )
+        factors = square / mean
+        worst = float(factors[np.abs(factors * (1 - rate) - 1).argmax()])
+        error, law = abs(worst * (1 - rate) - 1), 1 / (1 - rate)
+        yield Measure(error, name, who, worst, "1 / (1 - rate)", law)
 
 
 def share_kept(traces: Traces) -> Iterator[Measure]:
     """1 - rate of all elements, and no more spread than coins have."""
     for rate, _, name, who, mean, square, n in tensors(traces, "first"):
-        kept = mean**2 / square
-        limit = STANDARD_ERRORS * (rate * (1 - rate) / (n * len(kept))) ** 0.5
+        kept, wanted = mean**2 / square, 1 - rate
+        limit = STANDARD_ERRORS * (rate * wanted / (n * len(kept))) ** 0.5
         found = float(kept.mean())
-        yield Measure(
-            abs(found - (1 - rate)) / limit, name, who, found, "kept", 1 - rate
-        )
-        spread = float(np.square(kept - (1 - rate)).mean())
-        expected = rate * (1 - rate) / n
+        error = abs(found - wanted) / limit
+        yield Measure(error, name, who, found, "kept", wanted)
+        spread = float(np.square(kept - wanted).mean())
+        coins = rate * wanted / n
         # A mean of c squares of normal numbers has a deviation sqrt(2 / c).
         limit = STANDARD_ERRORS * (2 / len(kept)) ** 0.5
-        yield Measure(
-            abs(spread / expected - 1) / limit,
-            name,
-            f"{who} spread",
-            spread,
-            "of coins",
-            expected,
-        )
+        error = abs(spread / coins - 1) / limit
+        yield Measure(error, name, f"{who} spread", spread, "of coins", coins)
+
+
+# Two cases of a layer, and whether their masks are the same.
+CASES = (
+    ("again", "first", True),
+    ("second", "first", False),
+    ("next", "first", False),
+    ("other-seed", "first", False),
+    ("next", "second", True),
+)
+# Layers of one shape.
+ALIKE = (("layer1.res1", "layer1.res2"), ("layer3.res1", "layer3.res2"))
 
 
 def masks(traces: Traces) -> Iterator[Measure]:
@@ -73,39 +72,20 @@ def masks(traces: Traces) -> Iterator[Measure]:
     for rate in RATES:
         prefix = f"4/float64/dropout-{rate}"
         traces.names(f"{prefix}/*")
-        for layer in LAYERS:
-            first = traces.holders(f"{prefix}/first/{layer}")
-            for case, same in (
-                ("again", True),
-                ("second", False),
-                ("next", False),
-                ("other-seed", False),
-            ):
-                name = f"{prefix}/{case}/{layer}"
-                for who, value in traces.holders(name).items():
-                    equal = bool(np.array_equal(value, first[who]))
-                    yield _is(equal, same, name, who)
-            name = f"{prefix}/next/{layer}"
-            second = traces.holders(f"{prefix}/second/{layer}")
-            for who, value in traces.holders(name).items():
-                equal = bool(np.array_equal(value, second[who]))
-                yield _is(equal, True, name, who)
-        for one, other in (
-            ("layer1.res1", "layer1.res2"),
-            ("layer3.res1", "layer3.res2"),
-        ):
-            name = f"{prefix}/first/{one}"
-            held = traces.holders(name)
-            others = traces.holders(f"{prefix}/first/{other}")
-            for who, value in held.items():
+        pairs = [
+            (f"{one}/{layer}", f"{other}/{layer}", same)
+            for layer in LAYERS
+            for one, other, same in CASES
+        ]
+        pairs += [(f"first/{a}", f"first/{b}", False) for a, b in ALIKE]
+        for one, other, same in pairs:
+            others = traces.holders(f"{prefix}/{other}")
+            for who, value in traces.holders(f"{prefix}/{one}").items():
                 equal = bool(np.array_equal(value, others[who]))
-                yield _is(equal, False, name, who)
-
-
-def _is(equal: bool, wanted: bool, name: str, who: str) -> Measure:
-    return Measure(
-        float(equal != wanted), name, who, equal, "masks equal", wanted
-    )
+                yield Measure(
+                    *(float(equal != same), f"{prefix}/{one}", who),
+                    *(equal, "masks equal", same),
+                )
 
 
 LAW = "5 standard errors of so many coins: shares of this limit"

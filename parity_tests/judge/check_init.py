@@ -36,26 +36,18 @@ def moments(traces: Traces) -> Iterator[Measure]:
         deviation = b / 3**0.5
         for who, rows in traces.holders(name).items():
             mean, square = rows[:, 0].mean(), rows[:, 1].mean()
-            std = (square - mean**2) ** 0.5
-            limit = STANDARD_ERRORS * deviation / n**0.5
-            yield Measure(
-                abs(mean) / limit, name, f"{who} mean", mean, "formula", 0.0
-            )
+            error = abs(mean) / (STANDARD_ERRORS * deviation / n**0.5)
+            yield Measure(error, name, f"{who} mean", mean, "formula", 0.0)
             # The standard error of a uniform's deviation is 0.447 / sqrt(n).
+            std = (square - mean**2) ** 0.5
             limit = max(STD_SHARE, STANDARD_ERRORS * 0.447 / n**0.5)
+            error, what = abs(std / deviation - 1) / limit, "standard deviation"
             yield Measure(
-                abs(std / deviation - 1) / limit,
-                name,
-                f"{who} standard deviation",
-                std,
-                "formula",
-                deviation,
+                error, name, f"{who} {what}", std, "formula", deviation
             )
-            limit = STANDARD_ERRORS * deviation**2 / n**0.5
             near = rows[:, 4].mean()
-            yield Measure(
-                abs(near) / limit, name, f"{who} neighbors", near, "none", 0.0
-            )
+            error = abs(near) / (STANDARD_ERRORS * deviation**2 / n**0.5)
+            yield Measure(error, name, f"{who} neighbors", near, "none", 0.0)
 
 
 def bounds(traces: Traces) -> Iterator[Measure]:
@@ -67,10 +59,8 @@ def bounds(traces: Traces) -> Iterator[Measure]:
             most = float(np.abs(rows[:, 2:4]).max())
             # The largest of n numbers lies 1/n below on average.
             near = most > b * (1 - 30 / (8 * row.size))
-            inside = most <= b * (1 + 1e-7)
-            yield Measure(
-                float(not (near and inside)), name, who, most, "bound", b
-            )
+            wrong = float(not (near and most <= b * (1 + 1e-7)))
+            yield Measure(wrong, name, who, most, "bound", b)
 
 
 def distributions(traces: Traces) -> Iterator[Measure]:
@@ -78,14 +68,14 @@ def distributions(traces: Traces) -> Iterator[Measure]:
     traces.names(f"{PREFIX}/counts/*")
     for row in ROWS:
         name, n = f"{PREFIX}/counts/{row.name}", 8 * row.size
-        held = {}
-        for who, counts in traces.holders(name).items():
-            held[who] = np.cumsum(counts)[:-1] / counts.sum()
+        held = {
+            who: np.cumsum(counts)[:-1] / counts.sum()
+            for who, counts in traces.holders(name).items()
+        }
         even = np.linspace(0, 1, len(next(iter(held.values()))))
         for who, share in held.items():
-            ks = float(np.abs(share - even).max())
             # float32 has no more than 2^24 steps in the range.
-            limit = KS_LIMIT / n**0.5
+            ks, limit = float(np.abs(share - even).max()), KS_LIMIT / n**0.5
             yield Measure(ks / limit, name, who, ks, "formula", 0.0)
         for (one, a), (other, b) in combinations(held.items(), 2):
             ks = float(np.abs(a - b).max())
@@ -96,15 +86,13 @@ def distributions(traces: Traces) -> Iterator[Measure]:
 def seeds(traces: Traces) -> Iterator[Measure]:
     """No two kernels of any seeds are equal; the same seed gives the same."""
     traces.names(f"{PREFIX}/digests/*")
-    name = f"{PREFIX}/digests/by-seed"
-    again = traces.holders(f"{PREFIX}/digests/repeat")
+    name, repeat = f"{PREFIX}/digests/by-seed", f"{PREFIX}/digests/repeat"
+    again = traces.holders(repeat)
     for who, digests in traces.holders(name).items():
         equal = digests.size - len(np.unique(digests))
         yield Measure(float(equal), name, who, equal, "no two equal", 0)
         same = bool((digests[0] == again[who]).all())
-        yield Measure(
-            float(not same), f"{PREFIX}/digests/repeat", who, same, "same", True
-        )
+        yield Measure(float(not same), repeat, who, same, "same", True)
 
 
 LAW = "5 standard errors, KS 2.5/sqrt(n): shares of these limits"

@@ -25,19 +25,11 @@ def epochs(traces: Traces) -> Iterator[Measure]:
     for level in LEVELS:
         found = {who: epochs_to(a, level) for who, a in held.items()}
         for who, a in held.items():
-            missed = found[who] > len(a)
-            yield Measure(
-                99.0 * missed, NAME, who, float(a.max()), "reach", level
-            )
-        for one, other in combinations(found, 2):
-            yield Measure(
-                float(abs(found[one] - found[other])),
-                f"{NAME} {level:.0%}",
-                one,
-                found[one],
-                other,
-                found[other],
-            )
+            missed = 99.0 * (found[who] > len(a))
+            yield Measure(missed, NAME, who, float(a.max()), "reach", level)
+        for (one, a), (other, b) in combinations(found.items(), 2):
+            name = f"{NAME} {level:.0%}"
+            yield Measure(float(abs(a - b)), name, one, a, other, b)
 
 
 CHECKS = [
