@@ -19,16 +19,7 @@ from dataclasses import dataclass
 import tyro
 
 from common.run.usage import PathFlag
-from tools.results.publish import (
-    ROOT,
-    publish_bench,
-    publish_ladder,
-    publish_machines,
-    publish_newest,
-    publish_torture,
-    publish_traces,
-    take,
-)
+from tools.results.publish import PUBLISH, ROOT, take
 from tools.results.tables import TABLES, filled
 
 
@@ -53,18 +44,9 @@ def main() -> None:
     )
     for folder in options.take:
         print(take(folder))
-    if options.ladder:
-        publish_ladder(options.ladder)
-    if options.machines:
-        publish_machines(options.machines)
-    if options.traces:
-        publish_traces(options.traces)
-    if options.torture:
-        publish_torture(options.torture)
-    if options.newest:
-        publish_newest(options.newest)
-    if options.bench:
-        publish_bench(options.bench)
+    for name, publish in PUBLISH.items():
+        if path := getattr(options, name):
+            publish(path)
     for file, tables in TABLES.items():
         if options.write:
             path = ROOT / file

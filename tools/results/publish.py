@@ -115,36 +115,43 @@ def without_paths(about: dict) -> dict:
     }
 
 
-def publish_bench(file: Path) -> None:
-    """Copy a bench to results/, if it is whole and of committed source.
+def require(fact: bool, file: Path, reason: str) -> None:
+    """Raise SystemExit, with the reason, unless a report is evidence."""
+    if not fact:
+        raise SystemExit(f"{file}: {reason}")
 
-    Raises SystemExit otherwise, or if the machine was not quiet.
-    """
+
+def require_commit(commit: str | None, file: Path) -> None:
+    """Raise SystemExit unless a report is of committed source."""
+    clean = commit is not None and not commit.endswith("+")
+    require(clean, file, "of changed source")
+
+
+def publish_bench(file: Path) -> None:
+    """Copy a bench to results/: whole, quiet and of committed source."""
     bench = read_report(file, Bench)
-    if bench.machine.noise > NOISE_LIMIT:
-        raise SystemExit(
-            f"{file}: the machine's limit moved by {bench.machine.noise:.0%} "
-            f"during the run, more than {NOISE_LIMIT:.0%}: end what else runs, "
-            "or take a machine of your own, and run it again"
-        )
-    if bench.quick or (bench.git_commit or "+").endswith("+"):
-        raise SystemExit(f"{file}: of --quick, or of changed source")
+    noise = bench.machine.noise
+    require(
+        noise <= NOISE_LIMIT,
+        file,
+        f"the machine's limit moved by {noise:.0%} during the run, more than "
+        f"{NOISE_LIMIT:.0%}: end what else runs, or take a machine of your "
+        "own, and run it again",
+    )
+    require(not bench.quick, file, "of --quick")
+    require_commit(bench.git_commit, file)
     shutil.copy(file, BENCH)
 
 
 def publish_ladder(file: Path) -> None:
     """Copy a parity report to results/, if every row of it passed."""
     verdict = read_report(file, Ladder).verdict
-    if verdict != "pass":
-        raise SystemExit(f"{file}: the verdict is {verdict}, not pass")
+    require(verdict == "pass", file, f"the verdict is {verdict}, not pass")
     shutil.copy(file, LADDER)
 
 
 def publish_traces(folder: Path) -> None:
-    """Keep digests of the three traces of a folder in results/traces/.
-
-    Raises SystemExit if one is missing, or is not of committed source.
-    """
+    """Keep digests of three traces in results/traces/: of committed source."""
     traces = {}
     for framework in FRAMEWORKS:
         file = folder / f"{framework}.npz"
@@ -152,48 +159,45 @@ def publish_traces(folder: Path) -> None:
             trace = tracefile.read(file)
         except TraceError as error:
             raise SystemExit(str(error)) from error
-        if (trace.facts["git_commit"] or "+").endswith("+"):
-            raise SystemExit(f"{file}: of changed source")
+        require_commit(trace.facts["git_commit"], file)
         traces[framework] = trace
     for framework, trace in traces.items():
         digest.write(TRACES / f"{framework}.npz", trace)
 
 
 def publish_machines(file: Path) -> None:
-    """Copy a matrix to results/, if it is whole, green and of committed source.
-
-    Raises SystemExit otherwise.
-    """
+    """Copy a matrix to results/: whole, green and of committed source."""
     found = read_whole(file, Machines)
     missing = {m.name for m in matrix.MACHINES} - set(found["machines"])
-    if missing:
-        raise SystemExit(f"{file}: not all machines: {sorted(missing)} missing")
-    if lines := report.failures(found):
-        raise SystemExit(f"{file}: {lines[0]}")
-    if (found["git_commit"] or "+").endswith("+"):
-        raise SystemExit(f"{file}: of changed source")
+    require(not missing, file, f"not all machines: {sorted(missing)} missing")
+    lines = report.failures(found)
+    require(not lines, file, "; ".join(lines[:1]))
+    require_commit(found["git_commit"], file)
     shutil.copy(file, MACHINES)
 
 
 def publish_torture(file: Path) -> None:
-    """Copy what killed trainings survived to results/.
-
-    Raises SystemExit unless it is a whole one, without a difference, and of
-    committed source.
-    """
+    """Copy what killed trainings survived: no difference, committed source."""
     found = read_report(file, Torture)
-    if found.verdict != "pass":
-        raise SystemExit(f"{file}: the verdict is {found.verdict}, not pass")
-    if (found.git_commit or "+").endswith("+"):
-        raise SystemExit(f"{file}: of changed source")
+    good = found.verdict == "pass"
+    require(good, file, f"the verdict is {found.verdict}, not pass")
+    require_commit(found.git_commit, file)
     shutil.copy(file, TORTURE)
 
 
 def publish_newest(file: Path) -> None:
-    """Copy what the newest releases did to results/, good or bad.
-
-    Raises SystemExit if the source was changed, or is not known.
-    """
-    if (read_report(file, Newest).git_commit or "+").endswith("+"):
-        raise SystemExit(f"{file}: of changed source")
+    """Copy what the newest releases did, good or bad: committed source."""
+    require_commit(read_report(file, Newest).git_commit, file)
     shutil.copy(file, NEWEST)
+
+
+# By flag of `python -m tools.results`. Each raises SystemExit, with the
+# reason, if what it is given is no evidence.
+PUBLISH = {
+    "ladder": publish_ladder,
+    "machines": publish_machines,
+    "newest": publish_newest,
+    "torture": publish_torture,
+    "traces": publish_traces,
+    "bench": publish_bench,
+}

@@ -1,4 +1,4 @@
-"""Made-up run records, for tests. No measurement."""
+"""Made-up run records and reports, for tests. No measurement."""
 
 import json
 from dataclasses import asdict, replace
@@ -7,6 +7,57 @@ from pathlib import Path
 from common.recipe import PRESETS, Run
 from common.run.about import ABOUT, FORMAT, METRICS
 from common.schedule import step_lr
+
+LADDER = {
+    "format": "davidnet-parity-1",
+    "rows": [],
+    "mission": [],
+    "verdict": "pass",
+}
+BENCH = {
+    "format": "davidnet-bench-1",
+    "quick": False,
+    "git_commit": "0" * 40,
+    "machine": {"noise": 0.09},
+}
+TORTURE = {
+    "format": "davidnet-torture-1",
+    "verdict": "pass",
+    "differences": 0,
+    "git_commit": "0" * 40,
+    "rows": [
+        {
+            "framework": "pytorch",
+            "mode": mode,
+            "kills": {"KILL": 50, "INT": 7},
+            "trainings": 9,
+        }
+        for mode in ("eager", "compiled")
+    ],
+}
+NEWEST = {
+    "format": "davidnet-newest-1",
+    "date": "2026-11-26",
+    "git_commit": "0" * 40,
+    "rows": [
+        {
+            "framework": "pytorch",
+            "pinned": {"python": "3.11.7", "torch": "2.13.0+cpu"},
+            "tried": {"python": "3.13.0", "torch": "2.15.0+cpu"},
+            "release": "2.15.0",
+            "verdict": "differs",
+            "first": "4 forward: logits",
+        },
+        {
+            "framework": "jax_flax",
+            "pinned": {"jax": "0.10.2"},
+            "tried": {},
+            "release": "",
+            "verdict": "does not run",
+            "first": "",
+        },
+    ],
+}
 
 
 def about(epochs: int = 4, seed: int = 0, **changed) -> dict:

@@ -12,7 +12,10 @@ from common.run.records import find_runs, read_run
 from parity_tests.judge.tolerances import CHECKS
 from tools.results import proofs, publish, trainings
 from tools.results.tests import fake_records
+from tools.results.tests.fake_records import BENCH, LADDER, NEWEST, TORTURE
 from tools.results.trainings import goal
+
+CHANGED = "0" * 40 + "+"  # a commit, of source that was changed since
 
 
 def epochs(*accuracies):
@@ -41,20 +44,6 @@ def test_the_first_epoch_at_94_percent_is_told(runs, told):
     assert goal(runs) == told
 
 
-LADDER = {
-    "format": "davidnet-parity-1",
-    "rows": [],
-    "mission": [],
-    "verdict": "pass",
-}
-BENCH = {
-    "format": "davidnet-bench-1",
-    "quick": False,
-    "git_commit": "0" * 40,
-    "machine": {"noise": 0.09},
-}
-
-
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -63,7 +52,7 @@ BENCH = {
         ("ladder", LADDER | {"format": "x"}, "Invalid enum value 'x'"),
         ("ladder", [], "Expected `object`"),
         ("bench", BENCH | {"quick": True}, "of --quick"),
-        ("bench", BENCH | {"git_commit": "0" * 40 + "+"}, "changed source"),
+        ("bench", BENCH | {"git_commit": CHANGED}, "changed source"),
         ("bench", BENCH | {"git_commit": None}, "changed source"),
         ("bench", BENCH | {"git_commit": 3}, "Expected `str | null`"),
         ("bench", {}, "missing required field"),
@@ -72,6 +61,9 @@ BENCH = {
             BENCH | {"machine": {"noise": 0.11}},
             "moved by 11% during the run, more than 10%: end what else runs",
         ),
+        ("torture", TORTURE | {"verdict": "too few"}, "verdict is too few"),
+        ("torture", TORTURE | {"git_commit": None}, "of changed source"),
+        ("newest", NEWEST | {"git_commit": CHANGED}, "of changed source"),
     ],
 )
 def test_a_report_that_is_no_proof_is_not_published(
@@ -80,9 +72,8 @@ def test_a_report_that_is_no_proof_is_not_published(
     file, target = tmp_path / "report.json", tmp_path / "published.json"
     monkeypatch.setattr(publish, name.upper(), target)
     file.write_text(json.dumps(content))
-    use = {"ladder": publish.publish_ladder, "bench": publish.publish_bench}
     with pytest.raises(SystemExit, match=re.escape(words)):
-        use[name](file)
+        publish.PUBLISH[name](file)
     assert not target.exists()
 
 
@@ -153,10 +144,10 @@ CLEAN = START | {"git_commit": "0" * 40}
             {"data": DATA | {"sha256": {"x_train": "0" * 64}}},
             "not those of CIFAR-10",
         ),
-        ({"git_commit": "0" * 40 + "+"}, "source was changed"),
+        ({"git_commit": CHANGED}, "source was changed"),
         ({"git_commit": None}, "source was changed, or is not known"),
         (
-            {"starts": [START | {"git_commit": "0" * 40 + "+"}]},
+            {"starts": [START | {"git_commit": CHANGED}]},
             "source was changed",
         ),
         (
