@@ -181,6 +181,7 @@ for kind in KINDS:
     for requirements in ("pytorch", "jax"):
         name = f"{requirements}-{kind}"
         add_environment(f"keras-{name}", name, "keras")
+add_environment("jax-paper", "jax-paper")
 add_environment("tools", "tools")
 add_environment("site-tools", "site")
 add_environment("pins-tools", "pins")
@@ -386,6 +387,24 @@ def run_trace(session: nox.Session, framework: str, *words) -> None:
         *("-m", "parity_tests.trace", *words),
         **(JAX_CACHE | PASSIVE),
     )
+
+
+@command("tools", "jax-paper", *ENVIRONMENTS[:2], name="gpu-paper")
+def gpu_paper(session):
+    """Prove the GPU path without a GPU: kernels, copies, JAX for an H100."""
+    folder = TRACES / "gpu"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    places = (*ENVIRONMENTS[:2], "jax-paper")
+    for framework, environment in zip(FRAMEWORKS, places, strict=True):
+        words = ("--full", "--out", folder / f"{framework}.json")
+        run(
+            *(session, environment, "-m", f"parity_tests.gpu.{framework}"),
+            *words,
+            **(PASSIVE | {"JAX_PLATFORMS": "cpu"}),
+        )
+    words = (folder, "--published", "results/gpu.json", *session.posargs)
+    run(session, "tools", "-m", "parity_tests.gpu", *words)
 
 
 @command("tools", *ENVIRONMENTS)

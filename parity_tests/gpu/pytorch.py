@@ -1,15 +1,15 @@
 """PyTorch's training as it would run on a GPU: each operation, each graph.
 
-    python -m parity_tests.gpu.pytorch
+    python -m parity_tests.gpu.pytorch [--full] [--out FILE]
 
 Run in PyTorch's environment, of the CPU too. "meta" stands in for the GPU: a
 device whose tensors have no numbers, so that what would have to read one, or
 meets a tensor of the CPU, is an error. Prints JSON: the operations of each
 stage of the real program, which of them start kernels, and each that touches
-a tensor of the CPU; then what the compiler is handed over two epochs.
+a tensor of the CPU; then the graphs that the compiler gets in two epochs;
+with --full the bytes of a step of dawnbench.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
@@ -23,9 +23,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from common.cifar10 import synthetic
-from common.draws import epoch_draws
+from common.draws import IMAGE_SIDE, epoch_draws
+from common.init import IMAGE_CHANNELS
 from common.recipe import Recipe
 from common.schedule import epoch_lrs
+from parity_tests.gpu.command import main
+from parity_tests.gpu.sizes import at_batch
 from parity_tests.harness.cases import TRAJECTORY
 from parity_tests.harness.driver import Driver
 
@@ -54,7 +57,7 @@ class Recorder(TorchDispatchMode):
     def __init__(self, device: torch.device):
         super().__init__()
         self.device = device
-        self.ops, self.copies = Counter(), Counter()
+        self.ops, self.copies, self.bytes = Counter(), Counter(), 0
 
     def __torch_dispatch__(self, function, types, given=(), options=None):
         name = function.name().partition("::")[2].partition(".")[0]
@@ -62,10 +65,12 @@ class Recorder(TorchDispatchMode):
         made = None
         if (self.device.type, name) != ("meta", "_fused_sgd_"):
             made = function(*given, **(options or {}))
-        for leaf in tree_leaves((given, options, made)):
-            if isinstance(leaf, torch.Tensor) and leaf.device != self.device:
-                self.copies[name] += name != "lift_fresh"  # of a new tensor
-                break
+        leaves = tree_leaves((given, options, made))
+        tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+        if any(tensor.device != self.device for tensor in tensors):
+            self.copies[name] += name != "lift_fresh"  # of a new tensor
+        if name not in WITHOUT_KERNEL:
+            self.bytes += sum(map(size, tensors))
         return made
 
     def facts(self) -> dict:
@@ -76,6 +81,11 @@ class Recorder(TorchDispatchMode):
             "kernels": sum(kernels.values()),
             "copies": dict(+self.copies),
         }
+
+
+def size(tensor: torch.Tensor) -> int:
+    """Bytes of its numbers."""
+    return tensor.numel() * tensor.element_size()
 
 
 def replay(device: torch.device, recipe: Recipe) -> dict:
@@ -120,6 +130,34 @@ def eager(recipe: Recipe) -> dict:
     return found
 
 
+def full(recipe: Recipe) -> dict:
+    """Bytes of a step of a full recipe: moved, and kept for backward."""
+
+    def measure(images: int) -> tuple[int, int]:
+        driver, kept = Driver("pytorch", "cpu"), {}
+        driver.data.configure(recipe, driver.device)
+        state = driver.step.create_state(recipe, 0, driver.device)
+        shape = (images, IMAGE_SIDE, IMAGE_SIDE, IMAGE_CHANNELS)
+        pixels = torch.zeros(shape).permute(0, 3, 1, 2)
+        labels = torch.zeros(images, dtype=torch.int64)
+
+        def keep(tensor):
+            kept[tensor.data_ptr()] = size(tensor)
+            return tensor
+
+        with (
+            Recorder(driver.device) as seen,
+            torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t),
+        ):
+            driver.step.train_step(state, pixels, labels, 0.0)
+        return seen.bytes, sum(kept.values())
+
+    return {
+        name: at_batch(lambda n, i=i: measure(n)[i], recipe.batch_size)
+        for i, name in enumerate(("bytes moved", "bytes kept"))
+    }
+
+
 def compiled(recipe: Recipe) -> dict:
     """What the compiler is handed: graphs, breaks, and in later epochs.
 
@@ -162,4 +200,4 @@ def facts(recipe: Recipe = TRAJECTORY) -> dict:
 
 
 if __name__ == "__main__":
-    print(json.dumps(facts()))
+    main(facts, full)

@@ -1,21 +1,24 @@
 """TensorFlow's training as it would run on a GPU: each op, each copy.
 
-    python -m parity_tests.gpu.tensorflow_eager
+    python -m parity_tests.gpu.tensorflow_eager [--full] [--out FILE]
 
 Run in TensorFlow's environment, of the CPU too. Prints JSON: for each case,
 and each stage of the real program, the ops that ran, how many of them start
-kernels, which have no kernel for a GPU, and each copy between the memories.
+kernels, which have no kernel for a GPU, and each copy between the memories;
+with --full the bytes of a step of dawnbench.
 """
 
-import json
 from dataclasses import replace
 
 import tensorflow as tf
 
 from common.cifar10 import synthetic
-from common.draws import epoch_draws
+from common.draws import IMAGE_SIDE, epoch_draws
+from common.init import IMAGE_CHANNELS
 from common.recipe import Recipe
 from common.schedule import epoch_lrs
+from parity_tests.gpu.command import main
+from parity_tests.gpu.sizes import at_batch
 from parity_tests.gpu.tensorflow_placement import GPU, Follower
 from parity_tests.harness.cases import TRAJECTORY
 from parity_tests.harness.driver import Driver
@@ -64,12 +67,12 @@ def replay(driver: Driver, mode: str, recipe: Recipe) -> Follower:
 
 
 def facts(recipe: Recipe = TRAJECTORY) -> dict:
-    """By case and stage."""
-    driver, found = Driver("tensorflow_eager", "cpu"), {}
+    """By case and stage, under "cases"."""
+    driver, cases = Driver("tensorflow_eager", "cpu"), {}
     for name, (mode, precision, dropout) in CASES.items():
         own = replace(recipe, precision=precision, dropout_rate=dropout)
         follower = replay(driver, mode, own)
-        found[name] = {
+        cases[name] = {
             stage: {
                 "ops": seen.ops.total(),
                 "kernels": seen.kernels,
@@ -78,8 +81,33 @@ def facts(recipe: Recipe = TRAJECTORY) -> dict:
             }
             for stage, seen in follower.stages.items()
         }
-    return found
+    return {"cases": cases}
+
+
+def full(recipe: Recipe) -> dict:
+    """Bytes of a step of a full recipe: moved, and kept for backward.
+
+    A tape may keep all that the forward pass makes.
+    """
+
+    def measure(images: int) -> tuple[int, int]:
+        driver, follower = Driver("tensorflow_eager", "cpu"), Follower()
+        state = driver.state(recipe)
+        shape = (images, IMAGE_SIDE, IMAGE_SIDE, IMAGE_CHANNELS)
+        pixels, labels = tf.zeros(shape), tf.zeros(images, tf.int64)
+        variables = [*state.model.variables, *state.optimizer.variables]
+        follower.variable_shapes = {tuple(v.shape) for v in variables}
+        with follower.follow("train step") as step:
+            driver.step.train_step(state, pixels, labels, tf.constant(0.0))
+        with follower.follow("forward") as forward:
+            state.model(pixels, labels, training=True)
+        return step.moved, forward.made
+
+    return {
+        name: at_batch(lambda n, i=i: measure(n)[i], recipe.batch_size)
+        for i, name in enumerate(("bytes moved", "bytes kept"))
+    }
 
 
 if __name__ == "__main__":
-    print(json.dumps(facts()))
+    main(facts, full)

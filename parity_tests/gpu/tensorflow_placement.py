@@ -42,6 +42,8 @@ class Stage:
     ops: Counter = field(default_factory=Counter)  # by name, that ran
     copies: Counter = field(default_factory=Counter)  # between the memories
     missing: set = field(default_factory=set)  # ops without a kernel
+    moved: int = 0  # bytes that kernels read and write, outside of functions
+    made: int = 0  # bytes that they write
 
     @property
     def kernels(self) -> int:
@@ -169,6 +171,10 @@ class Follower:
         for arg, tensor in given:
             if tensor.dtype != tf.resource:
                 self.want(op, arg.name, tensor, memory(kernel, arg.name))
+        if op not in WITHOUT_KERNEL:
+            results = sum(map(size, outputs))
+            self.stage.moved += sum(map(size, inputs)) + results
+            self.stage.made += results
         for arg, tensor in made:
             self.places[id(tensor)] = {memory(kernel, arg.name)}, tensor
 
@@ -194,6 +200,13 @@ class Follower:
         self.stage.ops += inner.ops
         self.stage.copies += inner.copies
         self.stage.missing |= inner.missing
+
+
+def size(tensor) -> int:
+    """Bytes of its numbers; a handle has none."""
+    if tensor.dtype == tf.resource:
+        return 0
+    return tensor.shape.num_elements() * tensor.dtype.size
 
 
 def memory(kernel, name: str) -> str:
