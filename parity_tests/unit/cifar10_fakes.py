@@ -119,15 +119,22 @@ def npm_files(arrays: Arrays) -> dict[str, bytes]:
     return files
 
 
-def tar_gz(files: dict[str, bytes], folder: str) -> bytes:
+def tar(files: dict[str, bytes], folder: str, first=(), **options) -> bytes:
+    """A plain tar of these files. first: members and contents before them."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
+    with tarfile.open(fileobj=buffer, mode="w", **options) as tar:
+        for member, content in first:
+            tar.addfile(member, io.BytesIO(content))
         for name, content in {"readme.html": b"<html>", **files}.items():
             member = tarfile.TarInfo(f"{folder}/{name}")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def tar_gz(files: dict[str, bytes], folder: str) -> bytes:
     # mtime: the same bytes whenever it is made.
-    return gzip.compress(buffer.getvalue(), mtime=0)
+    return gzip.compress(tar(files, folder), mtime=0)
 
 
 def zipped(files: dict[str, bytes], folder: str) -> bytes:

@@ -74,25 +74,3 @@ def test_an_evil_pickle_in_an_archive_runs_nothing(
     write(tmp_path, {"a.tar.gz": content})
     refused(tmp_path / "a.tar.gz", "asks to call .*mkdir.* not called")
     assert os.listdir(tmp_path) == ["a.tar.gz"]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b".",
-        b"garbage",
-        pickle.dumps([1, 2]),
-        pickle.dumps({"data": 1}),
-        pickle.dumps({"labels": [1]}),
-        pickle.dumps({"data": np.zeros((10, 99)), "labels": [0] * 10}, 2),
-        pickle.dumps({"data": np.zeros(5, np.uint8), "labels": [0] * 10}, 2),
-        pickle.dumps(
-            {"data": np.zeros((10, 3072), np.uint8), "labels": [11] * 10}, 2
-        ),
-    ],
-)
-def test_a_strange_pickle_is_refused(tmp_path, arrays, content):
-    files = fakes.python_files(arrays)
-    files["data_batch_1"] = content
-    refused(write(tmp_path / "d", files), "data_batch_1 is damaged")

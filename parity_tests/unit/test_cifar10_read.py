@@ -1,7 +1,10 @@
-"""CIFAR-10 out of the files of a folder; damaged ones are refused."""
+"""CIFAR-10 out of files, in each form; damaged ones are refused."""
 
 import io
+import pickle
+from itertools import product
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -46,11 +49,31 @@ def test_a_missing_file_is_named(tmp_path, arrays, name):
     refused(write(tmp_path / name, files), words)
 
 
-def test_a_file_that_is_too_short_is_refused(tmp_path, arrays):
-    files = fakes.binary_files(arrays)
-    files["test_batch.bin"] = files["test_batch.bin"][:-1]
-    words = "test_batch.bin has 61,459 bytes, expected 61,460;"
-    refused(write(tmp_path / "d", files), words)
+BAD_PICKLES = [
+    [1, 2],
+    {"data": 1},
+    {"labels": [1]},
+    {"data": np.zeros((10, 99)), "labels": [0] * 10},
+    {"data": np.zeros(5, np.uint8), "labels": [0] * 10},
+    {"data": np.zeros((10, 3072), np.uint8), "labels": [11] * 10},
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *product(["test_lables.json"], [b"[]", b"{}", b"[300]", b"x", b'"a"']),
+        *product(["data_batch_1"], [b"", b".", b"garbage"]),
+        *[("data_batch_1", pickle.dumps(bad, 2)) for bad in BAD_PICKLES],
+        ("test_batch.bin", bytes(61_459)),
+    ],
+)
+def test_a_strange_file_is_refused(tmp_path, arrays, name, content):
+    forms = (make(arrays) for make in FOLDERS.values())
+    files = next(files for files in forms if name in files)
+    words = "(is damaged|has 61,459 bytes, expected 61,460;)"
+    folder = write(tmp_path / "d", {**files, name: content})
+    refused(folder, f"{name} {words}")
 
 
 def test_a_file_that_is_too_long_is_not_read(tmp_path, arrays):
@@ -87,8 +110,45 @@ def test_another_picture_is_refused_before_it_is_decoded(
     refused(folder, f"data_batch_1.png is damaged .*{words}")
 
 
-@pytest.mark.parametrize("labels", [b"[]", b"{}", b"[300]", b"x", b'"a"'])
-def test_strange_labels_are_refused(tmp_path, arrays, labels):
-    files = {**fakes.npm_files(arrays), "test_lables.json": labels}
-    folder = write(tmp_path / "package", files)
-    refused(folder, "test_lables.json is damaged")
+# ----------------------------------- NumPy's own files, as people save them
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("labels", ["uint8", "int64", "int32"])
+def test_an_npz_is_read(tmp_path, arrays, save, labels):
+    given = {
+        # As Keras gives them: labels in a column.
+        name: array if array.ndim > 1 else array[:, None].astype(labels)
+        for name, array in arrays.items()
+    }
+    given["x_test"] = np.asfortranarray(given["x_test"])
+    save(tmp_path / "cifar10.npz", **given)
+    assert_same(read(tmp_path / "cifar10.npz"), arrays)
+    assert_same(read(tmp_path), arrays)
+
+
+def test_four_npy_files_are_read(tmp_path, arrays):
+    for name, array in arrays.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    assert_same(read(tmp_path), arrays)
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "words"),
+    [
+        ("x_test", np.zeros((20, 3, 32, 32), np.uint8), "expected uint8 of"),
+        ("x_test", np.zeros((20, 32, 32, 3), np.float32), "expected at most"),
+        ("y_test", np.zeros(20, np.float64), "expected whole numbers"),
+        ("y_test", np.full(20, 300), "not a list of 20 digits"),
+        ("y_test", np.full(20, -1), "not a list of 20 digits"),
+        ("y_test", np.zeros((2, 10), int), "expected whole numbers"),
+        ("y_test", np.array([{}], object), "y_test.npy is damaged"),
+        ("y_test", np.zeros(20, [("a", int)]), "expected whole numbers"),
+        ("y_test", np.zeros(20, int).astype(">i4"), "damaged or not CIFAR"),
+    ],
+)
+def test_arrays_of_another_kind_are_refused(
+    tmp_path, arrays, name, array, words
+):
+    np.savez(tmp_path / "a.npz", **{**arrays, name: array})
+    refused(tmp_path / "a.npz", words)
