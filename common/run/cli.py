@@ -24,6 +24,7 @@ from common.recipe import (
     Run,
     auto_preset,
 )
+from common.run.gpu import explain_failure, first_line
 from common.run.load import find_checkpoint
 from common.run.process import describe_environment, tune_allocator
 from common.run.signals import EndBySignals
@@ -216,9 +217,10 @@ def _guarded(work: Callable[[], None], debug: bool) -> int:
     except Exception as error:
         if debug:
             raise
-        line = str(error).strip().partition("\n")[0]
+        if reason := explain_failure(error):
+            return _end(reason, errors.DeviceError.exit_code)
         return _end(
-            f"unforeseen {type(error).__name__}: {line}; "
+            f"unforeseen {type(error).__name__}: {first_line(error)}; "
             "--debug shows where it comes from",
             1,
         )

@@ -1,4 +1,4 @@
-"""Why a framework sees no GPU, in one line.
+"""Why a framework sees no GPU, or why one fails, in one line each.
 
 The commonest reasons: a build for the CPU, and a driver that is older than
 what the build needs. Numbers are from NVIDIA's "CUDA Toolkit Release Notes"
@@ -6,9 +6,11 @@ what the build needs. Numbers are from NVIDIA's "CUDA Toolkit Release Notes"
 """
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 from common.errors import DeviceError
 from common.run.terminal import say
@@ -17,6 +19,27 @@ from common.run.terminal import say
 NEEDS = {"12": (525, 5.0), "13": (580, 7.5)}
 # With these values no framework sees a GPU.
 HIDING = {"CUDA_VISIBLE_DEVICES": ("", "-1"), "JAX_PLATFORMS": ("cpu",)}
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+# Where the kernel tells the driver's version, in a container without
+# nvidia-smi too.
+DRIVER_FILE = Path("/proc/driver/nvidia/version")
+# What a GPU fails with after it was seen, in the words of CUDA, of its
+# libraries and of the three frameworks; and the cause with the way out.
+NO_MEMORY = (
+    *("out of memory", "resource_exhausted", "oom when allocating"),
+    *("can't allocate memory", "cuda_error_out_of_memory"),
+    *("cublas_status_alloc_failed", "cudnn_status_alloc_failed"),
+)
+FAILURES = {
+    "no kernel image is available": "this build has no code for so old a GPU "
+    "(docs/gpu.md lists the cards); take another GPU, or --device cpu",
+    "driver version is insufficient": "the driver is older than this build "
+    "needs; install a newer one (docs/gpu.md lists them), or take --device cpu",
+    "busy or unavailable": "another process has the GPU for itself; wait for "
+    "it, or take another GPU by CUDA_VISIBLE_DEVICES",
+    "uncorrectable ecc": "the GPU's memory is defective; take another GPU",
+    "gpu is lost": "the GPU does not answer any more; restart the machine",
+}
 
 
 def no_gpu(
@@ -59,13 +82,15 @@ def explain(
             return f"{name}={os.environ[name]} hides it"
     if failure:
         return failure
+    if hidden := find_hidden():
+        return hidden
     needed, oldest = NEEDS.get(cuda.partition(".")[0], (0, 0.0))
     if int(driver.partition(".")[0]) < needed:
         return (
             f"its build is for CUDA {cuda}, which needs driver {needed} or "
             f"newer; driver {driver} was found"
         )
-    if capability < oldest:
+    if 0 < capability < oldest:
         return (
             f"its build is for CUDA {cuda}, which needs compute capability "
             f"{oldest}; this GPU has {capability}"
@@ -76,27 +101,118 @@ def explain(
 def ask_driver() -> tuple[str, float, str]:
     """Version and compute capability that nvidia-smi tells of the first GPU.
 
-    The third is "", or in a line why there is neither.
+    The third is "", or in a line why there is neither. Without nvidia-smi the
+    kernel tells the version, and the capability is 0.
     """
-    words = ["nvidia-smi", "--query-gpu=driver_version,compute_cap"]
     try:
-        done = subprocess.run(
-            [*words, "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
-        version, capability = done.stdout.splitlines()[0].split(", ")
+        lines = ask_nvidia_smi("--query-gpu=driver_version,compute_cap")
+        version, capability = lines[0].split(", ")
         int(version.partition(".")[0])
         return version, float(capability), ""
     except FileNotFoundError:
-        return "", 0.0, "nvidia-smi is not found: there is no NVIDIA driver"
+        found = read_driver_file()
+        none = "nvidia-smi is not found: there is no NVIDIA driver"
+        return found, 0.0, "" if found else none
     except (OSError, subprocess.TimeoutExpired) as error:
         return "", 0.0, f"nvidia-smi does not answer: {error}"
     except (ValueError, IndexError):
-        lines = (done.stdout + done.stderr).strip().splitlines()
-        said = lines[0] if lines else f"nothing (exit code {done.returncode})"
-        return "", 0.0, f"nvidia-smi says: {said}"
+        return "", 0.0, f"nvidia-smi says: {lines[0]}"
+
+
+def ask_nvidia_smi(query: str) -> list[str]:
+    """The lines that nvidia-smi answers with, or says instead.
+
+    Raises OSError or TimeoutExpired if it does not answer.
+    """
+    done = subprocess.run(
+        ["nvidia-smi", query, "--format=csv,noheader"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    return lines or [f"nothing (exit code {done.returncode})"]
+
+
+def read_driver_file() -> str:
+    """The driver's version as the kernel tells it; "" if it has none."""
+    try:
+        text = DRIVER_FILE.read_text()
+    except OSError:
+        return ""
+    found = re.search(r"Kernel Module\D*(\d[\d.]*)", text)
+    return found[1] if found else ""
+
+
+def find_hidden() -> str:
+    """Tell whether CUDA_VISIBLE_DEVICES names what is not there; else "".
+
+    CUDA takes the devices up to the first one that it does not find.
+    """
+    value = os.environ.get(VISIBLE)
+    if value is None:
+        return ""
+    try:
+        lines = ask_nvidia_smi("--query-gpu=index,uuid")
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    known = [line.split(", ") for line in lines if ", " in line]
+    first = value.partition(",")[0].strip()
+    if not known or first.startswith("MIG-"):
+        return ""
+    for index, uuid in known:
+        if first == index or (first[:4] == "GPU-" and uuid.startswith(first)):
+            return ""
+    places = ", ".join(index for index, _ in known)
+    return (
+        f"{VISIBLE}={value} names no GPU of this machine, which has "
+        f"{places}; correct it, or `unset {VISIBLE}`"
+    )
+
+
+def explain_failure(error: BaseException) -> str:
+    """The cause and the way out, if an error is a GPU's; else "".
+
+    Memory that is short on a CPU is told, too.
+    """
+    text = str(error)
+    line = first_line(error)
+    for words, told in FAILURES.items():
+        if words in text.lower():
+            return f"{told} ({line})"
+    short = isinstance(error, MemoryError)
+    if short or any(words in text.lower() for words in NO_MEMORY):
+        return f"{explain_memory()} ({line})"
+    return ""
+
+
+def explain_memory() -> str:
+    """Who has the memory that is missing, and what to do."""
+    smaller = "take a smaller --batch-size or --width"
+    try:
+        lines = ask_nvidia_smi("--query-compute-apps=pid,used_memory")
+        gpus = ask_nvidia_smi("--query-gpu=memory.used,memory.total")
+        used, total = gpus[0].split(", ")
+    except (OSError, subprocess.TimeoutExpired, ValueError):
+        return f"there is not enough memory: {smaller}"
+    others = [
+        line.split(", ")[0]
+        for line in lines
+        if re.match(r"\d+, ", line) and not line.startswith(f"{os.getpid()}, ")
+    ]
+    found = f"the GPU's memory is full, {used} of {total}"
+    if not others:
+        return f"{found}: {smaller}"
+    return (
+        f"{found}, and others have a part of it (processes "
+        f"{', '.join(others)}): end them, take another GPU by {VISIBLE}, or "
+        f"{smaller}"
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first."""
+    return str(error).strip().partition("\n")[0]
 
 
 def _first_line(start: Callable[[], object] | None) -> str:
@@ -105,5 +221,5 @@ def _first_line(start: Callable[[], object] | None) -> str:
         if start:
             start()
     except Exception as error:
-        return str(error).strip().partition("\n")[0]
+        return first_line(error)
     return "it does not say why"

@@ -10,9 +10,12 @@ from parity_tests.programs.program import Ended
 
 
 def test_where_there_is_a_gpu_it_is_taken_with_its_own_defaults(program):
-    """As README says; the GPU is a stand-in, nothing is trained."""
+    """As docs/gpu.md says; the GPU is a stand-in, nothing is trained."""
     output = program.module("with_gpu", program.framework)
     said = json.loads(output.splitlines()[-1])
+    assert said.pop("full") == 78  # its memory
+    [line] = said.pop("told").splitlines()
+    assert "take a smaller --batch-size or --width" in line
     text = re.sub("[│\\s]+", " ", said.pop("help"))
     name = "a stand-in for a GPU"
     assert said == {"auto": name, "gpu": name, "cpu": "cpu", "exit code": 0}

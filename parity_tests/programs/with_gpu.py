@@ -4,7 +4,8 @@
 
 Run in the framework's environment. Every question that its files ask about
 devices is answered as on a machine with a GPU. Prints JSON: by --device the
-name that the record would give, what else was set, and --help.
+name that the record would give, what else was set, --help, and how a training
+ends that finds the GPU's memory full.
 """
 
 import contextlib
@@ -82,6 +83,22 @@ GPUS = {
 }
 
 
+def full_memory(framework: str) -> Exception:
+    """The framework's own error where a GPU's memory is full."""
+    if framework == "pytorch":
+        import torch
+
+        return torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+    if framework == "jax_flax":
+        import jax
+
+        return jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+    import tensorflow as tf
+
+    text = "OOM when allocating tensor on GPU:0 by allocator GPU_0_bfc"
+    return tf.errors.ResourceExhaustedError(None, None, text)
+
+
 def main(framework: str) -> dict:
     """All that is printed."""
 
@@ -102,6 +119,13 @@ def main(framework: str) -> dict:
             except SystemExit as end:
                 said["exit code"] = end.code
         said["help"] = text.getvalue()
+        told = io.StringIO()
+        with (
+            contextlib.redirect_stderr(told),
+            patch.object(train, "train", side_effect=full_memory(framework)),
+        ):
+            said["full"] = train.main(["--preset", "smoke"])
+        said["told"] = told.getvalue()
     return said
 
 

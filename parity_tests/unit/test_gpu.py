@@ -1,28 +1,42 @@
 """Why a framework sees no GPU, told with a stand-in for nvidia-smi."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from common.errors import DeviceError
-from common.run.gpu import ask_driver, no_gpu
+from common.run import gpu
+from common.run.cli import guarded
+from common.run.gpu import ask_driver, explain_failure, no_gpu
+
+DRIVER = "--query-gpu=driver_version,compute_cap"
+PLACES = "--query-gpu=index,uuid"
+MEMORY = "--query-gpu=memory.used,memory.total"
+PROCESSES = "--query-compute-apps=pid,used_memory"
 
 
 @pytest.fixture(autouse=True)
 def path(tmp_path, monkeypatch) -> Path:
-    """The only folder where programs are found."""
+    """The only folder where programs are found; the kernel has no driver."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    monkeypatch.setattr(gpu, "DRIVER_FILE", tmp_path / "version")
     return tmp_path
 
 
-def install(path: Path, prints: str, code: int = 0) -> None:
-    """Let nvidia-smi print this, if it is asked for what is wanted."""
+def install(path: Path, driver: str, code: int = 0, **others: str) -> None:
+    """Let nvidia-smi print these answers, for the queries of gpu.py."""
+    answers = {DRIVER: driver}
+    answers |= {globals()[name]: text for name, text in others.items()}
+    cases = "".join(
+        f"'{query}') echo '{text}';;\n" for query, text in answers.items()
+    )
     program = path / "nvidia-smi"
     program.write_text(
-        '#!/bin/sh\n[ "$1" = --query-gpu=driver_version,compute_cap ] && '
-        f"[ \"$2\" = --format=csv,noheader ] && echo '{prints}'\nexit {code}\n"
+        '#!/bin/sh\n[ "$2" = --format=csv,noheader ] || exit 3\n'
+        f'case "$1" in\n{cases}esac\nexit {code}\n'
     )
     program.chmod(0o755)
 
@@ -94,3 +108,100 @@ def test_auto_tells_only_where_a_driver_is(path, capsys):
 def test_the_drivers_first_line_is_of_the_first_gpu(path):
     install(path, "580.82.07, 9.0\n580.82.07, 8.0")
     assert ask_driver() == ("580.82.07", 9.0, "")
+
+
+# --- Which GPUs are meant -----------------------------------------------
+
+TWO = "0, GPU-5a5b\n1, GPU-7c7d"
+
+
+@pytest.mark.parametrize("value", ["2", "7,0", "zero", "GPU-9", "2, 0"])
+def test_a_gpu_that_is_not_there_is_named(path, monkeypatch, value):
+    install(path, "580.82.07, 9.0", PLACES=TWO)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
+    line = why("PyTorch", "13.0")
+    assert f"CUDA_VISIBLE_DEVICES={value} names no GPU" in line
+    assert "which has 0, 1; correct it, or `unset CUDA_VISIBLE_" in line
+
+
+@pytest.mark.parametrize("value", ["0", "1,7", "GPU-7c", "MIG-1", " 1"])
+def test_one_that_is_there_is_not_the_reason(path, monkeypatch, value):
+    install(path, "580.82.07, 9.0", PLACES=TWO)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
+    assert "CUDA unknown error" in why("PyTorch", "13.0")
+
+
+def test_without_nvidia_smi_the_kernel_tells_the_driver(path):
+    (path / "version").write_text(
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat\n"
+    )
+    assert ask_driver() == ("535.104.05", 0.0, "")
+    assert "driver 580 or newer; driver 535.104.05" in why("JAX", "13")
+    assert "CUDA unknown error" in why("TensorFlow", "12.5.1")
+    (path / "version").write_text("nothing to read")
+    assert "there is no NVIDIA driver" in why("JAX", "13")
+
+
+# --- What fails later ---------------------------------------------------
+
+# As the three frameworks, CUDA and NumPy say it.
+FULL = (
+    "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total",
+    "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 1 bytes.",
+    "OOM when allocating tensor with shape[512,32,32,64] and type float",
+    "INTERNAL: failed to retain context: CUDA_ERROR_OUT_OF_MEMORY",
+    "DefaultCPUAllocator: can't allocate memory: you tried to allocate 1",
+)
+
+
+@pytest.mark.parametrize("text", FULL)
+def test_memory_that_others_have_is_told(path, text):
+    processes = f"{os.getpid()}, 400 MiB\n4711, 80000 MiB"
+    used = "81000 MiB, 81559 MiB"
+    install(path, "", MEMORY=used, PROCESSES=processes)
+    line = explain_failure(RuntimeError(f"{text}\nand more"))
+    assert "the GPU's memory is full, 81000 MiB of 81559 MiB" in line
+    assert "(processes 4711): end them, take another GPU by" in line
+    assert line.endswith(f"({text})")
+
+
+def test_memory_that_this_training_fills_is_told(path):
+    install(path, "", MEMORY="81000 MiB, 81559 MiB", PROCESSES="")
+    line = explain_failure(RuntimeError(FULL[0]))
+    assert "81000 MiB of 81559 MiB: take a smaller --batch-size" in line
+
+
+@pytest.mark.parametrize("error", [RuntimeError(FULL[-1]), MemoryError()])
+def test_memory_that_is_short_without_a_gpu_is_told(error):
+    line = explain_failure(error)
+    assert line.startswith("there is not enough memory: take a smaller")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "CUDA error: no kernel image is available for execution on the",
+            "no code for so old a GPU",
+        ),
+        ("CUDA driver version is insufficient for CUDA", "install a newer one"),
+        ("CUDA-capable device(s) is/are busy or unavailable", "wait for it"),
+        ("Uncorrectable ECC error encountered", "take another GPU"),
+    ],
+)
+def test_what_a_gpu_fails_with_ends_in_one_line_and_78(capsys, text, words):
+    def work():
+        raise RuntimeError(f"{text}\nCompile with TORCH_USE_CUDA_DSA")
+
+    assert guarded(work, debug=False) == DeviceError.exit_code
+    [line] = capsys.readouterr().err.splitlines()
+    assert words in line
+    assert line.endswith(f"({text})")
+
+
+def test_other_errors_stay_unforeseen(capsys):
+    def work():
+        raise RuntimeError("shapes do not match")
+
+    assert guarded(work, debug=False) == 1
+    assert "unforeseen RuntimeError: shapes" in capsys.readouterr().err
