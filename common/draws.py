@@ -35,11 +35,15 @@ class Draws(Generic[Array]):
     def __len__(self) -> int:
         return len(self.order)
 
+    def __getitem__(self, part: slice) -> "Draws[Array]":
+        """The choices for some of the images."""
+        return Draws(
+            *(getattr(self, field.name)[part] for field in fields(self))
+        )
+
     def part(self, start: int, stop: int) -> "Draws[Array]":
         """The choices for the images from start up to stop."""
-        return Draws(
-            *(getattr(self, field.name)[start:stop] for field in fields(self))
-        )
+        return self[start:stop]
 
     def batches(self, batch_size: int) -> Iterator["Draws[Array]"]:
         """The same choices batch by batch; the last one may be short."""
@@ -72,10 +76,11 @@ def epoch_draws(seed: int, epoch: int, recipe: Recipe) -> Draws[np.ndarray]:
     )
 
 
-def dropout_seed(seed: int, step: int) -> int:
-    """A 32-bit seed for the dropout masks of one step.
+def dropout_seed(seed: int, step: int, rank: int = 0) -> int:
+    """A 32-bit seed for the dropout masks of one step, in one process.
 
     For generators that take one number; they may ignore the upper half of
-    a longer one.
+    a longer one. Rank 0 has the seed of a process that is alone.
     """
-    return int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
+    numbers = [seed, step, rank] if rank else [seed, step]
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])

@@ -54,6 +54,18 @@ class DiskError(UserError):
     exit_code = 74
 
 
+class LostProcess(UserError):
+    """Another process of this training does not answer any more."""
+
+    exit_code = 75
+
+
+class WorldError(UserError):
+    """The processes of a training do not find each other, or differ."""
+
+    exit_code = 78
+
+
 class DeviceError(UserError):
     """A device that is not there, or a machine that cannot do it."""
 

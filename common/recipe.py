@@ -127,6 +127,9 @@ class Run:
     offline: bool = False
     # auto: a GPU where the framework sees one
     device: Literal["auto", "cpu", "gpu"] = "auto"
+    # how many of this process's devices share each batch; PyTorch has one in
+    # each process, and torchrun starts those
+    devices: int = 1
     # eagerly, or compiled into graphs; by default each framework's own way
     mode: Mode = "eager"
     # shared: the same NumPy weights in all three frameworks
@@ -147,6 +150,8 @@ class Run:
         """Raise UsageError unless every field makes sense."""
         if not 0 <= self.seed < 2**31:
             raise UsageError(f"--seed {self.seed}: expected 0 to {2**31 - 1}")
+        if not 1 <= self.devices <= 1024:
+            raise UsageError(f"--devices {self.devices}: expected 1 to 1024")
         if "://" in (self.data_dir or ""):
             # Not repeated: there may be a password in it.
             raise UsageError(

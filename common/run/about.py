@@ -49,6 +49,9 @@ class Machine(Struct, frozen=True):
     cores: Count = 0
     threads: Count = 0
     tf32: bool = False
+    processes: Positive = 1  # that trained together
+    devices: Positive = 1  # of all of them
+    backend: Text = ""  # what summed their numbers; "" for one process
     allocator: dict[Text, int] = {}  # settings of glibc's malloc
 
     @property

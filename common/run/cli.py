@@ -4,7 +4,8 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -29,7 +30,9 @@ from common.run.load import find_checkpoint
 from common.run.process import describe_environment, tune_allocator
 from common.run.signals import EndBySignals
 from common.run.terminal import say, tolerant_output
+from common.run.together import joining, suppress_lost
 from common.run.usage import first_sentence, name_unknown
+from common.world import ALONE, World
 
 
 @dataclass(frozen=True)
@@ -163,40 +166,87 @@ def _quietly(ask: Callable) -> Flags:
 def run_command(
     argv: Sequence[str] | None,
     prog: str,
-    train: Callable[[Recipe, Run], None],
+    train: Callable[[Recipe, Run, World], None],
     sees_gpu: Callable[[], bool],
     cpu_mode: Mode,
     gpu_mode: Mode,
+    join_world: Callable[[str, int], World] = lambda device, devices: ALONE,
+    leave_world: Callable[[World], None] = lambda world: None,
 ) -> int:
     """Parse, train, and turn whatever ends it into an exit code.
 
-    cpu_mode, gpu_mode: the framework's own default for --mode. A UserError,
-    a signal or an unforeseen error ends in one line; `--debug` shows the
-    traceback.
+    cpu_mode, gpu_mode: the framework's own default for --mode. join_world,
+    leave_world: those of its parallel.py; its device is not touched before.
+    A UserError, a signal or an unforeseen error ends in one line; `--debug`
+    shows the traceback.
     """
     argv = sys.argv[1:] if argv is None else argv
+    worlds = [ALONE]
 
     def work() -> None:
         ignored = describe_environment()
-        recipe, run = parse(argv, prog, sees_gpu, cpu_mode, gpu_mode)
-        if ignored:
-            say(ignored)
-        train(recipe, run)
+        worlds[:] = [world] = [_join(argv, join_world)]
+        with _silent_followers(world):
+            recipe, run = parse(argv, prog, sees_gpu, cpu_mode, gpu_mode)
+            if ignored:
+                say(ignored)
+            train(recipe, run, world)
+        with suppress_lost(world):
+            leave_world(world)
 
-    return guarded(work, debug="--debug" in argv)
+    return guarded(work, "--debug" in argv, worlds)
 
 
-def guarded(work: Callable[[], None], debug: bool) -> int:
+def _join(
+    argv: Sequence[str], join_world: Callable[[str, int], World]
+) -> World:
+    """Find the other processes, as far as the flags can be read yet."""
+    device = _word(argv, "--device") or "auto"
+    devices = _word(argv, "--devices") or ""
+    with joining():
+        return join_world(device, int(devices) if devices.isdecimal() else 1)
+
+
+@contextlib.contextmanager
+def _silent_followers(world: World) -> Iterator[None]:
+    """Only the process that leads prints to standard output.
+
+    The libraries of a follower, too, print nowhere.
+    """
+    if world.leads:
+        yield
+        return
+    sys.stdout.flush()
+    with (
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
+        os.dup2(nowhere.fileno(), 1)
+        yield
+
+
+def guarded(
+    work: Callable[[], None], debug: bool, worlds: Sequence[World] = (ALONE,)
+) -> int:
     """Do the work of a command; whatever ends it becomes an exit code.
 
     A UserError, a signal or an unforeseen error ends in one line; debug
-    shows the traceback.
+    shows the traceback. worlds: the last is the one that the work joined.
     """
     with tolerant_output(), EndBySignals():
-        return _guarded(work, debug)
+        code = _guarded(work, debug, worlds)
+        if code != errors.DONE and not worlds[-1].alone:
+            # Engines wait for the others at the end of the interpreter; so
+            # the others see at once that this process is gone.
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            os._exit(code)
+        return code
 
 
-def _guarded(work: Callable[[], None], debug: bool) -> int:
+def _guarded(
+    work: Callable[[], None], debug: bool, worlds: Sequence[World]
+) -> int:
     """As guarded, once the output can be relied on."""
     tune_allocator()
     try:
@@ -206,26 +256,26 @@ def _guarded(work: Callable[[], None], debug: bool) -> int:
         return errors.TERMINATED
     except KeyboardInterrupt:
         return errors.INTERRUPTED
-    except UserError as error:
-        if debug:
-            raise
-        return _end(str(error), error.exit_code)
-    except OSError as error:
-        if debug:
-            raise
-        return _end(f"{error} (disk or file error)", 74)
     except Exception as error:
-        if debug:
+        code, line = _told(error)
+        if debug and worlds[-1].alone:
             raise
-        if reason := explain_failure(error):
-            return _end(reason, errors.DeviceError.exit_code)
-        return _end(
-            f"unforeseen {type(error).__name__}: {first_line(error)}; "
-            "--debug shows where it comes from",
-            1,
-        )
+        if debug:
+            traceback.print_exc()
+        who = "" if worlds[-1].leads else f"process {worlds[-1].rank}: "
+        say(f"error: {who}{line}", sys.stderr)
+        return code
 
 
-def _end(message: str, code: int) -> int:
-    say(f"error: {message}", sys.stderr)
-    return code
+def _told(error: Exception) -> tuple[int, str]:
+    """The exit code of an error, and its line."""
+    if isinstance(error, UserError):
+        return error.exit_code, str(error)
+    if isinstance(error, OSError):
+        return 74, f"{error} (disk or file error)"
+    if reason := explain_failure(error):
+        return errors.DeviceError.exit_code, reason
+    return 1, (
+        f"unforeseen {type(error).__name__}: {first_line(error)}; "
+        "--debug shows where it comes from"
+    )

@@ -38,6 +38,8 @@ from common.run.progress import Batch, Display
 from common.run.records import RunRecord
 from common.run.signals import holding_signals
 from common.run.start import describe_start, describe_starts, describe_training
+from common.run.together import spread_start
+from common.world import ALONE, World
 
 
 class Record:
@@ -49,9 +51,21 @@ class Record:
     it writes how the run ended.
     """
 
-    def __init__(self, framework: str, recipe: Recipe, run: Run, facts: dict):
+    def __init__(
+        self,
+        framework: str,
+        recipe: Recipe,
+        run: Run,
+        facts: dict,
+        world: World = ALONE,
+    ):
         self.framework, self.recipe, self.run = framework, recipe, run
-        self.facts = facts
+        self.world = world
+        self.facts = facts | {
+            "processes": world.size,
+            "devices": world.size * world.devices,
+            "backend": world.backend,
+        }
         self.display = Display()
         self.rows: list[dict] = []
         self.train_seconds = 0.0
@@ -109,6 +123,9 @@ class Record:
         The checkpoint of a run that is resumed, that of --load, or the
         shared initial weights. Raises CheckpointError.
         """
+        return spread_start(self._initial(), self.recipe, self.world)
+
+    def _initial(self) -> Checkpoint | None:
         if self.start is not None:
             found = checkpoint.read(self.start, self.recipe)
             changed = checkpoint.differences(found.recipe, self.recipe)
@@ -150,18 +167,12 @@ class Record:
         been stopped between the two. Raises CheckpointError if `step` is
         not at the end of an epoch of this recipe.
         """
-        done, rest = divmod(step, self.steps)
-        if rest or done > self.recipe.epochs:
-            raise CheckpointError(
-                f"{self.start}: it has {step} updates; this recipe can go on "
-                f"after whole epochs of {self.steps}, up to "
-                f"{self.recipe.total_steps}"
-            )
-        self.rows = [row for row in self.rows if row["epoch"] <= done]
+        todo = epochs_after(step, self.recipe, self.start)
+        self.rows = [row for row in self.rows if row["epoch"] <= todo.start]
         if self.rows:
             self.train_seconds = self.rows[-1]["train_seconds"]
             self.compile_seconds += self.rows[-1]["compile_seconds"]
-        return range(done, self.recipe.epochs)
+        return todo
 
     def progress(self, batches: Iterable[Batch], epoch: int) -> Iterator[Batch]:
         """The same batches, counted by a bar on a terminal."""
@@ -203,12 +214,7 @@ class Record:
         train, test: the sums "loss" and "correct" over all images. Raises
         LossNotFinite, with nothing written, if a loss is NaN or infinite.
         """
-        for name, sums in (("training", train), ("test", test)):
-            if not math.isfinite(sums["loss"]):
-                raise LossNotFinite(
-                    f"the {name} loss is {sums['loss']} in epoch {epoch + 1}; "
-                    f"{self._kept()}; a lower --peak-lr may help"
-                )
+        check_finite(epoch, train, test, self._kept())
         seconds = {
             "train": self.train_seconds,
             "compile": self.compile_seconds,
@@ -235,6 +241,8 @@ class Record:
 
     def evaluated(self, test: Mapping[str, float]) -> None:
         """Write and show the accuracy of a training that was complete."""
+        if self.rows:
+            return  # the record of that training has it
         images = self.recipe.test_images
         found = {name: value / images for name, value in test.items()}
         self._write_about(evaluation=found)
@@ -305,3 +313,37 @@ class Record:
         self.display.say(f"record: {self.folder}")
         if self.rows:
             print_alike(self.folder)
+
+
+def epochs_after(step: int, recipe: Recipe, start: object) -> range:
+    """The epochs that are left after `step` updates, from 0.
+
+    start: what has the updates. Raises CheckpointError unless they are whole
+    epochs of the recipe.
+    """
+    done, rest = divmod(step, recipe.steps_per_epoch)
+    if rest or done > recipe.epochs:
+        raise CheckpointError(
+            f"{start}: it has {step} updates; this recipe can go on after "
+            f"whole epochs of {recipe.steps_per_epoch}, up to "
+            f"{recipe.total_steps}"
+        )
+    return range(done, recipe.epochs)
+
+
+def check_finite(
+    epoch: int,
+    train: Mapping[str, float],
+    test: Mapping[str, float],
+    kept: str,
+) -> None:
+    """Raise LossNotFinite if a loss is NaN or infinite.
+
+    epoch: counted from 0; kept: what is left of the run.
+    """
+    for name, sums in (("training", train), ("test", test)):
+        if not math.isfinite(sums["loss"]):
+            raise LossNotFinite(
+                f"the {name} loss is {sums['loss']} in epoch {epoch + 1}; "
+                f"{kept}; a lower --peak-lr may help"
+            )

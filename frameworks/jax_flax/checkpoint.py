@@ -65,7 +65,7 @@ def import_arrays(
     named_tensors(state, recipe)  # raises, if one of them has no array
     velocity = optax.tree.get(state.opt_state, "trace")
     velocity = from_arrays(velocity, VELOCITY)
-    (device,) = jax.tree.leaves(state.params)[0].devices()
+    place = jax.tree.leaves(state.params)[0].sharding
     state = replace(
         state,
         params=from_arrays(state.params),
@@ -73,9 +73,9 @@ def import_arrays(
         opt_state=optax.tree.set(state.opt_state, trace=velocity),
         step=jnp.array(step, jnp.int32),
     )
-    # Bound to the device, as in create_state: for arrays that are not, XLA
+    # Bound to a place, as in create_state: for arrays that are not, XLA
     # would compile the step again.
-    return jax.device_put(state, device)
+    return jax.device_put(state, place)
 
 
 # --- Files --------------------------------------------------------------

@@ -20,6 +20,7 @@ from common.cifar10.load import Split
 from common.draws import IMAGE_SIDE, Draws
 from common.recipe import Recipe
 from common.run.gpu import no_gpu
+from frameworks.jax_flax.parallel import put_everywhere
 
 # A transfer or a jitted call may take Draws as they are.
 jax.tree_util.register_dataclass(Draws)
@@ -55,7 +56,8 @@ def describe_device(device: jax.Device) -> dict:
 
 def configure(recipe: Recipe, device: jax.Device) -> None:
     """Set every process-wide switch of JAX."""
-    jax.config.update("jax_default_device", device)
+    if jax.sharding.get_mesh().empty:  # else arrays go to all of its devices
+        jax.config.update("jax_default_device", device)
     # 64-bit types are off unless asked for.
     jax.config.update("jax_enable_x64", recipe.param_dtype == "float64")
     # differs: tf32 (XLA would use it where the GPU has it)
@@ -64,8 +66,8 @@ def configure(recipe: Recipe, device: jax.Device) -> None:
 
 def to_device(split: Split, device: jax.Device) -> tuple[Array, Array]:
     """Copy a split: images (n, 32, 32, 3) uint8, labels (n,) int32."""
-    images = jax.device_put(split.images, device)
-    labels = jax.device_put(split.labels.astype("int32"), device)
+    images = put_everywhere(split.images, device)
+    labels = put_everywhere(split.labels.astype("int32"), device)
     return images, labels
 
 

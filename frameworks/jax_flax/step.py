@@ -19,6 +19,11 @@ from jax import Array
 from common.recipe import Recipe
 from common.schedule import sum_decay
 from frameworks.jax_flax.model import build_model
+from frameworks.jax_flax.parallel import (
+    everywhere,
+    share_batch,
+    sum_gradients,
+)
 
 Metrics = dict[str, Array]
 
@@ -71,7 +76,7 @@ def create_state(recipe: Recipe, seed: int, device: jax.Device) -> TrainState:
         graph=graph,
         optimizer=optimizer,
     )
-    return jax.device_put(state, device)
+    return jax.device_put(state, everywhere(device))
 
 
 # --- Steps --------------------------------------------------------------
@@ -85,6 +90,7 @@ def train_step(
     images: (N, 32, 32, 3) float; labels: (N,) int32; lr: scalar, the
     learning rate for the summed loss. Metrics: the sums "loss", "correct".
     """
+    images, labels = share_batch(images), share_batch(labels)
     # differs: dropout-rng (a key is a value: each step makes its own)
     key = jax.random.fold_in(state.key, state.step)
 
@@ -100,6 +106,7 @@ def train_step(
     # 2 gradient
     grad_fn = jax.value_and_grad(loss_fn, has_aux=True)
     (loss, (correct, stats)), grads = grad_fn(state.params)
+    grads = sum_gradients(grads)
     # 3 update
     updates, opt_state = state.optimizer.update(
         grads, state.opt_state, state.params
@@ -117,6 +124,7 @@ def train_step(
 
 def eval_step(state: TrainState, images: Array, labels: Array) -> Metrics:
     """Evaluate a batch by running statistics. -> the same metrics"""
+    images, labels = share_batch(images), share_batch(labels)
     model = nnx.merge(state.graph, state.params, state.stats)
     model.eval()
     loss, correct = model(images, labels)

@@ -21,8 +21,9 @@ from jax import Array
 from common.draws import Draws, epoch_draws
 from common.recipe import Recipe, Run
 from common.run.cli import run_command
-from common.run.record import Record
+from common.run.follower import open_record
 from common.schedule import epoch_lrs
+from common.world import ALONE, World
 from frameworks.jax_flax.checkpoint import (
     export_arrays,
     import_arrays,
@@ -38,6 +39,11 @@ from frameworks.jax_flax.data import (
     take_batch,
     to_device,
     train_batches,
+)
+from frameworks.jax_flax.parallel import (
+    join_world,
+    leave_world,
+    sum_over_world,
 )
 from frameworks.jax_flax.step import TrainState, create_state, make_steps
 
@@ -62,7 +68,7 @@ def run_epoch(
     for (images, labels), lr in zip(batches, lrs, strict=True):
         state, metrics = train_step(state, images, labels, lr)
         sums = {name: sums[name] + metrics[name] for name in sums}
-    return state, {name: float(value) for name, value in sums.items()}
+    return state, {n: float(sum_over_world(sums[n])) for n in sums}
 
 
 @partial(jax.jit, static_argnums=(0, 5), donate_argnums=1)
@@ -105,7 +111,7 @@ def evaluate(eval_step: Callable, state: TrainState, batches: Batches) -> Sums:
     for images, labels in batches:
         metrics = eval_step(state, images, labels)
         sums = {name: sums[name] + metrics[name] for name in sums}
-    return {name: float(value) for name, value in sums.items()}
+    return {name: float(sum_over_world(sums[name])) for name in sums}
 
 
 # --- Train --------------------------------------------------------------
@@ -140,12 +146,12 @@ def warm_up(
     return import_arrays(state, before, step, recipe)
 
 
-def train(recipe: Recipe, run: Run) -> None:
+def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
     """Train by a recipe and write the record: the whole story."""
     device = find_device(run.device)
     configure(recipe, device)
     facts = describe_device(device)
-    with Record("jax_flax", recipe, run, facts) as record:
+    with open_record("jax_flax", recipe, run, facts, world) as record:
         data = record.load_data()
         images, labels = to_device(data.train, device)
         train_data = pad(images, recipe), labels
@@ -158,7 +164,8 @@ def train(recipe: Recipe, run: Run) -> None:
         scan = run.mode == "compiled" and device.platform != "cpu"
         with record.warming_up():
             state = warm_up(steps, state, train_data, test_data, recipe, scan)
-        for epoch in record.epochs(int(state.step)):
+        epochs = record.epochs(int(state.step))
+        for epoch in epochs:
             draws = epoch_draws(run.seed, epoch, recipe)
             batches = train_batches(train_data, draws, recipe)
             batches = record.progress(batches, epoch)
@@ -176,8 +183,9 @@ def train(recipe: Recipe, run: Run) -> None:
             batches = eval_batches(test_data, recipe)
             test_sums = evaluate(eval_step, state, batches)
             record.end_epoch(epoch, train_sums, test_sums)
-            save(record.checkpoint, state, recipe)
-        if not record.rows:  # the checkpoint was of a finished training
+            if world.leads:
+                save(record.checkpoint, state, recipe)
+        if not epochs:  # the checkpoint was of a finished training
             batches = eval_batches(test_data, recipe)
             record.evaluated(evaluate(eval_step, state, batches))
 
@@ -194,6 +202,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sees_gpu=lambda: jax.default_backend() == "gpu",
         cpu_mode="compiled",
         gpu_mode="compiled",
+        join_world=join_world,
+        leave_world=leave_world,
     )
 
 

@@ -17,6 +17,7 @@ from common.cifar10.load import Split
 from common.draws import IMAGE_SIDE, Draws
 from common.recipe import Recipe
 from common.run.gpu import no_gpu
+from frameworks.pytorch.parallel import share_batch
 
 # --- Device -------------------------------------------------------------
 
@@ -172,7 +173,7 @@ def train_batches(
         }
     )
     for batch in draws.batches(recipe.batch_size):
-        yield take_batch(data, batch, recipe)
+        yield take_batch(data, share_batch(batch), recipe)
 
 
 def eval_batches(data: tuple[Tensor, Tensor], recipe: Recipe) -> Batches:
@@ -181,4 +182,5 @@ def eval_batches(data: tuple[Tensor, Tensor], recipe: Recipe) -> Batches:
     images, labels = data
     for start in range(0, len(labels), recipe.batch_size):
         part = slice(start, start + recipe.batch_size)
-        yield normalize(images[part], recipe).permute(0, 3, 1, 2), labels[part]
+        pixels = normalize(share_batch(images[part]), recipe)
+        yield pixels.permute(0, 3, 1, 2), share_batch(labels[part])

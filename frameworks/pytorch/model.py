@@ -3,7 +3,8 @@
 Read beside tensorflow_eager/model.py and jax_flax/model.py. Here:
   - images are (N, C, H, W), stored channels-last
   - train or eval mode is a mode of the module, not an argument
-  - batch norm is PyTorch's own; a module updates its running statistics
+  - batch norm is PyTorch's own, but for several processes; a module updates
+    its running statistics
   - dropout masks come from one generator of the process, seeded in `step.py`
   - bfloat16 is a region of the code, `torch.autocast`, not a dtype of layers
 """
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from common.init import CLASSES, IMAGE_CHANNELS, init_bound
 from common.recipe import Recipe
+from frameworks.pytorch.parallel import current_world, moments_over_world
 
 # --- Init ---------------------------------------------------------------
 
@@ -44,6 +46,19 @@ class BatchNorm(nn.BatchNorm2d):
         super().__init__(
             channels, eps=recipe.bn_eps, momentum=1 - recipe.bn_keep
         )
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or current_world().alone:
+            return super().forward(x)
+        # differs: bn-global (PyTorch's own would see this process's share)
+        dtype, x = x.dtype, x.to(self.weight.dtype)
+        mean, var, n = moments_over_world(x)
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(var * (n / (n - 1)), self.momentum)
+        factor = torch.rsqrt(var + self.eps) * self.weight
+        x = (x - mean[:, None, None]) * factor[:, None, None]
+        return (x + self.bias[:, None, None]).to(dtype)
 
 
 class ConvBN(nn.Module):

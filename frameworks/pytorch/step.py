@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.draws import dropout_seed
 from common.recipe import Recipe
 from common.schedule import sum_decay
 from frameworks.pytorch.model import DavidNet, build_model
+from frameworks.pytorch.parallel import current_world, sum_gradients
 
 Metrics = dict[str, Tensor]
 
@@ -49,6 +50,7 @@ class TrainState:
     """All that a training step changes."""
 
     model: DavidNet
+    network: nn.Module  # the model, with gradients of all processes
     optimizer: torch.optim.SGD
     seed: int  # of the dropout masks
     step: int = 0  # how many updates have been made
@@ -57,7 +59,8 @@ class TrainState:
 def create_state(recipe: Recipe, seed: int, device: torch.device) -> TrainState:
     """Create a network with its initial weights, and an optimizer at rest."""
     model = build_model(recipe, seed).to(device)
-    return TrainState(model, make_optimizer(model, recipe), seed)
+    optimizer = make_optimizer(model, recipe)
+    return TrainState(model, sum_gradients(model), optimizer, seed)
 
 
 # --- Steps --------------------------------------------------------------
@@ -73,9 +76,10 @@ def train_step(
     """
     state.model.train()  # differs: train-eval
     # differs: dropout-rng
-    torch.manual_seed(dropout_seed(state.seed, state.step))
+    rank = current_world().rank  # differs: dropout-rank
+    torch.manual_seed(dropout_seed(state.seed, state.step, rank))
     # 1 forward
-    loss, correct = state.model(images, labels)
+    loss, correct = state.network(images, labels)
     # 2 gradient
     state.optimizer.zero_grad()
     loss.backward()

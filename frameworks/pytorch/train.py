@@ -17,8 +17,9 @@ import torch
 from common.draws import epoch_draws
 from common.recipe import Recipe, Run
 from common.run.cli import run_command
-from common.run.record import Record
+from common.run.follower import open_record
 from common.schedule import epoch_lrs
+from common.world import ALONE, World
 from frameworks.pytorch.checkpoint import (
     export_arrays,
     import_arrays,
@@ -33,6 +34,11 @@ from frameworks.pytorch.data import (
     pad,
     to_device,
     train_batches,
+)
+from frameworks.pytorch.parallel import (
+    join_world,
+    leave_world,
+    sum_over_world,
 )
 from frameworks.pytorch.step import TrainState, create_state, make_steps
 
@@ -56,7 +62,7 @@ def run_epoch(
     for (images, labels), lr in zip(batches, lrs, strict=True):
         state, metrics = train_step(state, images, labels, lr)
         sums = {name: sums[name] + metrics[name] for name in sums}
-    return state, {name: float(value) for name, value in sums.items()}
+    return state, {n: float(sum_over_world(sums[n])) for n in sums}
 
 
 def evaluate(eval_step: Callable, state: TrainState, batches: Batches) -> Sums:
@@ -65,7 +71,7 @@ def evaluate(eval_step: Callable, state: TrainState, batches: Batches) -> Sums:
     for images, labels in batches:
         metrics = eval_step(state, images, labels)
         sums = {name: sums[name] + metrics[name] for name in sums}
-    return {name: float(value) for name, value in sums.items()}
+    return {name: float(sum_over_world(sums[name])) for name in sums}
 
 
 # --- Train --------------------------------------------------------------
@@ -91,12 +97,12 @@ def warm_up(
     return import_arrays(state, before, step, recipe)
 
 
-def train(recipe: Recipe, run: Run) -> None:
+def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
     """Train by a recipe and write the record: the whole story."""
     device = find_device(run.device)
     configure(recipe, device)
     facts = describe_device(device)
-    with Record("pytorch", recipe, run, facts) as record:
+    with open_record("pytorch", recipe, run, facts, world) as record:
         data = record.load_data()
         images, labels = to_device(data.train, device)
         train_data = pad(images, recipe), labels
@@ -108,7 +114,8 @@ def train(recipe: Recipe, run: Run) -> None:
         train_step, eval_step = steps = make_steps(state, run.mode)
         with record.warming_up():
             state = warm_up(steps, state, train_data, test_data, recipe)
-        for epoch in record.epochs(int(state.step)):
+        epochs = record.epochs(int(state.step))
+        for epoch in epochs:
             draws = epoch_draws(run.seed, epoch, recipe)
             batches = train_batches(train_data, draws, recipe)
             batches = record.progress(batches, epoch)
@@ -118,8 +125,9 @@ def train(recipe: Recipe, run: Run) -> None:
             batches = eval_batches(test_data, recipe)
             test_sums = evaluate(eval_step, state, batches)
             record.end_epoch(epoch, train_sums, test_sums)
-            save(record.checkpoint, state, recipe)
-        if not record.rows:  # the checkpoint was of a finished training
+            if world.leads:
+                save(record.checkpoint, state, recipe)
+        if not epochs:  # the checkpoint was of a finished training
             batches = eval_batches(test_data, recipe)
             record.evaluated(evaluate(eval_step, state, batches))
 
@@ -136,6 +144,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sees_gpu=torch.cuda.is_available,
         cpu_mode="eager",
         gpu_mode="compiled",
+        join_world=join_world,
+        leave_world=leave_world,
     )
 
 

@@ -17,6 +17,7 @@ from common.cifar10.load import Split
 from common.draws import IMAGE_SIDE, Draws
 from common.recipe import Recipe
 from common.run.gpu import no_gpu
+from frameworks.tensorflow_eager.parallel import share_batch
 
 # --- Device -------------------------------------------------------------
 
@@ -176,7 +177,7 @@ def train_batches(
             }
         )
     for batch in draws.batches(recipe.batch_size):
-        yield take_batch(data, vars(batch), recipe)
+        yield take_batch(data, vars(share_batch(batch)), recipe)
 
 
 def eval_batches(data: tuple[tf.Tensor, tf.Tensor], recipe: Recipe) -> Batches:
@@ -185,4 +186,5 @@ def eval_batches(data: tuple[tf.Tensor, tf.Tensor], recipe: Recipe) -> Batches:
     images, labels = data
     for start in range(0, len(labels), recipe.batch_size):
         part = slice(start, start + recipe.batch_size)
-        yield normalize(images[part], recipe), labels[part]
+        pixels = normalize(share_batch(images[part]), recipe)
+        yield pixels, share_batch(labels[part])

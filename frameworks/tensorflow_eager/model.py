@@ -13,6 +13,11 @@ import tensorflow as tf
 from common.draws import IMAGE_SIDE
 from common.init import CLASSES, IMAGE_CHANNELS, fan_in, init_bound
 from common.recipe import Recipe
+from frameworks.tensorflow_eager.parallel import (
+    in_world,
+    make_generator,
+    moments_over_world,
+)
 
 # --- Init ---------------------------------------------------------------
 
@@ -44,12 +49,15 @@ class BatchNorm(tf.keras.layers.Layer):
         self.scale = self.add_weight(initializer="ones", **options)
         self.bias = self.add_weight(initializer="zeros", **options)
         options["trainable"] = False
+        options["aggregation"] = "only_first_replica"  # all have the same
         self.mean = self.add_weight(initializer="zeros", **options)
         self.var = self.add_weight(initializer="ones", **options)
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         # differs: bn-x64 (the fused op has no float64)
-        normalize = self.by_steps if x.dtype == tf.float64 else self.fused
+        # differs: bn-global (nor sums over replicas)
+        by_steps = x.dtype == tf.float64 or in_world()
+        normalize = self.by_steps if by_steps else self.fused
         x, mean, var = normalize(x, training)
         if training:
             # differs: bn-momentum (the share of the old value)
@@ -78,17 +86,20 @@ class BatchNorm(tf.keras.layers.Layer):
         )[:3]
 
     def by_steps(self, x: tf.Tensor, training: bool) -> tuple[tf.Tensor, ...]:
-        """Do the same as `fused` in single operations, for any dtype."""
+        """Do the same as `fused` in single operations, for any dtype.
+
+        And for several replicas: `fused` would see each one's own images.
+        """
+        dtype, x = x.dtype, tf.cast(x, self.mean.dtype)
         mean, var = self.mean.value, self.var.value
         unbiased = var
         if training:
-            mean, var = tf.nn.moments(x, axes=[0, 1, 2])
-            n = tf.cast(tf.size(x) // tf.size(mean), var.dtype)
+            mean, var, n = moments_over_world(x)
             unbiased = var * n / (n - 1)
         x = tf.nn.batch_normalization(
             x, mean, var, self.bias.value, self.scale.value, self.eps
         )
-        return x, mean, unbiased
+        return tf.cast(x, dtype), mean, unbiased
 
 
 class ConvBN(tf.keras.layers.Layer):
@@ -193,7 +204,7 @@ class DavidNet(tf.keras.Model):
         c = recipe.width
         # differs: dropout-rng (one generator, which train_step ties to the
         # step; keras.layers.Dropout has one of its own in each layer)
-        self.generator = tf.keras.random.SeedGenerator(0)
+        self.generator = make_generator()
         self.prep = ConvBN(c, recipe, self.generator)
         self.layer1 = ResBlock(2 * c, True, recipe, self.generator)
         self.layer2 = ResBlock(4 * c, False, recipe, self.generator)

@@ -15,6 +15,11 @@ import tensorflow as tf
 from common.recipe import Recipe
 from common.schedule import sum_decay
 from frameworks.tensorflow_eager.model import DavidNet, build_model
+from frameworks.tensorflow_eager.parallel import (
+    fold_in_replica,
+    in_replicas,
+    sum_gradients,
+)
 
 Metrics = dict[str, tf.Tensor]
 
@@ -65,7 +70,7 @@ class TrainState:
     @property
     def step(self) -> int:
         """How many updates have been made."""
-        return int(self.optimizer.iterations)
+        return int(self.optimizer.iterations.numpy())
 
 
 def create_state(recipe: Recipe, seed: int, device: str) -> TrainState:
@@ -94,6 +99,7 @@ def train_step(
         seed = tf.random.experimental.stateless_fold_in(
             [state.seed, 0], optimizer.iterations.value
         )
+        seed = fold_in_replica(seed)  # differs: dropout-rank
         model.generator.state.assign(tf.cast(seed, tf.uint32))
     # 1 forward
     with tf.GradientTape() as tape:
@@ -102,6 +108,7 @@ def train_step(
     # 2 gradient
     weights = model.trainable_variables
     grads = tape.gradient(loss, weights)
+    grads = sum_gradients(grads)
     # 3 update
     optimizer.learning_rate.assign(lr)  # differs: lr-retrace
     optimizer.apply(grads, weights)
@@ -122,15 +129,18 @@ def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
     Compiled, each is one graph, traced once for each batch size. The learning
     rate is a tensor, since every new Python number would be a new graph.
     """
-    if mode == "eager":
-        return train_step, eval_step
 
-    @tf.function
-    def train_graph(images, labels, lr):
+    def update(images, labels, lr):
         _, metrics = train_step(state, images, labels, lr)
-        return metrics  # a graph returns tensors only
+        return metrics  # replicas and graphs return tensors only
 
-    def compiled_train_step(state, images, labels, lr):
-        return state, train_graph(images, labels, lr)
+    def evaluate(images, labels):
+        return eval_step(state, images, labels)
 
-    return compiled_train_step, tf.function(eval_step)
+    update, evaluate = in_replicas(update), in_replicas(evaluate)
+    if mode == "compiled":
+        update, evaluate = tf.function(update), tf.function(evaluate)
+    return (
+        lambda state, *batch: (state, update(*batch)),
+        lambda state, *batch: evaluate(*batch),
+    )

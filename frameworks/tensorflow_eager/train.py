@@ -16,8 +16,9 @@ import tensorflow as tf
 from common.draws import epoch_draws
 from common.recipe import Recipe, Run
 from common.run.cli import run_command
-from common.run.record import Record
+from common.run.follower import open_record
 from common.schedule import epoch_lrs
+from common.world import ALONE, World
 from frameworks.tensorflow_eager.checkpoint import (
     export_arrays,
     import_arrays,
@@ -32,6 +33,11 @@ from frameworks.tensorflow_eager.data import (
     pad,
     to_device,
     train_batches,
+)
+from frameworks.tensorflow_eager.parallel import (
+    join_world,
+    leave_world,
+    sum_over_world,
 )
 from frameworks.tensorflow_eager.step import (
     TrainState,
@@ -61,7 +67,7 @@ def run_epoch(
     for (images, labels), lr in zip(batches, lrs, strict=True):
         state, metrics = train_step(state, images, labels, lr)
         sums = {name: sums[name] + metrics[name] for name in sums}
-    return state, {name: float(value) for name, value in sums.items()}
+    return state, {n: float(sum_over_world(sums[n])) for n in sums}
 
 
 def evaluate(eval_step: Callable, state: TrainState, batches: Batches) -> Sums:
@@ -70,7 +76,7 @@ def evaluate(eval_step: Callable, state: TrainState, batches: Batches) -> Sums:
     for images, labels in batches:
         metrics = eval_step(state, images, labels)
         sums = {name: sums[name] + metrics[name] for name in sums}
-    return {name: float(value) for name, value in sums.items()}
+    return {name: float(sum_over_world(sums[name])) for name in sums}
 
 
 # --- Train --------------------------------------------------------------
@@ -96,12 +102,12 @@ def warm_up(
     return import_arrays(state, before, step, recipe)
 
 
-def train(recipe: Recipe, run: Run) -> None:
+def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
     """Train by a recipe and write the record: the whole story."""
     device = find_device(run.device)
     configure(recipe, device)
     facts = describe_device(device)
-    with Record("tensorflow_eager", recipe, run, facts) as record:
+    with open_record("tensorflow_eager", recipe, run, facts, world) as record:
         data = record.load_data()
         images, labels = to_device(data.train, device)
         train_data = pad(images, recipe), labels
@@ -113,7 +119,8 @@ def train(recipe: Recipe, run: Run) -> None:
         train_step, eval_step = steps = make_steps(state, run.mode)
         with record.warming_up():
             state = warm_up(steps, state, train_data, test_data, recipe)
-        for epoch in record.epochs(int(state.step)):
+        epochs = record.epochs(int(state.step))
+        for epoch in epochs:
             draws = epoch_draws(run.seed, epoch, recipe)
             batches = train_batches(train_data, draws, recipe)
             batches = record.progress(batches, epoch)
@@ -123,8 +130,9 @@ def train(recipe: Recipe, run: Run) -> None:
             batches = eval_batches(test_data, recipe)
             test_sums = evaluate(eval_step, state, batches)
             record.end_epoch(epoch, train_sums, test_sums)
-            save(record.checkpoint, state, recipe)
-        if not record.rows:  # the checkpoint was of a finished training
+            if world.leads:
+                save(record.checkpoint, state, recipe)
+        if not epochs:  # the checkpoint was of a finished training
             batches = eval_batches(test_data, recipe)
             record.evaluated(evaluate(eval_step, state, batches))
 
@@ -141,6 +149,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sees_gpu=lambda: bool(tf.config.list_physical_devices("GPU")),
         cpu_mode="eager",
         gpu_mode="eager",
+        join_world=join_world,
+        leave_world=leave_world,
     )
 
 

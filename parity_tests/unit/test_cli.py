@@ -15,6 +15,7 @@ from common.errors import DataError, UsageError
 from common.recipe import PRESETS, Recipe, Run
 from common.run.cli import parse, run_command
 from common.run.usage import OTHER_NAMES, PathFlag
+from common.world import ALONE
 from parity_tests.unit.in_a_terminal import ROOT, in_terminal, python
 
 
@@ -294,4 +295,5 @@ def test_a_training_may_run_beside_the_main_thread():
 def test_a_training_that_ends_well_is_0():
     train = Mock()
     assert ended(train, "--preset", "smoke") == 0
-    train.assert_called_once_with(PRESETS["smoke"], Run(preset="smoke"))
+    run = Run(preset="smoke")
+    train.assert_called_once_with(PRESETS["smoke"], run, ALONE)

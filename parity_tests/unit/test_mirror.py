@@ -40,6 +40,11 @@ CONTRACT = {
         "State": ["TrainState", "create_state"],
         "Steps": ["train_step", "eval_step", "make_steps"],
     },
+    "parallel.py": {
+        "World": ["join_world", "leave_world", "is_lost", "gather_over_world"],
+        "Place": ["spread_state", "share_batch"],
+        "Sums": ["sum_over_world", "sum_gradients"],
+    },
     "checkpoint.py": {
         "Convert": ["named_tensors", "export_arrays", "import_arrays"],
         "Files": ["save", "load"],
@@ -69,9 +74,43 @@ ALONE = {
         "a loop in Python would keep a GPU waiting; the other two always "
         "loop, in run_epoch"
     ),
+    ("pytorch", "parallel.py", "current_world"): (
+        "a process knows its share of a batch; in JAX each has the whole"
+    ),
+    ("pytorch", "parallel.py", "moments_over_world"): (
+        "in JAX the mean over a batch is the one over the whole batch"
+    ),
+    ("tensorflow_eager", "parallel.py", "current_world"): "as in PyTorch",
+    ("tensorflow_eager", "parallel.py", "moments_over_world"): "as in PyTorch",
+    ("tensorflow_eager", "parallel.py", "in_world"): (
+        "replicas of one process share a batch, too"
+    ),
+    ("tensorflow_eager", "parallel.py", "choose_devices"): (
+        "a strategy takes what TensorFlow sees"
+    ),
+    ("tensorflow_eager", "parallel.py", "in_replicas"): (
+        "a strategy runs functions, where the others run the program"
+    ),
+    ("tensorflow_eager", "parallel.py", "replica_number"): (
+        "the number belongs to a call, not to the process"
+    ),
+    ("tensorflow_eager", "parallel.py", "fold_in_replica"): (
+        "a seed is a tensor here, and a number in PyTorch"
+    ),
+    ("tensorflow_eager", "parallel.py", "make_generator"): (
+        "a strategy must be told about each variable"
+    ),
+    ("jax_flax", "parallel.py", "place_in_process"): (
+        "one program for the devices of all processes"
+    ),
+    ("jax_flax", "parallel.py", "losses_noticed"): (
+        "only JAX aborts where the others raise"
+    ),
+    ("jax_flax", "parallel.py", "everywhere"): "a place is a value in JAX",
+    ("jax_flax", "parallel.py", "put_everywhere"): "a place is a value in JAX",
 }
 # Aliases of types: they say what a framework calls the thing.
-TYPES = {"Metrics", "Sums"}
+TYPES = {"Metrics", "Rows", "Sums"}
 
 
 def sections(framework: str, file: str) -> dict[str, list[str]]:

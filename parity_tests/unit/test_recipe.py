@@ -95,6 +95,7 @@ def test_a_run_is_by_default_on_real_data_and_seed_0():
         "data_dir": None,
         "offline": False,
         "device": "auto",
+        "devices": 1,
         "mode": "eager",
         "init": "native",
         "load": None,

@@ -18,7 +18,7 @@ from common.run.progress import Display
 ROW = dict(lr=0.25, train_loss=1.2345, train_accuracy=0.5, test_loss=0.9876,
            test_accuracy=0.625, train_seconds=12.34, images_per_second=1234.5)
 
-def train(recipe, run):
+def train(recipe, run, world):
     display = Display()
     display.say(f"to {run.out}")
     time.sleep(float(os.environ.get("SLEEP", 0)))

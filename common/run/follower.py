@@ -1,0 +1,75 @@
+"""What a process has in place of a record when another one leads.
+
+The methods are those of `Record`; they keep no record, and say nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+
+from common.checkpoint import Checkpoint
+from common.cifar10.load import Cifar10, load_data
+from common.recipe import Recipe, Run
+from common.run.progress import Batch
+from common.run.record import Record, check_finite, epochs_after
+from common.run.together import check_alike, losses_told, spread_start
+from common.world import ALONE, World
+
+
+class Follower:
+    """The part of `Record` that every process needs."""
+
+    def __init__(self, recipe: Recipe, run: Run, world: World):
+        self.recipe, self.run, self.world = recipe, run, world
+
+    def load_data(self) -> Cifar10:
+        """The data of this run."""
+        return load_data(self.recipe, self.run, lambda line: None)
+
+    def initial(self) -> Checkpoint | None:
+        """What the leader starts from."""
+        return spread_start(None, self.recipe, self.world)
+
+    def epochs(self, step: int) -> range:
+        """The epochs still to be trained. Raises CheckpointError."""
+        return epochs_after(step, self.recipe, "the leader's checkpoint")
+
+    def progress(self, batches: Iterable[Batch], epoch: int) -> Iterable[Batch]:
+        """The same batches."""
+        return batches
+
+    def warming_up(self) -> nullcontext:
+        """A block that nobody times."""
+        return nullcontext()
+
+    training = warming_up
+
+    def end_epoch(
+        self, epoch: int, train: Mapping[str, float], test: Mapping[str, float]
+    ) -> None:
+        """Raise LossNotFinite where the leader does."""
+        check_finite(epoch, train, test, "the leader says what is kept")
+
+    def evaluated(self, test: Mapping[str, float]) -> None:
+        """The leader's affair."""
+
+
+@contextmanager
+def open_record(
+    framework: str, recipe: Recipe, run: Run, facts: dict, world: World = ALONE
+) -> Iterator[Record | Follower]:
+    """The record of a run in the process that leads; else a Follower.
+
+    facts: the framework's describe_device(). Leaving it writes how the run
+    ended; a process that is lost ends it by LostProcess.
+    """
+    with losses_told(world, run.out):
+        check_alike(framework, recipe, run, world)
+    if not world.leads:
+        with losses_told(world, run.out):
+            yield Follower(recipe, run, world)
+        return
+    with (
+        Record(framework, recipe, run, facts, world) as record,
+        losses_told(world, record.folder),
+    ):
+        yield record

@@ -1,0 +1,172 @@
+"""A training of several processes: it starts alike, and ends together."""
+
+import hashlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from common.checkpoint import Checkpoint, array_shapes
+from common.errors import LostProcess, UserError, WorldError
+from common.files import one_line
+from common.recipe import Recipe, Run
+from common.run.machine import ROOT, library_versions
+from common.run.terminal import say
+from common.world import JOIN_SECONDS, World
+
+# How long a process that misses another waits for a signal that may have
+# ended that one, and be on its way to this one.
+GRACE = 2.0  # seconds
+# Flags that belong to a machine, or to the leader's record.
+OF_A_MACHINE = ("data_dir", "offline", "load", "out", "resume", "debug")
+
+
+@contextmanager
+def joining() -> Iterator[None]:
+    """A block in which the processes find each other; raises WorldError.
+
+    Not every engine gives up by itself, and Python cannot interrupt one: the
+    process then ends with the same line.
+    """
+    advice = (
+        "; see that all processes were started, with one address that each "
+        "reaches and a port that is free"
+    )
+    line = "the processes of this training did not find each other: "
+    late = f"error: {line}no answer within {JOIN_SECONDS} s{advice}"
+
+    def give_up() -> None:
+        say(late, sys.stderr)
+        sys.stderr.flush()
+        os._exit(WorldError.exit_code)
+
+    timer = threading.Timer(JOIN_SECONDS, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise WorldError(f"{line}{one_line(error)}{advice}") from error
+    finally:
+        timer.cancel()
+
+
+def check_alike(framework: str, recipe: Recipe, run: Run, world: World) -> None:
+    """Raise WorldError unless all train the same, by the same program.
+
+    Raises UsageError if a batch has too few images for all.
+    """
+    if world.size * world.devices == 1:
+        return
+    world.require_images(recipe)
+    flags = {k: v for k, v in asdict(run).items() if k not in OF_A_MACHINE}
+    parts = {
+        "other flags": json.dumps([asdict(recipe), flags]).encode(),
+        "another version of this program": source(framework),
+        "other versions of its libraries": json.dumps(
+            library_versions(framework)
+        ).encode(),
+    }
+    mine = [hashlib.sha256(part).digest()[:4] for part in parts.values()]
+    numbers = np.array([np.frombuffer(d, "<i4")[0] for d in mine])
+    every = world.gather(numbers)
+    for what, column in zip(parts, every.T, strict=True):
+        others = np.flatnonzero(column != column[0])
+        if len(others):
+            ranks = ", ".join(map(str, others))
+            raise WorldError(
+                f"process {ranks} of {world.size} has {what} than process 0; "
+                "start all processes alike"
+            )
+
+
+def source(framework: str) -> bytes:
+    """The Python files that decide a training, one after another."""
+    found = b""
+    for folder in ("common", f"frameworks/{framework}"):
+        for file in sorted(Path(ROOT, folder).rglob("*.py")):
+            found += file.relative_to(ROOT).as_posix().encode()
+            found += file.read_bytes()
+    return found
+
+
+def spread_start(
+    start: Checkpoint | None, recipe: Recipe, world: World
+) -> Checkpoint | None:
+    """What the leader starts from, in every process.
+
+    start: the leader's; None for the framework's own initial weights, which
+    a seed makes the same everywhere.
+    """
+    if world.alone:
+        return start
+    arrays = {
+        name: np.asarray(start.arrays[name] if start else 0, recipe.param_dtype)
+        for name in array_shapes(recipe)
+    }
+    for name, shape in array_shapes(recipe).items():
+        arrays[name] = np.broadcast_to(arrays[name], shape)
+    step = np.array([start.step if start else -1], np.int32)
+    arrays = world.spread(arrays | {"step": step})
+    step = int(arrays.pop("step")[0])
+    if step < 0:
+        return None
+    return start or Checkpoint(arrays, step, recipe, "the leader")
+
+
+@contextmanager
+def losses_told(world: World, folder: str | os.PathLike | None) -> Iterator:
+    """Turn the error of a collective into LostProcess, of one clear line.
+
+    folder: of the record, as far as this process knows it.
+    """
+    out = f" --out {folder}" if folder else ""
+    line = (
+        f"another process of this training was lost; go on with --resume{out}, "
+        "at any number of processes"
+    )
+    _lines.append(line)
+    try:
+        yield
+    except Exception as error:
+        if world.alone or not world.is_lost(error):
+            raise
+        time.sleep(GRACE)  # a signal raises an exception here
+        raise LostProcess(line) from error
+    finally:
+        _lines.remove(line)
+
+
+_lines: list[str] = []
+"""What to say when a process is lost, as far as it is known."""
+
+
+def end_lost(status: object = None) -> None:
+    """End this process since another is lost, from any thread.
+
+    For an engine that notices it while Python waits for a sum. If the sum
+    fails, too, the main thread says so first, and writes the record.
+    """
+    time.sleep(2 * GRACE)
+    say(f"error: {_lines[-1]}", sys.stderr)
+    sys.stderr.flush()
+    os._exit(LostProcess.exit_code)
+
+
+@contextmanager
+def suppress_lost(world: World) -> Iterator[None]:
+    """Let no loss of another process spoil a training that is complete."""
+    try:
+        yield
+    except Exception as error:
+        if not world.is_lost(error):
+            raise

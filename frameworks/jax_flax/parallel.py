@@ -1,0 +1,172 @@
+"""Several processes in JAX: world, place, sums.
+
+Read beside tensorflow_eager/parallel.py and pytorch/parallel.py. Here:
+  - all devices of all processes are one mesh; every array lies on all of them
+  - the program is written for the whole batch; XLA divides it by the one
+    constraint that `share_batch` puts on images and labels, and adds the sums
+    which that needs
+  - so batch norm, loss, gradients, metrics and dropout masks are those of one
+    process, and no other file but `step.py` knows of it
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import jax
+import numpy as np
+from flax import nnx
+from jax import Array
+from jax._src import distributed
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from common.checkpoint import Arrays
+from common.errors import DeviceError
+from common.run.together import end_lost
+from common.world import ALONE, ANSWER_SECONDS, JOIN_SECONDS, World
+
+# --- World --------------------------------------------------------------
+
+
+def join_world(device: str, devices: int) -> World:
+    """Join the processes of JAX_NUM_PROCESSES, Slurm or Open MPI; or ALONE.
+
+    device, devices: of the flags. Raises DeviceError if there are too few
+    devices, or what JAX raises if the processes do not find each other.
+    """
+    named = "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
+    count, rank = (int(os.environ.get(name, "-1")) for name in named)
+    started = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
+    several = any(int(os.environ.get(name, "1")) > 1 for name in started)
+    if count < 2 and not several and devices == 1:
+        return ALONE
+    if device == "cpu":
+        jax.config.update("jax_platforms", "cpu")
+    if count > 1 or several:
+        # With it, SIGTERM would no longer end the process.
+        jax.config.update("jax_enable_preemption_service", False)
+        address = os.environ.get("JAX_COORDINATOR_ADDRESS", "")
+        local = address.startswith(("127.", "localhost"))
+        with losses_noticed():
+            jax.distributed.initialize(
+                num_processes=count if count > 1 else None,
+                process_id=rank if count > 1 else None,
+                initialization_timeout=JOIN_SECONDS,
+                heartbeat_timeout_seconds=ANSWER_SECONDS,
+                shutdown_timeout_seconds=10,
+                # By default it listens to every network of the machine.
+                coordinator_bind_address=address if local else None,
+            )
+    chosen = [d for d in jax.devices() if place_in_process(d) < devices]
+    if len(chosen) < devices * jax.process_count():
+        raise DeviceError(
+            f"--devices {devices}: {jax.local_device_count()} devices are here"
+        )
+    # From here on every array is made on the whole mesh.
+    jax.set_mesh(Mesh(chosen, ("batch",)))
+    return World(
+        jax.process_index(),
+        jax.process_count(),
+        devices,
+        {"cpu": "gloo", "gpu": "nccl"}[chosen[0].platform],
+        is_lost,
+        gather_over_world,
+        spread_state,
+    )
+
+
+def place_in_process(device: jax.Device) -> int:
+    """Return which of its process's devices a device is, from 0."""
+    return jax.local_devices(device.process_index).index(device)
+
+
+@contextmanager
+def losses_noticed() -> Iterator[None]:
+    """Let JAX call `end_lost` when another process does not answer.
+
+    By default it aborts this one. The argument is there, but
+    `jax.distributed.initialize` does not hand it on.
+    """
+    library, name = distributed._jax, "get_distributed_runtime_client"
+    client = getattr(library, name)
+    noticing = partial(client, missed_heartbeat_callback=end_lost)
+    setattr(library, name, noticing)
+    try:
+        yield
+    finally:
+        setattr(library, name, client)
+
+
+def leave_world(world: World) -> None:
+    """Wait for the other processes, and part from them."""
+    if not world.alone:
+        jax.distributed.shutdown()
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether an error says that another process does not answer."""
+    words = str(error).lower()
+    causes = ("gloo", "nccl", "unavailable", "deadline_exceeded", "aborted")
+    return isinstance(error, RuntimeError | ValueError) and any(
+        cause in words for cause in causes
+    )
+
+
+def gather_over_world(numbers: np.ndarray) -> np.ndarray:
+    """Return the numbers of every process. (n,) int32 -> (size, n)"""
+    return multihost_utils.process_allgather(numbers).reshape(-1, len(numbers))
+
+
+# --- Place --------------------------------------------------------------
+
+
+def everywhere(device: jax.Device) -> jax.Device | NamedSharding:
+    """Return where state goes: to the device, or to every one of the mesh."""
+    mesh = jax.sharding.get_mesh()
+    return device if mesh.empty else NamedSharding(mesh, PartitionSpec())
+
+
+def put_everywhere(array: np.ndarray, device: jax.Device) -> Array:
+    """Copy data, which every process has, to the device or to the mesh."""
+    place = everywhere(device)
+    if place is device:
+        return jax.device_put(array, device)
+    # device_put would send it around to compare what the processes have.
+    return jax.make_array_from_process_local_data(place, array)
+
+
+def spread_state(arrays: Arrays) -> Arrays:
+    """Give every process the arrays of the first, of equal shapes."""
+    return multihost_utils.broadcast_one_to_all(arrays)
+
+
+def share_batch(rows: Array) -> Array:
+    """Divide images or labels over the mesh, for all that is made of them.
+
+    It asks the compiler, and changes no value: the array is still the whole
+    batch. XLA pads one that cannot be divided evenly. Eagerly there is no
+    compiler to ask, and each device computes all.
+    """
+    traced = isinstance(rows, jax.core.Tracer)
+    if not traced or jax.sharding.get_abstract_mesh().empty:
+        return rows
+    return jax.lax.with_sharding_constraint(rows, PartitionSpec("batch"))
+
+
+# --- Sums ---------------------------------------------------------------
+
+
+def sum_over_world(x: Array) -> Array:
+    """Return the sum as it is: one over a batch is over the whole batch."""
+    return x
+
+
+def sum_gradients(grads: nnx.State) -> nnx.State:
+    """Return the gradients as they are: those of the loss of the whole batch.
+
+    XLA adds up what each device has, where the weights, which all have, meet
+    the images, of which each has some.
+    """
+    return grads

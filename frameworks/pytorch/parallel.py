@@ -1,0 +1,155 @@
+"""Several processes in PyTorch: world, place, sums.
+
+Read beside tensorflow_eager/parallel.py and jax_flax/parallel.py. Here:
+  - `torchrun` starts a process for each device; each computes on its share of
+    a batch
+  - numbers are summed where they are needed: the moments of batch norm in the
+    forward pass, the gradients in the backward pass
+  - DistributedDataParallel averages gradients; a hook makes that a sum
+"""
+
+import os
+from datetime import timedelta
+from typing import TypeVar
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed import _functional_collectives as collectives
+from torch.nn.parallel import DistributedDataParallel
+
+from common.checkpoint import Arrays
+from common.draws import Draws
+from common.errors import UsageError
+from common.world import ALONE, ANSWER_SECONDS, World
+
+Rows = TypeVar("Rows", Tensor, Draws)
+
+# --- World --------------------------------------------------------------
+
+
+def join_world(device: str, devices: int) -> World:
+    """Join the processes that torchrun has started; ALONE without it.
+
+    device, devices: of the flags. Raises what PyTorch raises if the processes
+    do not find each other.
+    """
+    if devices > 1:
+        raise UsageError(
+            f"--devices {devices}: PyTorch has one device in each process; "
+            f"start them by torchrun --nproc-per-node {devices}"
+        )
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return ALONE
+    gpu = device != "cpu" and torch.cuda.is_available()
+    if gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    # gloo sums the tensors of a CPU, NCCL those of a GPU.
+    dist.init_process_group(timeout=timedelta(seconds=ANSWER_SECONDS))
+    return current_world("nccl" if gpu else "gloo")
+
+
+def current_world(backend: str = "") -> World:
+    """Return the world that was joined."""
+    if not dist.is_initialized():
+        return ALONE
+    return World(
+        dist.get_rank(),
+        dist.get_world_size(),
+        backend=backend,
+        is_lost=is_lost,
+        gather=gather_over_world,
+        spread=spread_state,
+    )
+
+
+def leave_world(world: World) -> None:
+    """Wait for the other processes, and part from them."""
+    if not world.alone:
+        dist.barrier()
+        dist.destroy_process_group()
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether an error says that another process does not answer."""
+    words = str(error).lower()
+    named = any(word in words for word in ("gloo", "nccl", "closed by peer"))
+    return isinstance(error, dist.DistError) or (
+        isinstance(error, RuntimeError) and named
+    )
+
+
+def gather_over_world(numbers: np.ndarray) -> np.ndarray:
+    """Return the numbers of every process. (n,) int32 -> (size, n)"""
+    mine = torch.from_numpy(numbers)
+    every = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
+    dist.all_gather(every, mine)
+    return torch.stack(every).numpy()
+
+
+# --- Place --------------------------------------------------------------
+
+
+def spread_state(arrays: Arrays) -> Arrays:
+    """Give every process the arrays of the first, of equal shapes."""
+    tensors = {name: torch.tensor(a) for name, a in arrays.items()}
+    for tensor in tensors.values():
+        dist.broadcast(tensor, src=0)
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def share_batch(rows: Rows) -> Rows:
+    """Return this process's share of a batch: of images, labels or draws."""
+    return rows[current_world().share(len(rows))]
+
+
+# --- Sums ---------------------------------------------------------------
+
+
+def sum_over_world(x: Tensor) -> Tensor:
+    """Sum a tensor over all processes, element by element; differentiable.
+
+    The module's name is private, but it is PyTorch's only all-reduce that can
+    be both differentiated and compiled.
+    """
+    if not dist.is_initialized():
+        return x
+    return collectives.all_reduce(x, "sum", dist.group.WORLD)
+
+
+def sum_gradients(model: nn.Module) -> nn.Module:
+    """Return the model such that backward() sums gradients over the world.
+
+    DistributedDataParallel sums a bucket of gradients as soon as backward()
+    has them, while it computes the others.
+    """
+    if not dist.is_initialized():
+        return model
+
+    def add(
+        group: None, bucket: dist.GradBucket
+    ) -> torch.futures.Future[Tensor]:
+        # differs: gradient-sum (by default it averages)
+        work = dist.all_reduce(bucket.buffer(), async_op=True)
+        return work.get_future().then(lambda future: future.value()[0])
+
+    # Statistics are equal on all ranks: they come from global moments.
+    network = DistributedDataParallel(model, forward_sync_buffers=False)
+    network.register_comm_hook(None, add)
+    return network
+
+
+def moments_over_world(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return mean, biased variance and count per channel of a global batch.
+
+    x: this process's share, (N, C, H, W). -> (C,), (C,), scalar
+    """
+    total, count = x.sum((0, 2, 3)), x.new_full((1,), x[:, 0].numel())
+    both = sum_over_world(torch.cat([total, count]))
+    mean, count = both[:-1] / both[-1], both[-1]
+    # Two passes, since E[x^2] - E[x]^2 cancels. The derivative by the mean
+    # is 0: all distances together are.
+    distance = x - mean.detach()[:, None, None]
+    squares = sum_over_world(distance.square().sum((0, 2, 3)))
+    return mean, squares / count, count

@@ -1,0 +1,249 @@
+"""Several processes in TensorFlow: world, place, sums.
+
+Read beside pytorch/parallel.py and jax_flax/parallel.py. Here:
+  - a strategy, current from the start, owns the variables: each replica, on a
+    device of its own, has a copy
+  - MultiWorkerMirroredStrategy joins the processes that TF_CONFIG names, or
+    Slurm started; MirroredStrategy is for several devices of one process
+  - code outside the replicas may sum too: `strategy.reduce`
+"""
+
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from common.checkpoint import Arrays
+from common.draws import Draws
+from common.errors import DeviceError
+from common.world import ALONE, World
+
+Rows = TypeVar("Rows", tf.Tensor, Draws)
+
+# --- World --------------------------------------------------------------
+
+
+def join_world(device: str, devices: int) -> World:
+    """Join the processes of TF_CONFIG or of a Slurm step; ALONE without.
+
+    device, devices: of the flags. Raises DeviceError if there are too few
+    devices, or what TensorFlow raises if the processes do not find each other.
+    """
+    resolvers = tf.distribute.cluster_resolver
+    resolver = None
+    if "TF_CONFIG" in os.environ:
+        resolver = resolvers.TFConfigClusterResolver()
+    elif int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
+        resolver = resolvers.SlurmClusterResolver()
+    if devices > 1 or resolver:
+        choose_devices(device, devices)
+    if resolver:
+        gpu = bool(tf.config.get_visible_devices("GPU"))
+        # Named, since AUTO does not give the same on all machines.
+        kinds = tf.distribute.experimental.CommunicationImplementation
+        kind = kinds.NCCL if gpu else kinds.RING
+        options = tf.distribute.experimental.CommunicationOptions(
+            implementation=kind
+        )
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver, options)
+    elif devices > 1:
+        names = [d.name for d in tf.config.list_logical_devices()]
+        kind = "GPU" if any("GPU" in name for name in names) else "CPU"
+        strategy = tf.distribute.MirroredStrategy(
+            [name for name in names if kind in name][:devices]
+        )
+    else:
+        return ALONE
+    tf.distribute.experimental_set_strategy(strategy)
+    # It warns at each of the first steps that eager mode is slow.
+    tf.get_logger().setLevel("ERROR")
+    return current_world(devices)
+
+
+def choose_devices(device: str, devices: int) -> None:
+    """Let TensorFlow see as many devices as shall share a batch.
+
+    A CPU is divided into as many logical devices, which compute no faster.
+    """
+    gpus = tf.config.list_physical_devices("GPU") if device != "cpu" else []
+    if gpus and len(gpus) < devices:
+        raise DeviceError(f"--devices {devices}: {len(gpus)} GPUs are here")
+    tf.config.set_visible_devices(gpus[:devices], "GPU")
+    if not gpus:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        parts = [tf.config.LogicalDeviceConfiguration()] * devices
+        tf.config.set_logical_device_configuration(cpu, parts)
+
+
+def current_world(devices: int = 1) -> World:
+    """Return the world that was joined."""
+    resolver = tf.distribute.get_strategy().cluster_resolver
+    if resolver is None:
+        backend = "MirroredStrategy" if devices > 1 else ""
+        return World(devices=devices, backend=backend)
+    spec = resolver.cluster_spec().as_dict()
+    chiefs = len(spec.get("chief", ()))
+    rank = resolver.task_id + (resolver.task_type == "worker") * chiefs
+    return World(
+        rank,
+        chiefs + len(spec.get("worker", ())),
+        devices,
+        "nccl" if tf.config.get_visible_devices("GPU") else "grpc",
+        is_lost,
+        gather_over_world,
+        spread_state,
+    )
+
+
+def in_world() -> bool:
+    """Tell whether several replicas, of any processes, train together."""
+    return tf.distribute.get_strategy().num_replicas_in_sync > 1
+
+
+def leave_world(world: World) -> None:
+    """Wait for the other processes; TensorFlow parts from them as it ends."""
+    if not world.alone:
+        sum_over_world(tf.constant(0))
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether an error says that another process does not answer."""
+    errors = tf.errors
+    return isinstance(
+        error,
+        (
+            *(errors.UnavailableError, errors.DeadlineExceededError),
+            *(errors.AbortedError, errors.CancelledError, errors.InternalError),
+        ),
+    )
+
+
+def gather_over_world(numbers: np.ndarray) -> np.ndarray:
+    """Return the numbers of every process. (n,) int32 -> (size, n)"""
+    world = current_world()
+    table = np.zeros((world.size, len(numbers)), np.int32)
+    table[world.rank] = numbers
+    return sum_over_world(tf.constant(table)).numpy()
+
+
+# --- Place --------------------------------------------------------------
+
+
+def spread_state(arrays: Arrays) -> Arrays:
+    """Give every process the arrays of the first, of equal shapes."""
+    own = int(current_world().leads)  # the others add zeros
+    return {
+        name: sum_over_world(tf.constant(own * array)).numpy()
+        for name, array in arrays.items()
+    }
+
+
+def share_batch(rows: Rows) -> Rows:
+    """Return this process's share of a batch: of images, labels or draws."""
+    return rows[current_world().share(len(rows))]
+
+
+def in_replicas(step: Callable) -> Callable:
+    """Return a step that runs in every replica, each on its part of the share.
+
+    step: of (images, labels, ...); returns metrics, which are summed.
+    """
+    if not in_world():
+        return step
+    strategy = tf.distribute.get_strategy()
+    count = len(strategy.extended.worker_devices)  # replicas of this process
+
+    def one_replica(images, labels, *rest):
+        part = World(replica_number() % count, count).share(len(labels))
+        return step(images[part], labels[part], *rest)
+
+    def all_replicas(*batch):
+        metrics = strategy.run(one_replica, batch)
+        local = strategy.experimental_local_results
+        return {name: tf.add_n(local(v)) for name, v in metrics.items()}
+
+    return all_replicas
+
+
+def replica_number() -> int:
+    """Return which of all replicas this code runs in, from 0."""
+    context = tf.distribute.get_replica_context()
+    return int(tf.get_static_value(context.replica_id_in_sync_group))
+
+
+def make_generator() -> tf.keras.random.SeedGenerator:
+    """Return the source of the dropout masks, with a state in each replica."""
+    generator = tf.keras.random.SeedGenerator(0)
+    if in_world():
+        # Keras does not say how the replicas of its state belong together.
+        generator.state = tf.keras.Variable(
+            generator.state.numpy(),
+            dtype=generator.state.dtype,
+            trainable=False,
+            aggregation="only_first_replica",
+            synchronization="on_read",
+        )
+    return generator
+
+
+def fold_in_replica(seed: tf.Tensor) -> tf.Tensor:
+    """Return a seed of this replica's own; the first keeps it as it is."""
+    if replica := replica_number():
+        return tf.random.experimental.stateless_fold_in(seed, replica)
+    return seed
+
+
+# --- Sums ---------------------------------------------------------------
+
+
+def sum_over_world(x: tf.Tensor) -> tf.Tensor:
+    """Sum a tensor over the world, element by element; differentiable.
+
+    Inside a step over all replicas; outside over the processes.
+    """
+    if not in_world():
+        return x
+    strategy = tf.distribute.get_strategy()
+    replica = tf.distribute.get_replica_context()
+    if replica is not None:
+        return replica.all_reduce(tf.distribute.ReduceOp.SUM, x)
+    if current_world().alone:
+        return x  # in_replicas has added what the replicas gave
+    if len(strategy.extended.worker_devices) > 1:
+        # As what the first replica of this process gives, and the others 0.
+        values = iter(
+            [x] + [tf.zeros_like(x)] * (strategy.num_replicas_in_sync)
+        )
+        x = strategy.experimental_distribute_values_from_function(
+            lambda context: next(values)
+        )
+    return strategy.reduce(tf.distribute.ReduceOp.SUM, x, axis=None)
+
+
+def sum_gradients(grads: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Return the gradients as they are: Keras's `apply` sums them.
+
+    It does so before it calls `update_step`, over all replicas, whatever
+    `loss` was: a second sum would multiply them by the number of replicas.
+    """
+    return grads
+
+
+def moments_over_world(x: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Return mean, biased variance and count per channel of a global batch.
+
+    x: this replica's part, (N, H, W, C). -> (C,), (C,), scalar
+    """
+    count = tf.cast(tf.size(x) // x.shape[-1], x.dtype)
+    if not in_world():
+        return *tf.nn.moments(x, axes=[0, 1, 2]), count
+    total = tf.reduce_sum(x, axis=[0, 1, 2])
+    both = sum_over_world(tf.concat([total, [count]], axis=0))
+    mean, count = both[:-1] / both[-1], both[-1]
+    # Two passes, since E[x^2] - E[x]^2 cancels. The derivative by the mean
+    # is 0: all distances together are.
+    squares = tf.math.squared_difference(x, tf.stop_gradient(mean))
+    squares = sum_over_world(tf.reduce_sum(squares, axis=[0, 1, 2]))
+    return mean, squares / count, count
