@@ -1,6 +1,6 @@
 """The mirror contract, read from the source: no framework is needed.
 
-Six files in each framework folder, the same sections in the same order, and
+Seven files in each framework folder, the same sections in the same order, and
 in each section the same public names in the same order.
 """
 
