@@ -197,13 +197,24 @@ def facts_list() -> str:
     facts = [
         f"**{tensors:,} tensors in {len(report.rows)} checks**, the three "
         "against [an oracle in plain NumPy](parity_tests/oracle/network.py) "
-        f"and each other: verdict *{report.verdict}*. [The "
+        f"and each other: verdict *{report.verdict}*{on_machines()}. [The "
         "ladder](docs/parity.md#the-ladder)",
         f"{killed_mutants()}. [The mutants](docs/parity.md#mutants)",
         f"{full_trainings()}. [The trainings](docs/performance.md#trainings)",
     ]
     lines = (fill(f"- {fact}", 79, subsequent_indent="  ") for fact in facts)
     return "\n".join(lines)
+
+
+def on_machines() -> str:
+    """What float64 shows on all machines of the matrix, for the README."""
+    if not MACHINES.exists():
+        return ""
+    found = read_report(MACHINES, Machines)
+    return (
+        f"; float64 differs by at most {found.double.error:.1e} on "
+        f"[{len(found.machines)} machines](docs/parity.md#machines)"
+    )
 
 
 def killed_mutants() -> str:
