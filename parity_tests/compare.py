@@ -123,6 +123,8 @@ def main(argv: list[str] | None = None) -> int:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(path, text.encode())
+    if flags.html is not None:
+        print(f"page: {flags.html}")
     print("parity: FAIL" if problems else "parity: all rungs pass")
     return 1 if problems else 0
 

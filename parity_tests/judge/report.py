@@ -4,6 +4,7 @@ from common.run.records import RunRecord
 from common.run.terminal import align, narrow
 from parity_tests.judge.check_race import LEVELS, epochs_to
 from parity_tests.judge.checks import Arrays, Row, Traces
+from parity_tests.judge.page import in_shares
 from parity_tests.judge.recorded_runs import accuracy_verdict
 from parity_tests.judge.tolerances import RUNGS
 
@@ -53,7 +54,10 @@ def ladder(rows: list[Row], width: int | None) -> list[str]:
     Where it is narrow, rungs are numbers without their names, and noise
     floors, counts, tolerances and errors are left out, in this order.
     """
-    table = [HEAD[:-1], *(cells(row)[:-1] for row in rows)]
+    table = [HEAD[:-1]]
+    for row in rows:
+        rung, what, tensors, *said, floor, verdict, _ = cells(row)
+        table.append((rung, what, tensors, *in_shares(*said), floor, verdict))
     lines = align(table, None, 2)
     if width is not None and max(map(len, lines)) > width:
         short = [[cell[0].split()[0], *cell[1:]] for cell in table]

@@ -96,6 +96,7 @@ def test_good_traces_pass_and_are_written_down(ladder, capsys):
     code, out, _ = run(ladder, capsys, *flags)
     assert code == 0
     assert "all rungs pass" in out
+    assert "page: a.html" in out
     assert '"verdict": "pass"' in Path("a.json").read_text()
     page = Path("a.html").read_text()
     assert "logits" in page

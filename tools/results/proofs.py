@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from functools import partial
 from textwrap import fill as fill_lines
 
+from parity_tests.judge.page import in_shares
 from parity_tests.machines.report import markdown
 from parity_tests.mutants.killers import killer
 from tools.bench.flags import FRAMEWORKS
@@ -32,6 +33,8 @@ def ladder_table() -> str:
     heads = ("rung", "what", "tensors", "worst error", "tolerance", "verdict")
     fields = [head.replace(" ", "_") for head in heads]
     rows = [[getattr(row, name) for name in fields] for row in report.rows]
+    for row in rows:
+        row[3:5] = in_shares(*row[3:5])
     return markdown_table(heads, rows)
 
 

@@ -1,11 +1,19 @@
 """Runs put together: groups that differ by seed, experiments by recipe."""
 
 import math
+import re
 from dataclasses import dataclass, replace
 
 from common.recipe import Recipe
 from common.run.records import RunRecord
 from tools.site.contract import FRAMEWORKS
+
+GOAL = 94  # percent of the test images; DAWNBench took the time to it
+# The mode that each framework's program takes by itself: on a GPU, on a CPU.
+USUAL_MODES = [
+    {"tensorflow_eager": "eager", "pytorch": mode, "jax_flax": "compiled"}
+    for mode in ("compiled", "eager")
+]
 
 
 @dataclass
@@ -36,6 +44,27 @@ class Experiment:
         """Of all its groups."""
         return [run for group in self.groups for run in group.runs]
 
+    @property
+    def goal(self) -> int | None:
+        """The test accuracy that the recipe aims at, in percent."""
+        return GOAL if self.title == "dawnbench" else None
+
+    @property
+    def alike(self) -> dict[str, list[Group]]:
+        """Groups whose times can be compared, by their common conditions.
+
+        Those of most frameworks first; labels tell apart within each.
+        """
+        found: dict[str, list[RunRecord]] = {}
+        for run in self.runs:
+            found.setdefault(conditions(run), []).append(run)
+
+        def size(runs: list[RunRecord]) -> tuple[int, int]:
+            return len({run.about.framework for run in runs}), len(runs)
+
+        order = sorted(found, key=lambda words: size(found[words]))
+        return {words: groups(found[words]) for words in reversed(order)}
+
 
 def experiments(found: list[RunRecord]) -> list[Experiment]:
     """The runs that have epochs, by recipe; the largest comparison first."""
@@ -65,16 +94,35 @@ def experiments(found: list[RunRecord]) -> list[Experiment]:
 def traits(run: RunRecord) -> tuple[str, ...]:
     """What tells two groups of a framework apart."""
     about = run.about
-    device = about.machine.device
-    device = "CPU" if device == "cpu" else device
     return (
         about.mode,
         about.precision,
         f"{about.run.init} start",
-        f"on {device}",
+        processor(run),
         # Kept apart, so that medians are those of whole trainings.
         "" if not run.problem else unfinished(run),
     )
+
+
+def conditions(run: RunRecord) -> str:
+    """Machine, precision and mode: times are compared where these agree.
+
+    Modes agree where each framework has the one it has by default.
+    """
+    about = run.about
+    cpu = about.machine.device == "cpu"
+    usual = USUAL_MODES[cpu][about.framework] == about.mode
+    words = [processor(run), about.precision, *([] if usual else [about.mode])]
+    return ", ".join(words)
+
+
+def processor(run: RunRecord) -> str:
+    """What a run was trained on, in short: "AMD EPYC, 2 cores"."""
+    found = run.about.machine
+    if found.device != "cpu":
+        return found.device
+    name = re.sub(r"\((R|TM)\)| Processor", "", found.processor) or "CPU"
+    return f"{name}, {found.cores} cores" if found.cores else name
 
 
 def unfinished(run: RunRecord) -> str:

@@ -4,7 +4,6 @@ import ast
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -14,7 +13,7 @@ from common.recipe import PRESETS
 from parity_tests.judge.page import as_html
 from tools.site import lessons, plan, report, still
 from tools.site.contract import FRAMEWORKS, HEAD, BuildError
-from tools.site.groups import Experiment, experiments
+from tools.site.groups import Experiment, experiments, processor
 from tools.site.pictures import draw_all
 from tools.site.plan import Site, files_of
 from tools.site.reader import write, write_reader, write_search, write_sources
@@ -59,6 +58,8 @@ def about(site: Site, file: str) -> str:
 def build(site: Site) -> int:
     """Write all pages; the size of the site in bytes. Raises BuildError."""
     refuse_foreign(site.out)
+    if site.pictures:  # first: the pages show them
+        draw_all(site.results, site.pictures)
     part = site.out.with_name(site.out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -80,7 +81,6 @@ def build(site: Site) -> int:
     finally:
         shutil.rmtree(part, ignore_errors=True)
     if site.pictures:
-        draw_all(site.results, site.pictures)
         shoot(site.out, site.pictures)
     return size
 
@@ -105,7 +105,7 @@ def write_report(site: Site, env: Environment, part: Path) -> None:
         "report.html",
         part / "report.html",
         experiments=made,
-        charts={e.key: list(charts(e)) for e in made},
+        charts={e.key: charts(e) for e in made},
         levels=report.LEVELS,
         tables={e.key: report.levels(e) for e in made},
         runs=runs,
@@ -114,21 +114,35 @@ def write_report(site: Site, env: Environment, part: Path) -> None:
             *((bad.name, bad.reason, 0) for bad in unreadable),
             *((run.name, run.problem, len(run.rows)) for run in not_whole),
         ],
-        machine=report.machine,
+        processor=processor,
         versions=report.versions,
         folders=[site.results, site.runs],
     )
 
 
-def charts(made: Experiment) -> Iterator[tuple[str, Markup]]:
-    """The pictures of an experiment: what is in them, and the SVG."""
-    for words, draw in (
-        ("Test accuracy", still.draw_accuracy),
-        ("Loss", still.draw_loss),
-        ("Learning rate, speed, compilation", still.draw_facts),
-    ):
-        text = draw(made, f"{draw.__name__}-{made.key}")
-        yield words, Markup(text[text.index("<svg") :])
+def charts(made: Experiment) -> dict:
+    """The pictures of an experiment: learning, then times by conditions."""
+    learning = {
+        "Test accuracy": still.draw_accuracy(made, f"accuracy-{made.key}"),
+        "Loss": still.draw_loss(made, f"loss-{made.key}"),
+    }
+    times = {
+        # The first are in the picture of the accuracy already.
+        words: still.draw_times(groups, f"{made.key}-{place}", place > 0)
+        for place, (words, groups) in enumerate(made.alike.items())
+    }
+    if len(times) > 1:
+        words = "All in one, though machine, precision or mode differ"
+        times[words] = still.draw_times(made.groups, f"{made.key}-all")
+    return {"learning": svgs(learning), "times": svgs(times)}
+
+
+def svgs(pictures: dict[str, str]) -> list[tuple[str, Markup]]:
+    """What is in each picture, and its element."""
+    return [
+        (words, Markup(text[text.index("<svg") :]))
+        for words, text in pictures.items()
+    ]
 
 
 def write_ladder(site: Site, part: Path) -> None:

@@ -6,6 +6,7 @@ from statistics import median
 
 from common.recipe import Recipe
 from common.run.records import find_runs
+from parity_tests.judge.page import as_svg
 from tools.bench.count import gflop_per_image
 from tools.bench.flags import FRAMEWORKS
 from tools.bench.report import best_limit, find, share_of_limit
@@ -32,9 +33,12 @@ def draw_all(results: Path, folder: Path) -> list[Path]:
         "loss": still.draw_loss(made[0], "loss"),
     }
     for experiment in made:
-        if experiment.title == "dawnbench":
-            text = still.draw_accuracy(experiment, "dawnbench", still.GOAL)
+        if experiment.goal:
+            text = still.draw_accuracy(experiment, "dawnbench", closer=True)
             drawn["dawnbench"] = text
+    ladder = results / "parity.json"
+    if ladder.exists():
+        drawn["margins"] = as_svg(json.loads(ladder.read_text()))
     bench = results / "bench.json"
     if bench.exists():
         report = json.loads(bench.read_text())

@@ -83,17 +83,6 @@ def levels(experiment: Experiment) -> list[dict]:
     ]
 
 
-def machine(run: RunRecord) -> str:
-    """Where a run was made: "cpu, 2 cores of Intel(R) Xeon(R)"."""
-    found = run.about.machine
-    words = [found.device]
-    if found.cores:
-        words.append(f"{found.cores} cores")
-    if found.processor:
-        words[-1] += f" of {found.processor}"
-    return ", ".join(words)
-
-
 def versions(run: RunRecord) -> str:
     """The libraries of a run."""
     return ", ".join(f"{k} {v}" for k, v in run.about.versions.items())

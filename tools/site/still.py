@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 
 from common.recipe import PRESETS, Recipe
 from common.schedule import lr_at
-from tools.site.groups import Experiment
+from tools.site.groups import Experiment, Group
 from tools.site.report import curve
 
 COLORS = {
@@ -27,20 +27,24 @@ COLORS = {
 }
 MARKERS = {"tensorflow_eager": "o", "pytorch": "s", "jax_flax": "^"}
 DASHES = ("-", "--", ":", "-.")
-GOAL = 94  # percent of the test images; DAWNBench took the time to it
-INK, GRID = "#24292f", "#d0d7de"
+INK, GRID, PAPER = "#24292f", "#d0d7de", "#ffffff"
+# In a page the charts have the colors of its theme.
+THEMED = {INK: "ink", GRID: "line", PAPER: "paper"}
 STYLE = {
     "svg.hashsalt": "davidnet",
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 11,
-    "axes.edgecolor": INK,
+    **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color"), INK),
+    **dict.fromkeys(("xtick.color", "ytick.color"), INK),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": GRID,
     "grid.linewidth": 0.7,
-    "figure.facecolor": "white",
+    "figure.facecolor": PAPER,
+    "axes.facecolor": PAPER,
     "legend.frameon": False,
 }
 
@@ -76,12 +80,14 @@ def close(figure, name: str, legend=None) -> str:
     with plt.rc_context(STYLE):
         if legend is not None:
             named = legend.get_legend_handles_labels()
-            figure.legend(*named, loc="outside lower center", ncols=3)
+            figure.legend(*named, loc="outside lower center", ncols=2)
         figure.savefig(
             data, format="svg", metadata={"Date": None}, bbox_inches="tight"
         )
     plt.close(figure)
     text = data.getvalue()
+    for color, variable in THEMED.items():
+        text = text.replace(color, f"var(--{variable}, {color})")
     text = re.sub(r'<g id="tip:([^"]*)">', r"<g><title>\1</title>", text)
     return re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{name}-", text)
 
@@ -89,10 +95,10 @@ def close(figure, name: str, legend=None) -> str:
 # --- Runs ---------------------------------------------------------------
 
 
-def lines(axes, experiment: Experiment, field: str, x: str, factor=1) -> None:
+def lines(axes, groups: list[Group], field: str, x: str, factor=1) -> None:
     """A line for each group and, of several runs, the band of their range."""
     seen: dict[str, int] = {}
-    for group in experiment.groups:
+    for group in groups:
         name, runs = group.framework, len(group.runs)
         variant = seen[name] = seen.get(name, -1) + 1
         data = curve(group, field, factor)
@@ -117,22 +123,23 @@ def lines(axes, experiment: Experiment, field: str, x: str, factor=1) -> None:
 
 
 def draw_accuracy(
-    experiment: Experiment, name: str, goal: int | None = None
+    experiment: Experiment, name: str, closer: bool = False
 ) -> str:
     """Test accuracy against epochs, and against training seconds.
 
-    goal: in percent, a line; only the points around it are shown.
+    Seconds are those of runs alike in machine, precision and mode.
+    closer: only the points around the accuracy that the recipe aims at.
     """
-    titles = "over epochs", "over training seconds"
+    conditions, alike = next(iter(experiment.alike.items()))
+    titles = "over epochs", f"over training seconds: {conditions}"
     figure, (left, right) = panels(titles, sharey=True)
-    lines(left, experiment, "test_accuracy", "epoch", 100)
-    lines(right, experiment, "test_accuracy", "seconds", 100)
+    lines(left, experiment.groups, "test_accuracy", "epoch", 100)
+    lines(right, alike, "test_accuracy", "seconds", 100)
     left.set_ylabel("test accuracy, %")
     left.set_xlabel(f"epoch, preset {experiment.title}")
     right.set_xlabel("seconds, without evaluation and compilation")
     right.set_xlim(left=0)
-    if goal is not None:
-        left.set_ylim(goal - 24, goal + 2)
+    if goal := experiment.goal:
         for axes in (left, right):
             axes.axhline(goal, color=INK, linestyle="--", linewidth=1)
             axes.annotate(
@@ -141,6 +148,8 @@ def draw_accuracy(
                 textcoords="offset points",
                 color=INK,
             )
+        if closer:
+            left.set_ylim(goal - 24, goal + 2)
     return close(figure, name, left)
 
 
@@ -150,31 +159,24 @@ def draw_loss(experiment: Experiment, name: str) -> str:
     figure, charts = panels(titles, sharey=True)
     fields = "train_loss", "test_loss"
     for axes, field in zip(charts, fields, strict=True):
-        lines(axes, experiment, field, "epoch")
+        lines(axes, experiment.groups, field, "epoch")
         axes.set_xlabel(f"epoch, preset {experiment.title}")
     charts[0].set_ylabel("mean loss of an image")
     return close(figure, name, charts[0])
 
 
-def draw_facts(experiment: Experiment, name: str) -> str:
-    """The learning rate as recorded, images/s, seconds of compilation."""
-    titles = "learning rate, as recorded", "images/s", "compilation, s"
-    groups = experiment.groups
-    height = 2.4 + 0.35 * len(groups)
-    figure, (rate, speed, compiling) = panels(titles, height=height)
-    rate.plot(*zip(*knots(experiment.recipe), strict=True), color=GRID)
-    for number, group in enumerate(groups):
-        steps = experiment.recipe.steps_per_epoch
-        for row in group.runs[0].rows:
-            (point,) = rate.plot(
-                *([(row.step - 1) / steps], [row.lr]),
-                color=COLORS[group.framework],
-                marker=MARKERS[group.framework],
-                markersize=12 - 3 * (number % 4),
-                fillstyle="none",
-            )
-            tip(point, f"{group.label}, epoch {row.epoch}: {row.lr:.4g}")
-    rate.set_xlabel("epoch")
+def draw_times(groups: list[Group], name: str, seconds: bool = True) -> str:
+    """Accuracy against training seconds, images/s, seconds of compilation.
+
+    seconds: whether the first of them is drawn.
+    """
+    titles = ["test accuracy, %"] * seconds + ["images/s", "compilation, s"]
+    figure, charts = panels(titles, height=2.2 + 0.35 * len(groups))
+    *accuracy, speed, compiling = charts
+    for axes in accuracy:
+        lines(axes, groups, "test_accuracy", "seconds", 100)
+        axes.set_xlabel("training seconds")
+        axes.set_xlim(left=0)
     images = [
         [row.images_per_second for run in g.runs for row in run.rows]
         for g in groups
@@ -191,7 +193,7 @@ def bars(axes, groups, values: list[list[float]]) -> None:
     for place, (group, found) in enumerate(zip(groups, values, strict=True)):
         bar(axes, place, found, group.framework, group.label)
     axes.set_yticks(range(len(groups)), [group.label for group in groups])
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(groups), 2) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
 
 

@@ -105,7 +105,8 @@ def render(
     html = re.sub(
         r'<p><img src="(\w+\.svg)" alt="([^"]*)"[^>]*></p>',
         lambda found: (
-            f'<figure class="sheet">{picture(ROOT / folder / found[1])}'
+            f'<figure class="sheet chart" tabindex="0" role="region" '
+            f'aria-label="{found[2]}">{picture(ROOT / folder / found[1])}'
             f"<figcaption>{found[2]}</figcaption></figure>"
         ),
         html,

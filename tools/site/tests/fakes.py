@@ -7,6 +7,7 @@ from common.recipe import PRESETS
 from common.schedule import step_lr
 from tools.results.tests.fake_records import put, write_rows
 from tools.site.contract import FRAMEWORKS
+from tools.site.groups import USUAL_MODES
 
 RECIPE = replace(PRESETS["small"], epochs=4)
 
@@ -14,6 +15,7 @@ RECIPE = replace(PRESETS["small"], epochs=4)
 def record(root: Path, framework: str, seed: int = 0, **about) -> Path:
     """A finished training of 4 epochs; `about` changes its run.json."""
     folder = root / framework / f"small-seed{seed}-20260101T00000{seed}Z"
+    about.setdefault("mode", USUAL_MODES[True][framework])
     put(folder, 4, framework=framework, seed=seed, **about)
     speed = 500 + 100 * list(FRAMEWORKS).index(framework) + 10 * seed
     write_rows(folder, [row(epoch, speed, seed) for epoch in range(1, 5)])

@@ -7,8 +7,10 @@ import shutil
 from html.parser import HTMLParser
 
 import pytest
+from markupsafe import escape
 from PIL import Image
 
+from parity_tests.judge.page import as_svg
 from tools.site.code import slugs
 from tools.site.contract import (
     FRAMEWORKS,
@@ -319,8 +321,27 @@ def test_every_rung_stands_on_the_page_of_the_ladder(made):
     text = (made[0] / "ladder.html").read_text()
     report = json.loads((RESULTS / "parity.json").read_text())
     for row in report["rows"]:
-        assert html.escape(row["what"]) in text
+        assert escape(row["what"]) in text
     assert text.count("Tolerance: ") == len(report["rows"])
+
+
+def test_a_dot_is_left_of_its_tick_unless_the_check_fails():
+    report = json.loads((RESULTS / "parity.json").read_text())
+    limited = [r for r in report["rows"] if r["tolerance"] != "exact"]
+    limited[0] |= {"worst error": "2.0e-03", "verdict": "FAIL"}
+    text = as_svg(report)
+    dots = re.findall(r'<circle cx="([\d.]+)" cy="(\d+)"', text)[:-1]
+    ticks = re.findall(r'<line x1="([\d.]+)".*stroke-width="2.5"/>', text)
+    assert len(dots) == len(ticks) - 1 == len(limited)
+    past = [
+        float(x) > float(tick)
+        for (x, _), tick in zip(dots, ticks, strict=False)
+    ]
+    assert past == [True] + [False] * (len(limited) - 1)
+    assert (
+        "native: mean, deviation, neighbors: error 51 %, tolerance of its"
+        in text
+    )
 
 
 def test_a_page_of_markdown_has_the_tables_and_pictures_of_its_file(made):
@@ -341,7 +362,7 @@ def test_the_published_pictures_are_those_of_the_published_records(tmp_path):
             r"\]\((?:docs/)?([\w-]+\.svg)\)", file.read_text()
         )
     ]
-    assert sorted(shown) == sorted([*drawn, "network.svg"])
+    assert set(shown) == {*drawn, "network.svg"}
     for name, path in drawn.items():
         assert (ROOT / "docs" / name).read_bytes() == path.read_bytes(), (
             f"docs/{name} is old: nox -s site -- --pictures docs"
@@ -352,5 +373,5 @@ def test_a_mark_in_a_chart_tells_its_numbers(made):
     text = (made[0] / "report.html").read_text()
     # The first epoch of three seeds, by the rule of fakes.row.
     assert "<title>PyTorch, eager, epoch 1: 65.2 (65 to 65.4), " in text
-    for name in ("draw_accuracy", "draw_loss", "draw_facts"):
-        assert f'id="{name}-small-epochs-4-' in text
+    for name in ("accuracy-small-epochs-4", "loss-small-epochs-4"):
+        assert f'id="{name}-' in text

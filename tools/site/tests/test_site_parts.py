@@ -10,6 +10,7 @@ from tools.site import groups, report
 from tools.site.contract import (
     FRAMEWORKS,
     HEAD,
+    ROOT,
     Row,
     cut,
     read_contract,
@@ -173,3 +174,34 @@ def test_a_record_in_two_folders_is_listed_once(tmp_path):
 )
 def test_durations_are_for_people(seconds, words):
     assert report.duration(seconds) == words
+
+
+def test_times_are_compared_of_runs_that_are_alike(tmp_path):
+    """Not across machines, precisions, or modes beside the default ones."""
+    fakes.three(tmp_path)
+    fakes.record(tmp_path, "pytorch", 3, mode="compiled")
+    fakes.record(tmp_path, "jax_flax", 4, mode="eager")
+    fakes.record(tmp_path, "jax_flax", 5, machine={"device": "a GPU"})
+    (only,) = groups.experiments(find_runs(tmp_path)[0])
+    found = {
+        words: [(group.label, len(group.runs)) for group in alike]
+        for words, alike in only.alike.items()
+    }
+    first, *others = found.values()
+    assert first == [
+        ("TensorFlow, eager", 1),
+        ("PyTorch, eager", 3),
+        ("JAX, compiled", 1),
+    ]
+    assert sorted(others) == [
+        [("JAX, compiled", 1)],
+        [("JAX, eager", 1)],
+        [("PyTorch, compiled", 1)],
+    ]
+
+
+def test_the_line_of_94_percent_is_where_the_recipe_aims_at_it(experiment):
+    assert experiment.goal is None
+    full, _ = find_runs(ROOT / "results")
+    aims = {e.title: e.goal for e in groups.experiments(full)}
+    assert aims["dawnbench"] == 94 and aims["small"] is None
