@@ -59,19 +59,25 @@ BAD_PICKLES = [
 ]
 
 
+STRANGE = [
+    *product(["test_lables.json"], [b"[]", b"{}", b"[300]", b"x", b'"a"']),
+    *product(["data_batch_1"], [b"", b".", b"garbage"]),
+    *[("data_batch_1", pickle.dumps(bad, 2)) for bad in BAD_PICKLES],
+]
+SHORT = ("test_batch.bin", bytes(61_459))
+
+
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("file", "words"),
     [
-        *product(["test_lables.json"], [b"[]", b"{}", b"[300]", b"x", b'"a"']),
-        *product(["data_batch_1"], [b"", b".", b"garbage"]),
-        *[("data_batch_1", pickle.dumps(bad, 2)) for bad in BAD_PICKLES],
-        ("test_batch.bin", bytes(61_459)),
+        *[(file, "is damaged") for file in STRANGE],
+        (SHORT, "has 61,459 bytes, expected 61,460;"),
     ],
 )
-def test_a_strange_file_is_refused(tmp_path, arrays, name, content):
+def test_a_strange_file_is_refused(tmp_path, arrays, file, words):
+    name, content = file
     forms = (make(arrays) for make in FOLDERS.values())
     files = next(files for files in forms if name in files)
-    words = "(is damaged|has 61,459 bytes, expected 61,460;)"
     folder = write(tmp_path / "d", {**files, name: content})
     refused(folder, f"{name} {words}")
 
