@@ -28,7 +28,7 @@ from common.recipe import (
 from common.run.gpu import explain_failure, first_line
 from common.run.load import find_checkpoint
 from common.run.process import describe_environment, tune_allocator
-from common.run.signals import EndBySignals
+from common.run.signals import EndBySignals, behind
 from common.run.terminal import say, tolerant_output
 from common.run.together import joining, suppress_lost
 from common.run.usage import first_sentence, name_unknown
@@ -252,11 +252,12 @@ def _guarded(
     try:
         work()
         return errors.DONE
-    except errors.Terminated:
-        return errors.TERMINATED
-    except KeyboardInterrupt:
-        return errors.INTERRUPTED
-    except Exception as error:
+    except (KeyboardInterrupt, Exception) as error:
+        signaled = behind(error)
+        if isinstance(signaled, errors.Terminated):
+            return errors.TERMINATED
+        if isinstance(signaled, KeyboardInterrupt):
+            return errors.INTERRUPTED
         code, line = _told(error)
         if debug and worlds[-1].alone:
             raise
@@ -267,7 +268,7 @@ def _guarded(
         return code
 
 
-def _told(error: Exception) -> tuple[int, str]:
+def _told(error: BaseException) -> tuple[int, str]:
     """The exit code of an error, and its line."""
     if isinstance(error, UserError):
         return error.exit_code, str(error)

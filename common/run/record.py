@@ -36,7 +36,7 @@ from common.run.machine import other_seconds
 from common.run.metrics import epoch_row, write_metrics
 from common.run.progress import Batch, Display
 from common.run.records import RunRecord
-from common.run.signals import holding_signals
+from common.run.signals import behind, holding_signals, raise_swallowed
 from common.run.start import describe_start, describe_starts, describe_training
 from common.run.together import spread_start
 from common.world import ALONE, World
@@ -176,12 +176,15 @@ class Record:
 
     def progress(self, batches: Iterable[Batch], epoch: int) -> Iterator[Batch]:
         """The same batches, counted by a bar on a terminal."""
-        return self.display.epoch(
+        shown = self.display.epoch(
             batches,
             f"epoch {epoch + 1}/{self.recipe.epochs}",
             self.recipe.train_images,
             self.rows[-1] if self.rows else None,
         )
+        for batch in shown:
+            raise_swallowed()
+            yield batch
 
     @contextmanager
     def warming_up(self) -> Iterator[None]:
@@ -214,6 +217,7 @@ class Record:
         train, test: the sums "loss" and "correct" over all images. Raises
         LossNotFinite, with nothing written, if a loss is NaN or infinite.
         """
+        raise_swallowed()
         check_finite(epoch, train, test, self._kept())
         seconds = {
             "train": self.train_seconds,
@@ -266,6 +270,9 @@ class Record:
 
     @holding_signals
     def __exit__(self, kind, error, traceback) -> None:
+        if kind is not None:
+            error = behind(error)
+            kind = type(error)
         done = f"{len(self.rows)} epochs"
         if len(self.rows) == 1:
             done = "1 epoch"

@@ -51,9 +51,16 @@ class EndBySignals:
 
     So its record says how it ended. Only in the main thread: Python refuses
     handlers elsewhere, and leaves signals to the main thread.
+
+    Not every library hands the exception on: TensorFlow has made a ValueError
+    of one that was raised while its C++ code imported a module. So the
+    exception is kept: `behind` finds it again, `raise_swallowed` raises it.
     """
 
+    raised: KeyboardInterrupt | None = None
+
     def __enter__(self) -> None:
+        EndBySignals.raised = None
         self.before: dict[int, Callable | int | None] = {}
         if threading.current_thread() is not threading.main_thread():
             return
@@ -65,6 +72,7 @@ class EndBySignals:
 
     @holding_signals
     def __exit__(self, *error) -> None:
+        EndBySignals.raised = None
         for number, handler in self.before.items():
             # None: a handler that was not set by Python stays lost.
             signal.signal(number, handler or signal.SIG_DFL)
@@ -80,7 +88,22 @@ def _end(number: int, frame: FrameType | None) -> None:
         if frame.f_code in _HOLDING:
             return
         frame = frame.f_back
-    name = signal.Signals(number).name
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt(name)
-    raise Terminated(name)
+    kind = KeyboardInterrupt if number == signal.SIGINT else Terminated
+    EndBySignals.raised = kind(signal.Signals(number).name)
+    raise EndBySignals.raised
+
+
+def behind(error: BaseException) -> BaseException:
+    """The exception of a signal, if a library has made `error` of it."""
+    if isinstance(error, KeyboardInterrupt):
+        return error
+    return EndBySignals.raised or error
+
+
+def raise_swallowed() -> None:
+    """Raise the exception of a signal that a library has kept to itself.
+
+    Called where one that was handed on would never arrive.
+    """
+    if EndBySignals.raised:
+        raise EndBySignals.raised

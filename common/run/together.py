@@ -115,8 +115,8 @@ def spread_start(
     }
     for name, shape in array_shapes(recipe).items():
         arrays[name] = np.broadcast_to(arrays[name], shape)
-    step = np.array([start.step if start else -1], np.int32)
-    arrays = world.spread(arrays | {"step": step})
+    arrays["step"] = np.array([start.step if start else -1], np.int32)
+    arrays = world.spread(arrays)
     step = int(arrays.pop("step")[0])
     if step < 0:
         return None

@@ -21,8 +21,11 @@ from parity_tests.unit.recording import an_epoch, record
 FORK = multiprocessing.get_context("fork")
 
 
-def a_run(out, ready, slow):
-    """In a process: epochs until a signal comes; slow: seconds of a flush."""
+def a_run(out, ready, slow, library=None):
+    """In a process: epochs until a signal comes.
+
+    slow: seconds of a flush; library: what gets the signal's exception first.
+    """
     os.setpgid(0, 0)
     fsync = os.fsync
 
@@ -35,18 +38,23 @@ def a_run(out, ready, slow):
             an_epoch(log, 0)
             os.fsync = slow_fsync
             ready.set()
-            while True:
-                time.sleep(0.001)
+            try:
+                while True:
+                    time.sleep(0.001)
+            except KeyboardInterrupt:
+                if library is None:
+                    raise
+                library(log)
 
     argv = ("--preset", "smoke", "--device", "cpu")
     sys.exit(run_command(argv, "prog", train, bool, "eager", "eager"))
 
 
-def ended(out, send, slow=0.05, before=lambda: None):
+def ended(out, send, slow=0.05, before=lambda: None, library=None):
     """Start a run, let `send` send it signals; its exit code and record."""
     ready = FORK.Event()
     before()
-    process = FORK.Process(target=a_run, args=(str(out), ready, slow))
+    process = FORK.Process(target=a_run, args=(str(out), ready, slow, library))
     process.start()
     assert ready.wait(60)
     send(process.pid)
@@ -64,6 +72,42 @@ def test_a_signal_is_named_in_the_record(tmp_path, number, code):
     assert found == code
     assert about.status == "interrupted"
     assert about.reason == f"stopped by {number.name} after 1 epoch"
+
+
+def turns(log):
+    """As TensorFlow, where C++ code was importing a module."""
+    raise ValueError("The target structure is of type `<class 'str'>`")
+
+
+def swallows_in_an_epoch(log):
+    """Go on, as if no signal had come."""
+    for _ in log.progress(range(10**6), 1):
+        time.sleep(0.001)
+
+
+def swallows_in_a_scan(log):
+    """Go on to the end of the epoch, in one program."""
+    an_epoch(log, 1)
+    time.sleep(60)
+
+
+@pytest.mark.parametrize(
+    "library", [turns, swallows_in_an_epoch, swallows_in_a_scan]
+)
+@pytest.mark.parametrize(
+    ("number", "code"), [("SIGTERM", 143), ("SIGINT", 130)]
+)
+def test_a_library_that_keeps_the_signal_to_itself_is_not_believed(
+    tmp_path, library, number, code
+):
+    found, about = ended(
+        tmp_path / "a",
+        lambda pid: os.kill(pid, signal.Signals[number]),
+        library=library,
+    )
+    assert found == code
+    assert about.status == "interrupted"
+    assert about.reason == f"stopped by {number} after 1 epoch"
 
 
 @pytest.mark.parametrize("second", ["SIGTERM", "SIGINT", "SIGHUP"])
