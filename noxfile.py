@@ -176,10 +176,10 @@ def add_environment(name: str, *files: str) -> None:
 
 PYTHON = python_version()
 for kind in KINDS:
-    for _, requirements in FRAMEWORKS.values():
-        add_environment(f"{requirements}-{kind}", f"{requirements}-{kind}")
-    for requirements in ("pytorch", "jax"):
-        name = f"{requirements}-{kind}"
+    for framework in FRAMEWORKS.values():
+        name = f"{framework.requirements}-{kind}"
+        add_environment(name, name)
+    for name in (f"pytorch-{kind}", f"jax-{kind}"):
         add_environment(f"keras-{name}", name, "keras")
 add_environment("jax-paper", "jax-paper")
 add_environment("tools", "tools")
@@ -244,10 +244,10 @@ def add_trace(framework: str, short: str) -> None:
     command(environment_name(framework), name=f"trace-{short}")(trace)
 
 
-for folder, (short, _) in FRAMEWORKS.items():
-    add_train(folder, short)
-for folder, (short, _) in FRAMEWORKS.items():
-    add_trace(folder, short)
+for folder, names in FRAMEWORKS.items():
+    add_train(folder, names.short)
+for folder, names in FRAMEWORKS.items():
+    add_trace(folder, names.short)
 
 
 def reader(words: list[str], home: Path) -> str:
@@ -261,12 +261,12 @@ def reader(words: list[str], home: Path) -> str:
         place = words.index("--with")
         named = words[place + 1 : place + 2]
         del words[place : place + 2]
-        found = [f for f in FRAMEWORKS if [FRAMEWORKS[f][0]] == named]
+        found = [f for f in FRAMEWORKS if [FRAMEWORKS[f].short] == named]
     else:
         own = Path(words[0]).absolute().parts if words else ()
         found = [f for f in there if f in own] or there
     if not found or found[0] not in there:
-        shorts = [short for short, _ in FRAMEWORKS.values()]
+        shorts = [names.short for names in FRAMEWORKS.values()]
         names = " or ".join(environment_name(f) for f in found or FRAMEWORKS)
         sys.exit(
             f"error: --with takes {', '.join(shorts)}, of what is installed; "
@@ -482,7 +482,7 @@ def add_newest(requirements: str) -> str:
     return name
 
 
-NEWEST = {f: add_newest(names[1]) for f, names in FRAMEWORKS.items()}
+NEWEST = {f: add_newest(names.requirements) for f, names in FRAMEWORKS.items()}
 
 
 @command("tools", *ENVIRONMENTS, *NEWEST.values())

@@ -9,15 +9,28 @@ is made on a machine without a GPU is never taken for what needs one.
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from common.errors import UsageError
 
-# By folder: the word in the names of sessions, the one in requirements/.
-FRAMEWORKS = {
-    "tensorflow_eager": ("tf", "tensorflow"),
-    "pytorch": ("torch", "pytorch"),
-    "jax_flax": ("jax", "jax"),
+
+class Framework(NamedTuple):
+    """The names of a framework, beside that of its folder."""
+
+    title: str  # for people
+    short: str  # in the names of sessions
+    requirements: str  # in requirements/ and .nox/
+    package: str  # that is imported, and Keras's name of the back end
+
+
+FRAMEWORKS = {  # by folder
+    "tensorflow_eager": Framework(
+        "TensorFlow", "tf", "tensorflow", "tensorflow"
+    ),
+    "pytorch": Framework("PyTorch", "torch", "pytorch", "torch"),
+    "jax_flax": Framework("JAX", "jax", "jax", "jax"),
 }
+TITLES = {folder: names.title for folder, names in FRAMEWORKS.items()}
 KINDS = ("cpu", "gpu")
 # What all pinned releases have wheels for; `nox -s pins` shows it.
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -36,7 +49,7 @@ def environment_name(framework: str, keras: bool = False) -> str:
     framework: its folder's name. keras: with Keras on top, for the baseline
     of the benchmark; TensorFlow brings Keras along.
     """
-    name = f"{FRAMEWORKS[framework][1]}-{machine_kind()}"
+    name = f"{FRAMEWORKS[framework].requirements}-{machine_kind()}"
     return (
         f"keras-{name}" if keras and framework != "tensorflow_eager" else name
     )

@@ -29,12 +29,6 @@ from parity_tests.harness import tracefile
 
 FORMAT = "davidnet-newest-1"
 KEPT = Path(__file__).parents[1] / "results" / "traces"
-# What the newest release is looked up of: by folder, names on PyPI.
-PACKAGES = {
-    "tensorflow_eager": "tensorflow",
-    "pytorch": "torch",
-    "jax_flax": "jax",
-}
 
 
 def newest_release(package: str) -> str:
@@ -83,7 +77,7 @@ def row(framework: str, folder: Path) -> dict:
         "framework": framework,
         "pinned": versions(pinned),
         "tried": versions(newest) if newest.exists() else {},
-        "release": newest_release(PACKAGES[framework]),
+        "release": newest_release(FRAMEWORKS[framework].package),
         "verdict": verdict,
         "first": first,
         "kept": before,

@@ -16,16 +16,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from common.environments import TITLES
 from common.files import user_path
 from common.run.folder import RUNS
 from common.run.records import RunRecord, find_runs
 from common.run.terminal import align, columns, say, tolerant_output
 
-NAMES = {
-    "tensorflow_eager": "TensorFlow",
-    "pytorch": "PyTorch",
-    "jax_flax": "JAX",
-}
 SITE = "`nox -s site` draws these runs, beside the source of the three"
 
 
@@ -82,7 +78,7 @@ def column(runs: list[RunRecord]) -> dict[str, str]:
         return form.format(statistics.median(map(of, runs)))
 
     cells = {
-        "": NAMES[about.framework],
+        "": TITLES[about.framework],
         "test accuracy": median("{:.2%}", lambda r: r.rows[-1].test_accuracy),
     }
     if len(runs) > 1:
@@ -120,7 +116,7 @@ def table(runs: list[RunRecord], width: int | None) -> list[str]:
 
 def _order(item: tuple) -> tuple:
     (framework, mode, seed), _ = item
-    return list(NAMES).index(framework), mode, seed
+    return list(TITLES).index(framework), mode, seed
 
 
 def groups(found: Iterable[RunRecord]) -> list[list[RunRecord]]:
@@ -145,9 +141,9 @@ def print_alike(folder: Path) -> None:
     alike = [run for run in runs if likeness(run) == ours[0]]
     _print(table(alike, columns(sys.stdout)))
     print()
-    missing = NAMES.keys() - {run.about.framework for run in alike}
+    missing = TITLES.keys() - {run.about.framework for run in alike}
     if missing:
-        names = " and ".join(NAMES[name] for name in NAMES if name in missing)
+        names = " and ".join(TITLES[name] for name in TITLES if name in missing)
         say(f"not trained like this yet: {names}")
     else:
         say(SITE)

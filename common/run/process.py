@@ -13,24 +13,21 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from importlib.metadata import PackageNotFoundError, version
 
+from common.environments import FRAMEWORKS
 from common.errors import DeviceError
 
-# By framework: the package that is imported, and the variables that change
-# what it computes. TensorFlow's are named one by one: Terraform's begin
-# with TF_, too.
+# By framework: the variables that change what it computes. TensorFlow's are
+# named one by one: Terraform's begin with TF_, too.
 READERS = {
     "tensorflow_eager": (
-        "tensorflow",
-        (
-            *("KERAS_*", "TF_KERAS", "TF_USE_LEGACY_KERAS", "TF2_BEHAVIOR"),
-            *("XLA_FLAGS", "TF_XLA_*", "TF_JITRT_FLAGS", "TF_*JIT_COMPILE*"),
-            *("TF_*MIXED_PRECISION*", "TF_*FP16_*", "TF_SET_ONEDNN_*"),
-            *("TF_ENABLE_*_V2", "TF_ENABLE_MAXPOOL_NANPROP", "AUTOGRAPH_*"),
-            *("TF_RUN_EAGER_OP_AS_FUNCTION", "TF_USE_DEEP_CONV2D"),
-        ),
+        *("KERAS_*", "TF_KERAS", "TF_USE_LEGACY_KERAS", "TF2_BEHAVIOR"),
+        *("XLA_FLAGS", "TF_XLA_*", "TF_JITRT_FLAGS", "TF_*JIT_COMPILE*"),
+        *("TF_*MIXED_PRECISION*", "TF_*FP16_*", "TF_SET_ONEDNN_*"),
+        *("TF_ENABLE_*_V2", "TF_ENABLE_MAXPOOL_NANPROP", "AUTOGRAPH_*"),
+        *("TF_RUN_EAGER_OP_AS_FUNCTION", "TF_USE_DEEP_CONV2D"),
     ),
-    "pytorch": ("torch", ("TORCH*", "PYTORCH_*")),
-    "jax_flax": ("jax", ("JAX_*", "FLAX_*", "XLA_FLAGS")),
+    "pytorch": ("TORCH*", "PYTORCH_*"),
+    "jax_flax": ("JAX_*", "FLAX_*", "XLA_FLAGS"),
 }
 # Of these, what is kept: it chooses hardware, threads, memory, caches, logs
 # or the other processes of a training. What any other would change, the
@@ -86,8 +83,8 @@ def set_environment(framework: str) -> None:
     framework: its folder's name. Called by `frameworks/<name>/__init__.py`,
     before anything there imports the framework.
     """
-    package, patterns = READERS[framework]
-    imported = package in sys.modules
+    patterns = READERS[framework]
+    imported = FRAMEWORKS[framework].package in sys.modules
     for name, value in sorted(os.environ.items()):
         wanted = _wanted(name, value, patterns)
         wanted = NEEDED[framework].get(name, wanted)

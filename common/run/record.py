@@ -25,11 +25,12 @@ from msgspec import structs
 from common import checkpoint
 from common.checkpoint import Checkpoint
 from common.cifar10.load import Cifar10, load_data
+from common.environments import TITLES
 from common.errors import CheckpointError, DiskError, LossNotFinite
 from common.files import write_atomic
 from common.recipe import Recipe, Run
 from common.run.about import ABOUT, LONGEST_REASON
-from common.run.compare import NAMES, print_alike
+from common.run.compare import print_alike
 from common.run.events import Events
 from common.run.folder import CHECKPOINT, now, take_folder
 from common.run.machine import other_seconds
@@ -251,7 +252,7 @@ class Record:
         found = {name: value / images for name, value in test.items()}
         self._write_about(evaluation=found)
         self.display.say(
-            f"{NAMES[self.framework]}: test accuracy {found['correct']:.2%}, "
+            f"{TITLES[self.framework]}: test accuracy {found['correct']:.2%}, "
             f"test loss {found['loss']:.4f}, of {self.start}"
         )
 
@@ -312,7 +313,7 @@ class Record:
             last = self.rows[-1]
             count = last["epoch"]
             self.display.say(
-                f"{NAMES[self.framework]}: test accuracy "
+                f"{TITLES[self.framework]}: test accuracy "
                 f"{last['test_accuracy']:.2%} after {count} "
                 f"epoch{'s' * (count > 1)}, {last['train_seconds']:.1f} s; "
                 f"warm-up {last['compile_seconds']:.1f} s"

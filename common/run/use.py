@@ -17,12 +17,12 @@ import numpy as np
 from common import checkpoint
 from common.cifar10.classes import CLASS_NAMES
 from common.cifar10.load import Split, load_data
+from common.environments import TITLES
 from common.files import user_path
 from common.pictures import read_picture
 from common.recipe import Recipe, Run
 from common.run.about import ABOUT
 from common.run.cli import guarded
-from common.run.compare import NAMES
 from common.run.load import locate
 from common.run.records import RunRecord, read_run
 from common.run.terminal import align, columns, say
@@ -100,13 +100,13 @@ def use_command(argv: Sequence[str] | None, framework: str, use: Use) -> int:
 
 def _tell(trained: Trained, framework: str) -> None:
     """Which network it is, and whether its training was cut short."""
-    by = NAMES[trained.framework]
+    by = TITLES[trained.framework]
     words = f"{trained.checkpoint}: {by}'s"
     if trained.record:
         about = trained.record.about
         words += f" {trained.record.title}, seed {about.seed}"
     many = "epoch" if trained.epochs == 1 else "epochs"
-    words += f", {trained.epochs:g} {many}; read by {NAMES[framework]}"
+    words += f", {trained.epochs:g} {many}; read by {TITLES[framework]}"
     say(words)
     if trained.epochs < trained.recipe.epochs:
         say(f"not trained to its end: epoch {trained.recipe.epochs}")

@@ -17,7 +17,6 @@ from common.cifar10.load import Split
 from common.recipe import Recipe
 
 Arrays = dict[str, np.ndarray]
-FRAMEWORKS = ("tensorflow_eager", "pytorch", "jax_flax")
 
 
 class Driver:

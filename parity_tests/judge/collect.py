@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from common.environments import FRAMEWORKS
 from parity_tests.harness import digest, tracefile
 from parity_tests.harness.cases import recipe_hash, source_hash
 from parity_tests.harness.tracefile import Trace, TraceError
 from parity_tests.judge.checks import Arrays, Traces
 from parity_tests.rungs import RUNGS
-
-FRAMEWORKS = ("tensorflow_eager", "pytorch", "jax_flax")
 
 
 def collect(

@@ -19,13 +19,13 @@ from statistics import mean, median
 import numpy as np
 from scipy import stats
 
+from common.environments import FRAMEWORKS
 from common.run.records import RunRecord, find_runs
 
 MARGIN = 0.30  # points of test accuracy
 LOSS_MARGIN = 2.0  # % of the training loss of the last epoch
 EPOCHS_MARGIN = 1  # between the medians at which a level is reached
 LEVELS = (0.70, 0.80, 0.85)  # test accuracies
-FRAMEWORKS = ("tensorflow_eager", "pytorch", "jax_flax")
 JUDGED = "small, float32"  # the recipe whose runs decide the fourth claim
 FEWEST = 10  # seeds of each framework
 

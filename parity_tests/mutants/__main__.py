@@ -14,12 +14,12 @@ from fnmatch import fnmatchcase
 
 import tyro
 
-from common.environments import find_python
+from common.environments import FRAMEWORKS, find_python
 from common.errors import UsageError
 from common.run.usage import PathFlag
 from parity_tests.mutants import baseline, generate, judged, named, session
 from parity_tests.mutants.report import conclude
-from parity_tests.mutants.source import FRAMEWORKS, ROOT, subjects
+from parity_tests.mutants.source import ROOT, subjects
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.environments import find_python
+from common.environments import FRAMEWORKS, find_python
 from parity_tests.compare import climb
 from parity_tests.harness.tracefile import is_fresh
 from parity_tests.judge import collect
@@ -18,7 +18,7 @@ from parity_tests.judge.checks import Arrays, Traces, equal_tensors, run_check
 from parity_tests.judge.diagnosis import diagnose
 from parity_tests.judge.tolerances import CHECKS
 from parity_tests.mutants.climb import NAMES, beside, number, red, rung_of
-from parity_tests.mutants.source import FRAMEWORKS, ROOT, tree_hash
+from parity_tests.mutants.source import ROOT, tree_hash
 from parity_tests.trace import caches, command
 
 # The networks are tiny and the mutants many: one thread each. With two, the

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from parity_tests.harness.driver import FRAMEWORKS, Driver
+from common.environments import FRAMEWORKS
+from parity_tests.harness.driver import Driver
 from parity_tests.judge.check_margins import margin_of
 from parity_tests.judge.checks import Arrays, Check, Row, Traces, run_check
 from parity_tests.judge.tolerances import CHECKS

@@ -3,7 +3,8 @@
 import tomllib
 from pathlib import Path
 
-from parity_tests.mutants.source import FRAMEWORKS, Mutant, replaced
+from common.environments import FRAMEWORKS
+from parity_tests.mutants.source import Mutant, replaced
 
 FILE = Path(__file__).with_name("named.toml")
 

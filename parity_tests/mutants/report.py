@@ -5,6 +5,7 @@ import sys
 import time
 from collections import Counter
 
+from common.environments import FRAMEWORKS
 from common.files import write_atomic
 from common.run.machine import describe_machine, git_commit
 from common.run.terminal import align, columns, say
@@ -12,7 +13,7 @@ from parity_tests.mutants import generate
 from parity_tests.mutants.judged import Judgment, judge
 from parity_tests.mutants.killers import killer
 from parity_tests.mutants.session import Log
-from parity_tests.mutants.source import FRAMEWORKS, Mutant
+from parity_tests.mutants.source import Mutant
 
 FORMAT = "davidnet-mutants-1"
 ENOUGH = 0.95  # of the generated ones

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from common.environments import FRAMEWORKS
 from parity_tests.harness.cases import ROOT, hash_of
 
-FRAMEWORKS = ("tensorflow_eager", "pytorch", "jax_flax")
 FOLDER = ROOT / "frameworks" / "pytorch"
 MIRROR = tuple(sorted(path.name for path in FOLDER.glob("[!_]*.py")))
 # What the tests read; `runs/`, `.nox/` and the site's tests are not needed.

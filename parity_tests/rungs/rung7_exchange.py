@@ -4,7 +4,8 @@ Each framework loads what every one has saved after 10 steps, its own too,
 trains 10 more, and must end where 20 steps without a break end.
 """
 
-from parity_tests.harness.driver import FRAMEWORKS, Driver
+from common.environments import FRAMEWORKS
+from parity_tests.harness.driver import Driver
 from parity_tests.rungs.rung7_trajectory import HALF, RECIPE, SEED, flatten, run
 
 

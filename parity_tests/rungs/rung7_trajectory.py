@@ -8,6 +8,7 @@ import numpy as np
 from common.checkpoint import VELOCITY, shared_start
 from common.cifar10 import synthetic
 from common.draws import epoch_draws
+from common.environments import FRAMEWORKS
 from common.recipe import Recipe
 from common.schedule import epoch_lrs, step_lr
 from parity_tests.harness.cases import (
@@ -16,7 +17,7 @@ from parity_tests.harness.cases import (
     Arrays,
     random_images,
 )
-from parity_tests.harness.driver import FRAMEWORKS, Driver, in_precision
+from parity_tests.harness.driver import Driver, in_precision
 from parity_tests.harness.error import relative_error
 from parity_tests.oracle import data as oracle_data
 from parity_tests.oracle import network as oracle

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from common.environments import FRAMEWORKS
 from parity_tests import compare
 from parity_tests.harness import digest, tracefile
 from parity_tests.harness.error import relative_error
 from parity_tests.harness.tracefile import TraceError
 from parity_tests.judge.checks import Check, equal_tensors
-from parity_tests.judge.recorded_runs import FRAMEWORKS
 from parity_tests.unit.test_compare import facts
 from tools.results import publish
 

@@ -116,8 +116,10 @@ def test_what_is_wanted_is_pinned(path):
 def test_every_pinned_file_has_a_list_and_every_framework_two():
     names = {p.stem for p in LISTS}
     assert {p.stem for p in REQUIREMENTS.glob("*.txt")} == names
-    for _, name in environments.FRAMEWORKS.values():
-        assert {f"{name}-{kind}" for kind in environments.KINDS} <= names
+    for framework in environments.FRAMEWORKS.values():
+        assert {
+            f"{framework.requirements}-{kind}" for kind in environments.KINDS
+        } <= names
 
 
 def test_a_package_has_the_same_version_in_every_file():

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from common.environments import FRAMEWORKS
 from parity_tests.mutants import generate, judged, named, session, suite
 from parity_tests.mutants.climb import NAMES, order, rung_of
 from parity_tests.mutants.judged import VERDICTS, Judgment, judge
@@ -22,7 +23,6 @@ from parity_tests.mutants.report import (
 )
 from parity_tests.mutants.session import Outcome
 from parity_tests.mutants.source import (
-    FRAMEWORKS,
     ROOT,
     Mutant,
     StaleMutant,

@@ -6,15 +6,10 @@ import types
 
 import pytest
 
+from common.environments import FRAMEWORKS
 from common.errors import DeviceError
 from common.run import process
 from common.run.process import describe_environment, set_environment
-
-PACKAGES = {
-    "tensorflow_eager": "tensorflow",
-    "pytorch": "torch",
-    "jax_flax": "jax",
-}
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +19,7 @@ def environment(monkeypatch) -> dict[str, str]:
     monkeypatch.setattr(os, "environ", mine)
     monkeypatch.setattr(process, "overruled", [])
     monkeypatch.setattr(process, "_too_late", [])
-    for package in PACKAGES.values():
+    for package in ("tensorflow", "torch", "jax"):
         monkeypatch.delitem(sys.modules, package, raising=False)
     return mine
 
@@ -105,11 +100,11 @@ def test_keras_reads_no_file_of_the_user(environment):
     assert describe_environment().endswith(": KERAS_HOME")
 
 
-@pytest.mark.parametrize("framework", PACKAGES)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_what_was_read_already_ends_in_one_line_with_78(
     environment, monkeypatch, framework
 ):
-    package = PACKAGES[framework]
+    package = FRAMEWORKS[framework].package
     monkeypatch.setitem(sys.modules, package, types.ModuleType(package))
     environment["NVIDIA_TF32_OVERRIDE"] = "1"
     set_environment(framework)

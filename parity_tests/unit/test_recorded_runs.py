@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from common.environments import FRAMEWORKS
 from parity_tests.judge import recorded_runs
 from parity_tests.judge.recorded_runs import (
     FEWEST,
-    FRAMEWORKS,
     LEVELS,
     accuracy_verdict,
     analyze,

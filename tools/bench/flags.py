@@ -4,15 +4,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+from common.environments import TITLES
 from common.errors import UsageError
 from common.run.usage import PathFlag
 
-# By folder: the name in tables.
-FRAMEWORKS = {
-    "tensorflow_eager": "TensorFlow",
-    "pytorch": "PyTorch",
-    "jax_flax": "JAX",
-}
 MODES = ("eager", "compiled")
 PRECISIONS = ("float32", "bfloat16")
 
@@ -22,7 +17,7 @@ class Flags:
     """What to measure, how often, and where to write it."""
 
     # folders of frameworks/
-    frameworks: tuple[str, ...] = tuple(FRAMEWORKS)
+    frameworks: tuple[str, ...] = tuple(TITLES)
     # eagerly, or compiled
     modes: tuple[Literal["eager", "compiled"], ...] = MODES
     # of convolutions and activations
@@ -54,10 +49,9 @@ class Flags:
 def check(flags: Flags) -> None:
     """Raise UsageError unless the flags make sense."""
     for name in flags.frameworks:
-        if name not in FRAMEWORKS:
+        if name not in TITLES:
             raise UsageError(
-                f"--frameworks {name}: expected some of "
-                + ", ".join(FRAMEWORKS)
+                f"--frameworks {name}: expected some of " + ", ".join(TITLES)
             )
     for name in ("frameworks", "modes", "precisions", "widths"):
         if not getattr(flags, name):

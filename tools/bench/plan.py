@@ -4,8 +4,9 @@ import os
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 
+from common.environments import TITLES
 from common.recipe import Recipe
-from tools.bench.flags import FRAMEWORKS, Flags
+from tools.bench.flags import Flags
 
 DEFAULT_MODE = {
     "tensorflow_eager": "eager",
@@ -46,7 +47,7 @@ class Job:
 
     def title(self) -> str:
         """One line for who waits."""
-        name = FRAMEWORKS[self.framework]
+        name = TITLES[self.framework]
         if self.kind == "limits":
             return f"limits of the machine, by {name}"
         words = [name, self.mode, self.precision, f"width {self.width}"]

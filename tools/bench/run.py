@@ -10,18 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common.environments import find_python
+from common.environments import FRAMEWORKS, find_python
 from common.errors import UsageError, UserError
 from common.files import disk_errors
 from tools.bench import data
 from tools.bench.plan import Job
-
-# By framework: Keras's name of it.
-BACKENDS = {
-    "tensorflow_eager": "tensorflow",
-    "pytorch": "torch",
-    "jax_flax": "jax",
-}
 
 
 class ChildError(UserError):
@@ -72,7 +65,7 @@ def environment(job: Job, folder: Path) -> dict[str, str]:
     """The variables that a child gets beside those of this process."""
     return {
         "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only, as in noxfile.py
-        "KERAS_BACKEND": BACKENDS[job.framework],
+        "KERAS_BACKEND": FRAMEWORKS[job.framework].package,
         # Every process compiles for itself, so that its time is seen.
         "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1",
         "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),

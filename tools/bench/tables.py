@@ -2,9 +2,9 @@
 
 import statistics
 
+from common.environments import TITLES
 from common.recipe import Recipe
 from tools.bench.count import gflop_per_image
-from tools.bench.flags import FRAMEWORKS
 from tools.bench.plan import Job
 from tools.bench.report import epoch_cost, find, limits_shown, share_of_limit
 from tools.bench.sheet import NOTHING, Sheet
@@ -57,7 +57,7 @@ def speeds_sheet(report: dict) -> Sheet:
         memory = max(step["peak_memory_bytes"])
         sheet.rows.append(
             [
-                f"{FRAMEWORKS[step['framework']]}, {step['mode']}",
+                f"{TITLES[step['framework']]}, {step['mode']}",
                 f"{step['width']}",
                 step["precision"],
                 f"{step['dropout_rate']:g}",
@@ -86,7 +86,7 @@ def peers_sheet(report: dict) -> Sheet:
             continue
         speed = statistics.median(peer["images_per_second"])
         cells = [
-            FRAMEWORKS[peer["framework"]],
+            TITLES[peer["framework"]],
             shown(peer["images_per_second"]),
         ]
         for mode in ("eager", "compiled"):
@@ -111,7 +111,7 @@ def scale_sheet(report: dict) -> Sheet:
         if row["what"] == "step":
             sheet.rows.append(
                 [
-                    f"{FRAMEWORKS[row['framework']]}, {row['mode']}",
+                    f"{TITLES[row['framework']]}, {row['mode']}",
                     f"{row['width']}",
                     f"{row['batch_size']:,}",
                     f"{row['threads']}",

@@ -7,7 +7,7 @@ that both have trained, and when each framework reached which accuracy.
 from collections.abc import Callable
 from statistics import median
 
-from common.run.compare import NAMES
+from common.environments import TITLES
 from common.run.records import RunRecord, find_runs
 from parity_tests.judge.recorded_runs import (
     EPOCHS_MARGIN,
@@ -68,7 +68,7 @@ def pair_row(pair: Pair) -> list[str]:
         for both in pair.epochs
     ]
     return [
-        f"{NAMES[pair.one]}, {NAMES[pair.other]}",
+        f"{TITLES[pair.one]}, {TITLES[pair.other]}",
         str(pair.seeds),
         *(shown(pair.accuracy), shown(pair.unpaired), pair.verdict),
         *(shown(pair.loss), pair.loss_verdict),
@@ -99,7 +99,7 @@ def times_table(runs: list[RunRecord]) -> str:
         ]
         rows.append(
             [
-                NAMES[name],
+                TITLES[name],
                 str(len(group)),
                 spread_of(accuracy, group, "{:.2f}"),
                 spread_of(train_loss, group, "{:.4f}"),

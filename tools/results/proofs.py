@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from functools import partial
 from textwrap import fill as fill_lines
 
+from common.environments import TITLES
 from parity_tests.judge.page import in_shares
 from parity_tests.machines.report import markdown
 from parity_tests.mutants.killers import killer
-from tools.bench.flags import FRAMEWORKS
 from tools.bench.sheet import markdown_table
 from tools.results.publish import LADDER, MACHINES, MUTANTS, NEWEST, TORTURE
 from tools.results.reports import (
@@ -19,7 +19,7 @@ from tools.results.reports import (
     read_report,
     read_whole,
 )
-from tools.results.trainings import NAMES, full_trainings
+from tools.results.trainings import full_trainings
 
 STEPS = "20 steps, float64"  # rows of the ladder that the README names
 WITNESS = "David Page's own code"
@@ -55,7 +55,7 @@ def torture_line() -> str:
         kills[row.framework] += sum(row.kills.values())
         trainings[row.framework] += row.trainings
     counts = ", ".join(
-        f"{name} {kills[folder]}" for folder, (name, _) in NAMES.items()
+        f"{name} {kills[folder]}" for folder, name in TITLES.items()
     )
     signals = sorted({name for row in report.rows for name in row.kills})
     commit = (report.git_commit or "not known")[:7]
@@ -137,12 +137,12 @@ def matrix_table() -> str:
         word = "equivalent" if row.equivalent else "**survived**"
         word = killer(row.killed_by) or word
         cells[row.mutant][row.framework] = word
-    places = (*FRAMEWORKS, "common")
+    places = (*TITLES, "common")
     rows = [
         [f"`{name}`", *(found.get(place, "") for place in places)]
         for name, found in cells.items()
     ]
-    return markdown_table(["mutant", *FRAMEWORKS.values(), "shared"], rows)
+    return markdown_table(["mutant", *TITLES.values(), "shared"], rows)
 
 
 def survivors_table() -> str:
@@ -188,7 +188,7 @@ def mission_table() -> str:
 
 def named(numbers: str) -> str:
     """The numbers of a claim with the frameworks' names, not the folders'."""
-    for folder, (name, _) in NAMES.items():
+    for folder, name in TITLES.items():
         numbers = numbers.replace(f"{folder} ", f"{name} ")
     return numbers
 

@@ -4,6 +4,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 
+from common.environments import FRAMEWORKS, TITLES
 from common.run import compare
 from common.run.about import Epoch
 from common.run.records import RunRecord, changed_fields, find_runs
@@ -11,11 +12,6 @@ from tools.bench.sheet import markdown_table
 from tools.bench.stats import spread
 from tools.results.publish import RESULTS, no_evidence
 
-NAMES = {
-    "tensorflow_eager": ("TensorFlow", "tf"),
-    "pytorch": ("PyTorch", "torch"),
-    "jax_flax": ("JAX", "jax"),
-}
 # Of a run's libraries, the ones to name beside its results.
 SHOWN = ("tensorflow", "tensorflow-cpu", "torch", "jax", "flax", "optax")
 
@@ -26,7 +22,7 @@ GOAL = 0.94  # test accuracy; DAWNBench took the time to it
 def command(run: RunRecord) -> str:
     """The command that made a run, with the flags that were not defaults."""
     about = run.about
-    words = [f"nox -s train-{NAMES[about.framework][1]} --"]
+    words = [f"nox -s train-{FRAMEWORKS[about.framework].short} --"]
     words.append(f"--preset {about.preset}")
     for name, value in changed_fields(about.preset, about.recipe).items():
         numbers = value if isinstance(value, tuple) else (value,)
@@ -83,7 +79,7 @@ def row(runs: list[RunRecord]) -> dict[str, str]:
         if name in about.versions
     )
     return {
-        "framework": NAMES[about.framework][0],
+        "framework": TITLES[about.framework],
         SHORT[1]: f"{about.preset}, {about.precision}, {about.mode}",
         "runs": f"{len(runs)} (seed {', '.join(map(str, seeds))})",
         "test accuracy": spread(
@@ -140,9 +136,8 @@ def full_trainings() -> str:
     """What the full recipe reached, in how many runs, and what has none."""
     runs = [r for r in find_runs(RESULTS)[0] if r.about.preset == FULL]
     reached = [100 * run.rows[-1].test_accuracy for run in runs]
-    names = [name for name, _ in NAMES.values()]
-    have = {NAMES[run.about.framework][0] for run in runs}
-    lacking = [name for name in names if name not in have]
+    have = {TITLES[run.about.framework] for run in runs}
+    lacking = [name for name in TITLES.values() if name not in have]
     gpu = any(run.about.machine.device != "cpu" for run in runs)
     lacking += [] if gpu else ["a GPU"]
     words = f"The full recipe, `{FULL}`: "
@@ -150,7 +145,7 @@ def full_trainings() -> str:
         many = f"{len(runs)} run" + "s" * (len(runs) > 1)
         words += (
             f"**{spread(reached, '{:.2f} %')} test accuracy** in {many} "
-            f"({', '.join(n for n in names if n in have)})"
+            f"({', '.join(n for n in TITLES.values() if n in have)})"
         )
     if lacking:
         words += "; " * bool(runs) + f"not measured yet: {', '.join(lacking)}"

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from statistics import median
 
+from common.environments import TITLES
 from common.recipe import Recipe
 from common.run.records import find_runs
 from parity_tests.judge.page import as_svg
 from tools.bench.count import gflop_per_image
-from tools.bench.flags import FRAMEWORKS
 from tools.bench.report import best_limit, find, share_of_limit
 from tools.site import still
 from tools.site.contract import BuildError
@@ -74,7 +74,7 @@ def draw_speed(report: dict) -> str:
             ha="right",
             fontsize=9,
         )
-        names = [f"{FRAMEWORKS[r['framework']]}, {r['mode']}" for r in steps]
+        names = [f"{TITLES[r['framework']]}, {r['mode']}" for r in steps]
         for place, (row, name) in enumerate(zip(steps, names, strict=True)):
             share = share_of_limit(row, report["limits"])
             kinds = {
@@ -113,7 +113,7 @@ def draw_scale(report: dict) -> str:
     figure, charts = panels(SCALE.values(), sharey=True)
     for axes, field in zip(charts, SCALE, strict=True):
         fixed = {n: value for n, value in base.items() if n != field}
-        for framework, title in FRAMEWORKS.items():
+        for framework, title in TITLES.items():
             points = sorted(
                 (row[field], 1000 / median(row["images_per_second"]))
                 for row in rows

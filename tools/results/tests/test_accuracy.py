@@ -2,7 +2,8 @@
 
 import json
 
-from parity_tests.judge.recorded_runs import FEWEST, FRAMEWORKS
+from common.environments import FRAMEWORKS
+from parity_tests.judge.recorded_runs import FEWEST
 from tools.results import accuracy, proofs, publish
 from tools.results.tests import fake_records
 
