@@ -48,7 +48,7 @@ class Row:
 
     name: str
     pieces: dict[str, Piece] = field(default_factory=dict)
-    alone: str = ""  # why not all three have it
+    alone: list[str] = field(default_factory=list)  # why not all three have it
 
 
 @dataclass
@@ -94,7 +94,7 @@ def sections(root: Path = ROOT) -> list[Section]:
         cuts = {f: cut(f, file, read(f, file, root)) for f in FRAMEWORKS}
         for name, names in {HEAD: [HEAD], **wanted}.items():
             rows = [Row(name) for name in names]
-            lone = []
+            lone: dict[str, Row] = {}
             for framework, pieces in cuts.items():
                 where = f"frameworks/{framework}/{file}: section {name}"
                 if name not in pieces:
@@ -105,7 +105,10 @@ def sections(root: Path = ROOT) -> list[Section]:
                 for piece in pieces[name]:
                     why = alone.get((framework, file, piece.name), "")
                     if why:
-                        lone.append(Row(piece.name, {framework: piece}, why))
+                        row = lone.setdefault(piece.name, Row(piece.name))
+                        row.pieces[framework] = piece
+                        if not why.startswith("as in "):
+                            row.alone.append(why)
                     else:
                         shared.append(piece)
                 present = [piece.name for piece in shared]
@@ -116,18 +119,18 @@ def sections(root: Path = ROOT) -> list[Section]:
                     )
                 for row, piece in zip(rows, shared, strict=True):
                     row.pieces[framework] = piece
-            for row in lone:
+            for row in lone.values():
                 rows.insert(1 + user(row, rows), row)
             found.append(Section(file, name, rows))
     return found
 
 
 def user(lone: Row, rows: list[Row]) -> int:
-    """The place of the first row that uses a name of one framework.
+    """The place of the first row that uses a name which not all have.
 
     If there is none in the section, that of the last row before it.
     """
-    ((framework, helper),) = lone.pieces.items()
+    framework, helper = next(iter(lone.pieces.items()))
     before = 0
     for place, row in enumerate(rows):
         if framework in row.pieces and not row.alone:

@@ -60,11 +60,11 @@ def test_a_name_of_one_framework_stands_behind_what_uses_it():
     text = "# --- S ---\ndef {}():\n    pass\ndef b():\n    {}()\n"
     lone, uses = cut("pytorch", "x.py", text.format("odd", "odd"))["S"]
     rows = [Row("a"), Row("b", {"pytorch": uses})]
-    assert user(Row("odd", {"pytorch": lone}, "why"), rows) == 1
+    assert user(Row("odd", {"pytorch": lone}, ["why"]), rows) == 1
     # What nobody uses stays where it is: behind the row before it.
     free, before = cut("pytorch", "x.py", text.format("a", "c"))["S"][::-1]
     rows = [Row("a", {"pytorch": before}), Row("z")]
-    assert user(Row("b", {"pytorch": free}, "why"), rows) == 0
+    assert user(Row("b", {"pytorch": free}, ["why"]), rows) == 0
 
 
 def test_all_sections_of_the_contract_are_found():
