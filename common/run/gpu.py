@@ -2,7 +2,8 @@
 
 The commonest reasons: a build for the CPU, and a driver that is older than
 what the build needs. Numbers are from NVIDIA's "CUDA Toolkit Release Notes"
-(drivers) and from the architectures that CUDA 13 still compiles for.
+(drivers), and the oldest architectures that the builds have code for: CUDA
+13's, and those of TensorFlow's wheel for CUDA 12.
 """
 
 import os
@@ -16,7 +17,7 @@ from common.errors import DeviceError
 from common.run.terminal import say
 
 # By major version of CUDA: the oldest driver, the oldest compute capability.
-NEEDS = {"12": (525, 5.0), "13": (580, 7.5)}
+NEEDS = {"12": (525, 6.0), "13": (580, 7.5)}
 # With these values no framework sees a GPU.
 HIDING = {"CUDA_VISIBLE_DEVICES": ("", "-1"), "JAX_PLATFORMS": ("cpu",)}
 VISIBLE = "CUDA_VISIBLE_DEVICES"

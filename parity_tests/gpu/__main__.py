@@ -13,7 +13,7 @@ from pathlib import Path
 
 from common.environments import FRAMEWORKS
 from common.files import user_path
-from common.run.machine import git_commit
+from common.run.machine import git_commit, processor
 
 FORMAT = "davidnet-gpu-1"
 GROWTH = 1.05  # of kernels and memory, before it counts as worse
@@ -123,8 +123,13 @@ def main(argv: list[str] | None = None) -> int:
     if flags.published and flags.published.exists():
         published = json.loads(flags.published.read_text())
         wrong += check_growth(found, published)
-    report = {"format": FORMAT, "git_commit": git_commit(), "wrong": wrong}
-    report["frameworks"] = found
+    report = {
+        "format": FORMAT,
+        "git_commit": git_commit(),
+        "processor": processor(),
+        "wrong": wrong,
+        "frameworks": found,
+    }
     path: Path = flags.folder / "gpu.json"
     path.write_text(json.dumps(report, indent=1) + "\n")
     for line in wrong:

@@ -28,7 +28,7 @@ from common.init import IMAGE_CHANNELS
 from common.recipe import Recipe
 from common.schedule import epoch_lrs
 from parity_tests.gpu.command import main
-from parity_tests.gpu.sizes import at_batch
+from parity_tests.gpu.sizes import at_batch, host_seconds
 from parity_tests.harness.cases import TRAJECTORY
 from parity_tests.harness.driver import Driver
 
@@ -152,10 +152,27 @@ def full(recipe: Recipe) -> dict:
             driver.step.train_step(state, pixels, labels, 0.0)
         return seen.bytes, sum(kept.values())
 
-    return {
+    found = {
         name: at_batch(lambda n, i=i: measure(n)[i], recipe.batch_size)
         for i, name in enumerate(("bytes moved", "bytes kept"))
     }
+    return found | {"host seconds": host(replace(recipe, width=1))}
+
+
+def host(recipe: Recipe) -> float:
+    """Seconds of the host in a step, with its batch."""
+    driver = Driver("pytorch", "cpu")
+    tiny = replace(recipe, batch_size=4, train_images=4, test_images=4)
+    arrays = synthetic.make(0, 4, 4)
+    data, _ = driver.splits(arrays, tiny)
+    draws = epoch_draws(0, 0, tiny)
+    state = driver.step.create_state(tiny, 0, driver.device)
+
+    def one() -> None:
+        [(images, labels)] = driver.data.train_batches(data, draws, tiny)
+        driver.step.train_step(state, images, labels, 0.0)
+
+    return host_seconds(one)
 
 
 def compiled(recipe: Recipe) -> dict:

@@ -18,7 +18,7 @@ from common.init import IMAGE_CHANNELS
 from common.recipe import Recipe
 from common.schedule import epoch_lrs
 from parity_tests.gpu.command import main
-from parity_tests.gpu.sizes import at_batch
+from parity_tests.gpu.sizes import at_batch, host_seconds
 from parity_tests.gpu.tensorflow_placement import GPU, Follower
 from parity_tests.harness.cases import TRAJECTORY
 from parity_tests.harness.driver import Driver
@@ -103,10 +103,32 @@ def full(recipe: Recipe) -> dict:
             state.model(pixels, labels, training=True)
         return step.moved, forward.made
 
-    return {
+    found = {
         name: at_batch(lambda n, i=i: measure(n)[i], recipe.batch_size)
         for i, name in enumerate(("bytes moved", "bytes kept"))
     }
+    for mode in ("eager", "compiled"):
+        seconds = host(replace(recipe, width=1), mode)
+        found[f"host seconds, {mode}"] = seconds
+    return found
+
+
+def host(recipe: Recipe, mode: str) -> float:
+    """Seconds of the host in a step, with its batch."""
+    driver = Driver("tensorflow_eager", "cpu")
+    tiny = replace(recipe, batch_size=4, train_images=4, test_images=4)
+    arrays = synthetic.make(0, 4, 4)
+    state = driver.state(tiny)
+    data, _ = driver.splits(arrays, tiny)
+    draws = epoch_draws(0, 0, tiny)
+    train_step, _ = driver.step.make_steps(state, mode)
+    lr = tf.constant(0.0)
+
+    def one() -> None:
+        [(images, labels)] = driver.data.train_batches(data, draws, tiny)
+        train_step(state, images, labels, lr)
+
+    return host_seconds(one)
 
 
 if __name__ == "__main__":

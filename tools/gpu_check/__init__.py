@@ -3,6 +3,6 @@
     python -m tools.gpu_check --out DIR --minutes 25
 
 What is there, parity of GPU and CPU, speed, and as many full trainings as the
-time allows. Needs the standard library; what it starts needs what a training
-needs.
+time allows; with 10 minutes less of each. `summary.md` has it all on a page.
+Needs the standard library; what it starts needs what a training needs.
 """

@@ -2,12 +2,14 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from contextlib import suppress
 
 from common.environments import find_python
 from common.errors import UsageError
+from common.run.machine import processor
 from tools.gpu_check.stages import ROOT, Stages
 
 # JAX last: its traces take longest, with what the others leave over.
@@ -30,7 +32,16 @@ def look(stages: Stages, flags: argparse.Namespace) -> dict[str, str]:
 
     This Python if it has the framework, else that of nox's environment.
     """
-    found = {"nvidia-smi": output("nvidia-smi"), "frameworks": {}}
+    cards = "--query-gpu=name,memory.total,driver_version,compute_cap"
+    found = {
+        "gpus": output(
+            "nvidia-smi", cards, "--format=csv,noheader"
+        ).splitlines(),
+        "nvidia-smi": output("nvidia-smi"),
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "frameworks": {},
+    }
     pythons = {}
     for name in flags.frameworks:
         reasons, candidates = [], [sys.executable]

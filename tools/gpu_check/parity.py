@@ -34,7 +34,7 @@ def parity(
             traces[device] = stages.out / "traces" / f"{name}-{device}.npz"
             command = [python, "-m", "parity_tests.trace"]
             command += ["--framework", name, "--device", device]
-            command += ["--out", str(traces[device]), "--only", flags.rungs]
+            command += ["--out", str(traces[device]), "--only", *flags.rungs]
             limit = stages.seconds_left - stop
             stages.run(f"trace {name} {device}", command, limit, cache)
         compare(stages, flags, name, python, traces)

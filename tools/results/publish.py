@@ -20,6 +20,7 @@ from parity_tests.machines import matrix, report
 from tools.bench.stats import NOISE_LIMIT
 from tools.results.reports import (
     Bench,
+    Gpu,
     Ladder,
     Machines,
     Newest,
@@ -35,8 +36,30 @@ BENCH = RESULTS / "bench.json"
 MUTANTS = RESULTS / "mutants.json"
 MACHINES = RESULTS / "machines.json"
 NEWEST = RESULTS / "newest.json"
+GPU = RESULTS / "gpu.json"
+# In a folder of tools/gpu_check: its trainings, those of two epochs by name.
+CHECKED, SPEED = "runs", "speed-"
 TORTURE = RESULTS / "torture.json"
 TRACES = RESULTS / "traces"
+
+
+def take_all(folder: Path) -> list[Path]:
+    """Publish a run, or every full training of `python -m tools.gpu_check`.
+
+    Raises SystemExit, with the reason, if there is no evidence.
+    """
+    if (folder / ABOUT).exists() or not (folder / CHECKED).is_dir():
+        return [take(folder)]
+    taken = []
+    for run in sorted((folder / CHECKED).iterdir()):
+        if run.name.startswith(SPEED):
+            continue
+        try:
+            taken.append(take(run))
+        except SystemExit as reason:  # the others are evidence all the same
+            print(reason)
+    require(bool(taken), folder, "no full training that could be published")
+    return taken
 
 
 def take(folder: Path) -> Path:
@@ -191,12 +214,21 @@ def publish_newest(file: Path) -> None:
     shutil.copy(file, NEWEST)
 
 
+def publish_gpu(file: Path) -> None:
+    """Copy what holds of a GPU: no claim wrong, committed source."""
+    found = read_report(file, Gpu)
+    require(not found.wrong, file, f"wrong: {'; '.join(found.wrong)}")
+    require_commit(found.git_commit, file)
+    shutil.copy(file, GPU)
+
+
 # By flag of `python -m tools.results`. Each raises SystemExit, with the
 # reason, if what it is given is no evidence.
 PUBLISH = {
     "ladder": publish_ladder,
     "machines": publish_machines,
     "newest": publish_newest,
+    "gpu": publish_gpu,
     "torture": publish_torture,
     "traces": publish_traces,
     "bench": publish_bench,

@@ -174,6 +174,16 @@ class Newest(Struct, frozen=True):
     rows: list[Release]
 
 
+class Gpu(Struct, frozen=True):
+    """gpu.json, as `python -m parity_tests.gpu` writes it."""
+
+    format: Literal["davidnet-gpu-1"]
+    git_commit: Commit | None
+    processor: Text
+    wrong: list[Text]  # claims that do not hold
+    frameworks: dict[Text, dict]
+
+
 def read_whole(path: Path, kind: type) -> dict:
     """All of a report, once it was found to be of this kind. As read_report."""
     read_report(path, kind)

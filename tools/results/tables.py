@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tools.bench import markdown
 from tools.results.accuracy import accuracy_tables
+from tools.results.gpu import gpu_table
 from tools.results.proofs import (
     facts_list,
     ladder_table,
@@ -51,6 +52,7 @@ TABLES = {
         "matrix": matrix_table,
         "survivors": survivors_table,
     },
+    "docs/gpu.md": {"gpu": gpu_table},
     "docs/performance.md": {
         "trainings": trainings_table,
         "bench": bench_tables(markdown.figures),

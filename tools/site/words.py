@@ -16,6 +16,7 @@ PAGES = {
     "docs/reading.md": "questions.html",
     "docs/performance.md": "performance.html",
     "docs/parity.md": "proof.html",
+    "docs/gpu.md": "gpu.html",
     "docs/usage.md": "usage.html",
 }
 # Sources that have a page, other than those of the frameworks.

@@ -12,6 +12,7 @@ import pytest
 
 from tools.gpu_check import __main__ as program
 from tools.gpu_check import look, parity, trainings
+from tools.gpu_check import summary as page
 from tools.gpu_check.plan import Attempt, next_run, summary
 from tools.gpu_check.stages import ROOT, Stages
 from tools.results.tests import fake_records
@@ -241,3 +242,54 @@ def test_ctrl_c_ends_it_and_leaves_what_was_done(tmp_path):
 def test_a_folder_that_exists_is_refused(tmp_path, capsys):
     assert program.main(["--out", str(tmp_path)]) == 2
     assert "it exists" in capsys.readouterr().err
+
+
+def test_ten_minutes_have_less_of_each():
+    quick = program.parse(["--out", "x", "--minutes", "10"])
+    assert len(quick.kinds) == 2
+    assert quick.rungs == program.QUICK_RUNGS
+    named = ["--rungs", "rung5"]
+    assert program.parse(["--out", "x", *named]).rungs == ["rung5"]
+    assert len(program.parse(["--out", "x"]).kinds) == 4
+
+
+def test_the_summary_is_a_page_of_what_was_found(tmp_path):
+    stages = Fakes(tmp_path, 100)
+    found = {
+        "gpus": ["NVIDIA H100 80GB HBM3, 81559 MiB, 580.82.07, 9.0"],
+        "processor": "a processor",
+        "cores": 16,
+        "frameworks": {
+            "pytorch": {
+                "device": "NVIDIA H100",
+                "versions": {"torch": "2.13.0"},
+            },
+            "jax_flax": {"not run": ["no jax"]},
+        },
+    }
+    stages.write("found", found)
+    rows = [{"what": "logits", "tensors": "40", "verdict": "pass"}]
+    rows.append({"what": "loss", "tensors": "", "verdict": "FAIL"})
+    report = {"verdict": "FAIL", "rows": rows}
+    stages.write("parity pytorch cpu", report)
+    trainings.speed(stages, flags(), PYTHON)
+    stages.note("train x", f"exit code 1; see {tmp_path}/x.log", False)
+    page.write(tmp_path)
+    text = (tmp_path / "summary.md").read_text()
+    for words in (
+        "# A check of NVIDIA H100 80GB HBM3, 81559 MiB, 580.82.07, 9.0\n",
+        "16 cores of a processor",
+        "| pytorch | NVIDIA H100 | torch 2.13.0 |",
+        "| jax_flax | did not run | no jax |",
+        "| pytorch | cpu | 2 | 40 | FAIL | loss |",
+        "## Speed\n\n| framework |",
+        "- train x: exit code 1; see x.log",
+    ):
+        assert words in text
+    assert str(tmp_path) not in text
+
+
+def test_a_check_that_found_nothing_has_a_page_too(tmp_path):
+    page.write(tmp_path)
+    text = (tmp_path / "summary.md").read_text()
+    assert text.startswith("# A check of no answer of nvidia-smi\n")

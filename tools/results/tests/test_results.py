@@ -111,6 +111,18 @@ def test_a_whole_training_is_published(results, tmp_path):
         publish.take(run)
 
 
+def test_the_trainings_of_a_gpu_check_are_published(results, tmp_path, capsys):
+    check = tmp_path / "check"
+    for name in ("dawnbench-pytorch-0", "speed-pytorch-eager-bfloat16"):
+        a_run(check / "runs" / name)
+    a_run(check / "runs" / "dawnbench-pytorch-1", git_commit="0" * 40 + "+")
+    [taken] = publish.take_all(check)
+    assert taken == results / "pytorch" / "dawnbench-pytorch-0"
+    assert "dawnbench-pytorch-1: not published" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="no full training"):
+        publish.take_all(check)  # they are published already
+
+
 def test_a_published_record_names_no_path_of_the_machine(results, tmp_path):
     mine = "/home/somebody/secret"
     data = DATA | {"source": mine}
