@@ -1,6 +1,6 @@
 """One way to drive any of the three frameworks from outside.
 
-It imports the mirror's five modules by name and the framework's adapter.
+It imports the mirror's modules that train by name and the framework's adapter.
 What the rungs ask for goes through the code that trains: `train_step` and
 `eval_step` as `make_steps` gives them, `run_epoch`, `evaluate`, the batches.
 """
@@ -25,12 +25,13 @@ class Driver:
     model: ModuleType
     data: ModuleType
     step: ModuleType
+    parallel: ModuleType
     checkpoint: ModuleType
     train: ModuleType
 
     def __init__(self, framework: str, device: str):
         self.framework = framework
-        for name in ("model", "data", "step", "checkpoint", "train"):
+        for name in self.__annotations__:
             module = import_module(f"frameworks.{framework}.{name}")
             setattr(self, name, module)
         self.adapter = import_module(

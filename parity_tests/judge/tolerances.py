@@ -12,6 +12,7 @@ from parity_tests.judge import (
     check_noise,
     check_race,
     check_repeat,
+    check_world,
 )
 from parity_tests.judge.checks import Check, equal_tensors
 
@@ -31,6 +32,7 @@ RUNGS = {
     6: "optimizer",
     7: "trajectory",
     8: "outcome",
+    9: "world",
 }
 same = equal_tensors
 CHECKS: list[Check] = [
@@ -113,4 +115,7 @@ CHECKS: list[Check] = [
     same(8, "race: correct predictions", "8/*/race/*accuracy", 0, EXACT),
     same(8, "race: losses of all epochs", "8/*/race/*loss", 1e-13, DOUBLE),
     *check_race.CHECKS,
+    *check_world.CHECKS,
+    same(9, "processes end equal to the bit", "9/float64/*/unequal", 0, EXACT),
+    same(9, "each process has masks of its own", "9/*/dropout/*", 0, EXACT),
 ]

@@ -45,13 +45,18 @@ NAMES = {
     "rung7_wide": ("7/float64/wide/*",),
     "rung7_page": ("7/float64/page/*", "7/float32/page/*"),
     "rung7_mode": ("7/float64/other-mode/*",),
+    "rung9_world": ("9/*",),
 }
 # Most of the time, and little that others do not see.
-SLOW = ("rung8_race", "rung1_schedule", "rung7_wide", "rung7_mode")
+SLOW = (
+    *("rung8_race", "rung1_schedule", "rung7_wide", "rung7_mode"),
+    "rung9_world",
+)
 # By file: the rungs that are the first to see a change in it.
 FIRST = {
     "data.py": ("rung2_data",),
     "step.py": ("rung6_optimizer", "rung5_gradients", "rung4_dropout"),
+    "parallel.py": ("rung9_world",),
     "checkpoint.py": ("rung6_optimizer", "rung7_trajectory", "rung7_exchange"),
     "train.py": ("rung7_trajectory", "rung7_program"),
 }

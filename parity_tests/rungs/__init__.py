@@ -23,4 +23,5 @@ RUNGS = (
     "rung7_wide",
     "rung7_page",
     "rung8_race",
+    "rung9_world",
 )

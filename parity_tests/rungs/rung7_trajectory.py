@@ -3,6 +3,8 @@
 In float64, at the full rate; float32 is in rung7_calm.py.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from common.checkpoint import VELOCITY, shared_start
@@ -16,6 +18,7 @@ from parity_tests.harness.cases import (
     VARIANT,
     Arrays,
     random_images,
+    rng,
 )
 from parity_tests.harness.driver import Driver, in_precision
 from parity_tests.harness.error import relative_error
@@ -40,18 +43,25 @@ def run(
     epochs: range | None = None,
     state=None,
     probe: bool = True,
+    order: int = 0,
+    after_epoch: Callable[[int, object], None] = lambda epoch, state: None,
 ) -> tuple[list[Arrays], object, list[Arrays]]:
-    """Train; all tensors after each step, the state, sums of each epoch."""
+    """Train; all tensors after each step, the state, sums of each epoch.
+
+    order: not 0 shows the images of each batch in another order.
+    """
     if state is None:
         state = driver.state(recipe, shared_start(recipe, SEED), SEED)
     train_step, eval_step = driver.step.make_steps(state, mode)
     train, test = driver.splits(data(recipe), recipe)
     steps, sums = [], []
-    images = driver.images(PROBE, recipe)
+    images = driver.images(PROBE, recipe) if probe else None
 
     def watched(state, pixels, labels, lr):
         state, metrics = train_step(state, pixels, labels, lr)
-        found = driver.export(state, recipe) | driver.numbers(metrics)
+        found = driver.export(state, recipe)
+        sum_up = driver.parallel.sum_over_world
+        found |= driver.numbers({n: sum_up(v) for n, v in metrics.items()})
         if probe:
             named = driver.activations(state, images, False)
             found["logits"] = named["logits"]
@@ -60,13 +70,24 @@ def run(
 
     for epoch in epochs or range(recipe.epochs):
         draws = epoch_draws(SEED, epoch, recipe)
+        if order:
+            draws = draws[permutation(order, recipe)]
         batches = driver.data.train_batches(train, draws, recipe)
         lrs = epoch_lrs(epoch, recipe)
         state, one = driver.train.run_epoch(watched, state, batches, lrs)
         batches = driver.data.eval_batches(test, recipe)
         two = driver.train.evaluate(eval_step, state, batches)
         sums.append({"train": one, "test": two})
+        after_epoch(epoch, state)
     return steps, state, sums
+
+
+def permutation(order: int, recipe: Recipe) -> np.ndarray:
+    """Places of the images of an epoch, mixed within each batch."""
+    places = np.arange(recipe.train_images)
+    for start in range(0, len(places), recipe.batch_size):
+        rng(order, 49).shuffle(places[start : start + recipe.batch_size])
+    return places
 
 
 def flatten(steps: list[Arrays], sums: list[dict]) -> Arrays:
@@ -154,7 +175,7 @@ def expected() -> Arrays:
 
 
 def expected_run(
-    recipe: Recipe, epochs: int | None = None
+    recipe: Recipe, epochs: int | None = None, probe: bool = True
 ) -> tuple[list[Arrays], list[dict]]:
     """In NumPy: 20 steps and 4 evaluations, or the first epochs of them."""
     sets, steps, sums = data(recipe), [], []
@@ -175,9 +196,11 @@ def expected_run(
                 params, velocity, images, labels, lr, recipe
             )
             loss_sum, correct_sum = loss_sum + loss, correct_sum + correct
-            net = oracle.forward(params, PROBE, recipe, train=False)
             found = params | {VELOCITY + n: v for n, v in velocity.items()}
-            found |= {"loss": loss, "correct": correct, "logits": net.logits}
+            found |= {"loss": loss, "correct": correct}
+            if probe:
+                net = oracle.forward(params, PROBE, recipe, train=False)
+                found["logits"] = net.logits
             steps.append({n: np.asarray(v) for n, v in found.items()})
         loss, correct = oracle.eval_step(params, tests, sets["y_test"], recipe)
         sums.append(

@@ -13,7 +13,7 @@ from jax import Array
 
 from common.recipe import Recipe
 from common.schedule import epoch_lrs
-from frameworks.jax_flax import model, step
+from frameworks.jax_flax import model, parallel, step
 from frameworks.jax_flax.step import TrainState
 
 MODE = "compiled"  # the default of --mode
@@ -22,7 +22,7 @@ FAST_MODE = "compiled"  # where there are thousands of steps
 
 def tensor(array: np.ndarray, device) -> Array:
     """An array as it is."""
-    return jax.device_put(array, device)
+    return jax.device_put(array, parallel.everywhere(device))
 
 
 def images(array: np.ndarray, device) -> Array:
@@ -85,7 +85,7 @@ def _activations(graph, params, stats, pixels, train):
 
 def settle(state: TrainState, device) -> TrainState:
     """On its device for good, else XLA compiles for both kinds of state."""
-    return jax.device_put(state, device)
+    return jax.device_put(state, parallel.everywhere(device))
 
 
 def activations(state: TrainState, pixels: Array, train: bool) -> dict:

@@ -1,0 +1,142 @@
+"""Several processes of one framework on this machine, as its launcher does it.
+
+    python -m parity_tests.harness.processes pytorch rung9_world two FOLDER
+
+Run with the environment that `environments` gives, each process joins the
+world and does a rung's `work`.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+from parity_tests.harness.cases import ROOT
+
+# The networks are tiny: one thread for each process.
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "NPROC": "1",  # XLA's
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "GLOO_SOCKET_IFNAME": "lo",
+}
+LIMIT = 600  # seconds for all processes of a case
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback interface that nobody uses now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def environments(framework: str, size: int, devices: int = 1) -> list[dict]:
+    """What each process finds in its environment, by rank.
+
+    devices: of each process, on a CPU.
+    """
+    ports = free_ports(size)
+    common = dict(ONE_THREAD)
+    if framework == "jax_flax" and devices > 1:
+        flag = f"--xla_force_host_platform_device_count={devices}"
+        common["XLA_FLAGS"] = flag
+    if size == 1:
+        return [common]
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    found = []
+    for rank in range(size):
+        own = {
+            "pytorch": {
+                "RANK": rank,
+                "LOCAL_RANK": rank,
+                "WORLD_SIZE": size,
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": ports[0],
+            },
+            "tensorflow_eager": {
+                "TF_CONFIG": json.dumps(
+                    {
+                        "cluster": cluster,
+                        "task": {"type": "worker", "index": rank},
+                    }
+                )
+            },
+            "jax_flax": {
+                "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{ports[0]}",
+                "JAX_NUM_PROCESSES": size,
+                "JAX_PROCESS_ID": rank,
+            },
+        }[framework]
+        found.append(common | {name: str(v) for name, v in own.items()})
+    return found
+
+
+def run_all(driver, rung: str, case: str, size: int, devices: int) -> None:
+    """Let the processes of a case do their work in the driver's folder.
+
+    Raises RuntimeError if one of them fails.
+    """
+    framework, folder = driver.framework, driver.folder
+    words = ["-m", "parity_tests.harness.processes", framework, rung, case]
+    words += [str(folder), str(devices)]
+    children, logs = [], []
+    try:
+        for rank, own in enumerate(environments(framework, size, devices)):
+            logs.append(folder / f"{case}.{rank}.log")
+            with logs[-1].open("w") as log:
+                children.append(
+                    subprocess.Popen(
+                        [sys.executable, *words],
+                        cwd=ROOT,
+                        env=os.environ | own,
+                        stdout=log,
+                        stderr=log,
+                    )
+                )
+        wait(children)
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+    for child, log in zip(children, logs, strict=True):
+        if child.returncode:
+            lines = log.read_text().splitlines() or ["nothing is said"]
+            raise RuntimeError(f"{log.name}: {' | '.join(lines[-3:])}")
+
+
+def wait(children: list[subprocess.Popen]) -> None:
+    """Wait until all have ended well, or one has not."""
+    end = time.monotonic() + LIMIT
+    while any(child.poll() is None for child in children):
+        if any(child.poll() for child in children) or time.monotonic() > end:
+            return
+        time.sleep(0.05)
+
+
+def main(
+    framework: str, rung: str, case: str, folder: str, devices: str
+) -> None:
+    """Join the world, do the work, and part."""
+    parallel = import_module(f"frameworks.{framework}.parallel")
+    world = parallel.join_world("cpu", int(devices))
+    # Here, not above: it touches the device.
+    from parity_tests.harness.driver import Driver
+
+    driver = Driver(framework, "cpu")
+    driver.folder = Path(folder)
+    import_module(f"parity_tests.rungs.{rung}").work(driver, world, case)
+    parallel.leave_world(world)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
