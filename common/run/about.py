@@ -23,6 +23,7 @@ from common.typed import (
 FORMAT = "davidnet-run-1"
 ABOUT = "run.json"
 METRICS = "metrics.jsonl"
+PREDICTIONS = "predictions.npy"
 LONGEST_REASON = 10_000  # characters
 
 Framework = Literal["tensorflow_eager", "pytorch", "jax_flax"]

@@ -5,6 +5,9 @@ The methods are those of `Record`; they keep no record, and say nothing.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import numpy as np
 
 from common.checkpoint import Checkpoint
 from common.cifar10.load import Cifar10, load_data
@@ -17,6 +20,8 @@ from common.world import ALONE, World
 
 class Follower:
     """The part of `Record` that every process needs."""
+
+    checkpoint = Path()  # none: the leader keeps it
 
     def __init__(self, recipe: Recipe, run: Run, world: World):
         self.recipe, self.run, self.world = recipe, run, world
@@ -48,6 +53,9 @@ class Follower:
     ) -> None:
         """Raise LossNotFinite where the leader does."""
         check_finite(epoch, train, test, "the leader says what is kept")
+
+    def predicted(self, probabilities: np.ndarray) -> None:
+        """The leader's affair."""
 
     def evaluated(self, test: Mapping[str, float]) -> None:
         """The leader's affair."""

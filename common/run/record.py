@@ -5,11 +5,13 @@
     dawnbench.tsv            epoch, hours, accuracy, as DAWNBench took them
     tensorboard/             event files, with --tensorboard
     checkpoint.safetensors   the state after the last epoch
+    predictions.npy          the class of each test image, at the end
     run.lock                 held while a process owns the folder
 
 Every file is replaced as a whole, so that a reader never sees half of one.
 """
 
+import io
 import json
 import math
 import os
@@ -20,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from msgspec import structs
 
 from common import checkpoint
@@ -29,7 +32,7 @@ from common.environments import TITLES
 from common.errors import CheckpointError, DiskError, LossNotFinite
 from common.files import write_atomic
 from common.recipe import Recipe, Run
-from common.run.about import ABOUT, LONGEST_REASON
+from common.run.about import ABOUT, LONGEST_REASON, PREDICTIONS
 from common.run.compare import print_alike
 from common.run.events import Events
 from common.run.folder import CHECKPOINT, now, take_folder
@@ -255,6 +258,16 @@ class Record:
             f"{TITLES[self.framework]}: test accuracy {found['correct']:.2%}, "
             f"test loss {found['loss']:.4f}, of {self.start}"
         )
+
+    def predicted(self, probabilities: np.ndarray) -> None:
+        """Keep the likeliest class of each test image, in predictions.npy.
+
+        probabilities: (n, 10) float, of the images in order. The file has
+        (n,) uint8. Raises DiskError.
+        """
+        content = io.BytesIO()
+        np.save(content, probabilities.argmax(axis=1).astype(np.uint8))
+        write_atomic(self.folder / PREDICTIONS, content.getvalue())
 
     def _write_events(self, row: dict) -> None:
         """One epoch's metrics as TensorBoard's scalars, by step."""

@@ -7,6 +7,7 @@
 What a record holds is declared in `about.py`.
 """
 
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -14,16 +15,17 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 from msgspec.structs import replace
 
 from common.errors import RecordError
 from common.files import one_line
 from common.recipe import FORMER_PRESETS, PRESETS, Recipe
-from common.run.about import ABOUT, METRICS, About, Epoch
+from common.run.about import ABOUT, METRICS, PREDICTIONS, About, Epoch
 from common.typed import Malformed, decode, read_limited
 
 # Of a file, in bytes; the largest of real ones are 4 kB and 350 an epoch.
-LARGEST = {ABOUT: 2**20, METRICS: 2**24}
+LARGEST = {ABOUT: 2**20, METRICS: 2**24, PREDICTIONS: 2**20}
 DEEPEST = 4  # folders between runs/ and a record
 
 
@@ -160,6 +162,27 @@ def read_rows(folder: Path, recipe: Recipe) -> list[Epoch]:
                 f"{path}: epoch {after.epoch} after epoch {before.epoch}"
             )
     return rows
+
+
+def read_predictions(run: RunRecord) -> np.ndarray | None:
+    """The class of each test image at the end of a run, (n,) uint8.
+
+    None if it kept none: it has not ended, is of an earlier version, or was
+    of several processes. Raises RecordError if they are damaged.
+    """
+    path = run.folder / PREDICTIONS
+    try:
+        content = read_limited(path, LARGEST[PREDICTIONS])
+        found = np.load(io.BytesIO(content), allow_pickle=False)
+    except FileNotFoundError:
+        return None
+    # NumPy raises many kinds of errors on bytes of others.
+    except Exception as error:
+        raise RecordError(f"{path}: damaged ({one_line(error)})") from error
+    wanted = (run.about.recipe.test_images,)
+    if found.shape != wanted or found.dtype != np.uint8 or found.max() > 9:
+        raise RecordError(f"{path}: not a class, 0 to 9, for each test image")
+    return found
 
 
 def find_runs(*roots: Path) -> tuple[list[RunRecord], list[Problem]]:

@@ -45,6 +45,7 @@ from frameworks.jax_flax.parallel import (
     leave_world,
     sum_over_world,
 )
+from frameworks.jax_flax.predict import predict
 from frameworks.jax_flax.step import TrainState, create_state, make_steps
 
 Sums = dict[str, float]
@@ -63,7 +64,7 @@ def run_epoch(
     lrs: for the summed loss, as many as there are batches.
     Returns the state and the sums "loss" and "correct" over all images.
     """
-    sums = {"loss": 0, "correct": 0}
+    sums: dict = {"loss": 0, "correct": 0}
     lrs = jnp.asarray(lrs, float)  # differs: lr-retrace
     for (images, labels), lr in zip(batches, lrs, strict=True):
         state, metrics = train_step(state, images, labels, lr)
@@ -107,7 +108,7 @@ def scan_epoch(
 
 def evaluate(eval_step: Callable, state: TrainState, batches: Batches) -> Sums:
     """Return the sums "loss" and "correct" over all images of the batches."""
-    sums = {"loss": 0, "correct": 0}
+    sums: dict = {"loss": 0, "correct": 0}
     for images, labels in batches:
         metrics = eval_step(state, images, labels)
         sums = {name: sums[name] + metrics[name] for name in sums}
@@ -159,27 +160,22 @@ def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
         state = create_state(recipe, run.seed, device)
         if (start := record.initial()) is not None:
             state = import_arrays(state, start.arrays, start.step, recipe)
-
         train_step, eval_step = steps = make_steps(state, run.mode)
         scan = run.mode == "compiled" and device.platform != "cpu"
         with record.warming_up():
             state = warm_up(steps, state, train_data, test_data, recipe, scan)
-        epochs = record.epochs(int(state.step))
-        for epoch in epochs:
+        for epoch in (epochs := record.epochs(int(state.step))):
             draws = epoch_draws(run.seed, epoch, recipe)
             batches = train_batches(train_data, draws, recipe)
             batches = record.progress(batches, epoch)
             lrs = epoch_lrs(epoch, recipe)  # differs: lr-step-index
             with record.training():
                 if scan:
-                    state, train_sums = scan_epoch(
-                        train_step, state, train_data, draws, lrs, recipe
-                    )
+                    args = train_data, draws, lrs, recipe
+                    state, sums = scan_epoch(train_step, state, *args)
                 else:
-                    state, train_sums = run_epoch(
-                        train_step, state, batches, lrs
-                    )
-                train_sums = jax.device_get(train_sums)  # waits for a scan
+                    state, sums = run_epoch(train_step, state, batches, lrs)
+                train_sums = jax.device_get(sums)  # waits for a scan
             batches = eval_batches(test_data, recipe)
             test_sums = evaluate(eval_step, state, batches)
             record.end_epoch(epoch, train_sums, test_sums)
@@ -188,6 +184,9 @@ def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
         if not epochs:  # the checkpoint was of a finished training
             batches = eval_batches(test_data, recipe)
             record.evaluated(evaluate(eval_step, state, batches))
+        if world.alone:
+            batches = eval_batches(test_data, recipe)
+            record.predicted(np.asarray(predict(state, batches)))
 
 
 # --- Command line -------------------------------------------------------

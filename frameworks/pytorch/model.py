@@ -40,6 +40,11 @@ class BatchNorm(nn.BatchNorm2d):
     one, both float32 in bfloat16 training. Source: Ioffe and Szegedy 2015.
     """
 
+    # Of other uses of the module one of them may be None.
+    running_mean: Tensor
+    running_var: Tensor
+    momentum: float
+
     def __init__(self, channels: int, recipe: Recipe):
         # differs: bn-momentum (PyTorch counts the share of the new value)
         # differs: bn-eps

@@ -115,7 +115,8 @@ def sum_over_world(x: Tensor) -> Tensor:
     """
     if not dist.is_initialized():
         return x
-    return collectives.all_reduce(x, "sum", dist.group.WORLD)
+    world = dist.group.WORLD  # not None: it is initialized
+    return collectives.all_reduce(x, "sum", world)  # type: ignore[arg-type]
 
 
 def sum_gradients(model: nn.Module) -> nn.Module:

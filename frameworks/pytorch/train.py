@@ -40,6 +40,7 @@ from frameworks.pytorch.parallel import (
     leave_world,
     sum_over_world,
 )
+from frameworks.pytorch.predict import predict
 from frameworks.pytorch.step import TrainState, create_state, make_steps
 
 Sums = dict[str, float]
@@ -58,7 +59,7 @@ def run_epoch(
     lrs: for the summed loss, as many as there are batches.
     Returns the state and the sums "loss" and "correct" over all images.
     """
-    sums = {"loss": 0, "correct": 0}
+    sums: dict = {"loss": 0, "correct": 0}
     for (images, labels), lr in zip(batches, lrs, strict=True):
         state, metrics = train_step(state, images, labels, lr)
         sums = {name: sums[name] + metrics[name] for name in sums}
@@ -67,7 +68,7 @@ def run_epoch(
 
 def evaluate(eval_step: Callable, state: TrainState, batches: Batches) -> Sums:
     """Return the sums "loss" and "correct" over all images of the batches."""
-    sums = {"loss": 0, "correct": 0}
+    sums: dict = {"loss": 0, "correct": 0}
     for images, labels in batches:
         metrics = eval_step(state, images, labels)
         sums = {name: sums[name] + metrics[name] for name in sums}
@@ -110,12 +111,10 @@ def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
         state = create_state(recipe, run.seed, device)
         if (start := record.initial()) is not None:
             state = import_arrays(state, start.arrays, start.step, recipe)
-
         train_step, eval_step = steps = make_steps(state, run.mode)
         with record.warming_up():
             state = warm_up(steps, state, train_data, test_data, recipe)
-        epochs = record.epochs(int(state.step))
-        for epoch in epochs:
+        for epoch in (epochs := record.epochs(int(state.step))):
             draws = epoch_draws(run.seed, epoch, recipe)
             batches = train_batches(train_data, draws, recipe)
             batches = record.progress(batches, epoch)
@@ -130,6 +129,9 @@ def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
         if not epochs:  # the checkpoint was of a finished training
             batches = eval_batches(test_data, recipe)
             record.evaluated(evaluate(eval_step, state, batches))
+        if world.alone:
+            batches = eval_batches(test_data, recipe)
+            record.predicted(predict(state, batches).cpu().numpy())
 
 
 # --- Command line -------------------------------------------------------

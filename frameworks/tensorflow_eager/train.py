@@ -39,6 +39,7 @@ from frameworks.tensorflow_eager.parallel import (
     leave_world,
     sum_over_world,
 )
+from frameworks.tensorflow_eager.predict import predict
 from frameworks.tensorflow_eager.step import (
     TrainState,
     create_state,
@@ -61,7 +62,7 @@ def run_epoch(
     lrs: for the summed loss, as many as there are batches.
     Returns the state and the sums "loss" and "correct" over all images.
     """
-    sums = {"loss": 0, "correct": 0}
+    sums: dict = {"loss": 0, "correct": 0}
     # One transfer for the whole epoch: a GPU waits for each.
     lrs = tf.unstack(tf.constant(lrs, tf.keras.config.floatx()))
     for (images, labels), lr in zip(batches, lrs, strict=True):
@@ -72,7 +73,7 @@ def run_epoch(
 
 def evaluate(eval_step: Callable, state: TrainState, batches: Batches) -> Sums:
     """Return the sums "loss" and "correct" over all images of the batches."""
-    sums = {"loss": 0, "correct": 0}
+    sums: dict = {"loss": 0, "correct": 0}
     for images, labels in batches:
         metrics = eval_step(state, images, labels)
         sums = {name: sums[name] + metrics[name] for name in sums}
@@ -115,12 +116,10 @@ def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
         state = create_state(recipe, run.seed, device)
         if (start := record.initial()) is not None:
             state = import_arrays(state, start.arrays, start.step, recipe)
-
         train_step, eval_step = steps = make_steps(state, run.mode)
         with record.warming_up():
             state = warm_up(steps, state, train_data, test_data, recipe)
-        epochs = record.epochs(int(state.step))
-        for epoch in epochs:
+        for epoch in (epochs := record.epochs(int(state.step))):
             draws = epoch_draws(run.seed, epoch, recipe)
             batches = train_batches(train_data, draws, recipe)
             batches = record.progress(batches, epoch)
@@ -135,6 +134,9 @@ def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
         if not epochs:  # the checkpoint was of a finished training
             batches = eval_batches(test_data, recipe)
             record.evaluated(evaluate(eval_step, state, batches))
+        if world.alone:
+            batches = eval_batches(test_data, recipe)
+            record.predicted(predict(state, batches).numpy())
 
 
 # --- Command line -------------------------------------------------------

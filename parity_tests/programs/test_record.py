@@ -24,6 +24,7 @@ def test_a_run_leaves_its_record(program, whole):
     assert {path.name for path in whole.folder.iterdir()} == {
         "run.json",
         "metrics.jsonl",
+        "predictions.npy",
         "dawnbench.tsv",
         "checkpoint.safetensors",
         "run.lock",

@@ -1,16 +1,24 @@
 """Damaged run records: each is refused with a reason, and costs itself only."""
 
 import errno
+import io
 import json
 import os
 import random
 
+import numpy as np
 import pytest
 
 from common.errors import RecordError
 from common.run import records
 from common.run.about import ABOUT, METRICS
-from common.run.records import LARGEST, find_runs, read_run, recipe_title
+from common.run.records import (
+    LARGEST,
+    find_runs,
+    read_predictions,
+    read_run,
+    recipe_title,
+)
 from tools.results.tests import fake_records
 from tools.results.tests.fake_records import about, row
 
@@ -254,3 +262,37 @@ def test_a_preset_of_an_earlier_version_has_the_name_of_today(tmp_path):
     text = json.dumps(about(preset="notebook", recipe=recipe))
     (tmp_path / ABOUT).write_text(text)
     assert records.read_about(tmp_path).preset == "dropout"
+
+
+def saved(array) -> bytes:
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue()
+
+
+CLASSES = np.arange(10_000, dtype=np.uint8) % 10
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "damaged"),
+        (b"\x93NUMPY\x01", "damaged"),
+        (saved(CLASSES)[:-1], "damaged"),
+        (saved(np.array([{}])), "damaged"),  # a pickle: nothing is run
+        (saved(CLASSES[:-1]), "not a class"),
+        (saved(CLASSES[None]), "not a class"),
+        (saved(CLASSES.astype(np.int64)), "not a class"),
+        (saved(CLASSES + np.uint8(1)), "not a class"),
+    ],
+)
+def test_predictions_are_whole_or_refused(tmp_path, content, reason):
+    run = read_run(fake_records.put(tmp_path / "pytorch" / "a"))
+    assert read_predictions(run) is None
+    path = run.folder / "predictions.npy"
+    path.write_bytes(saved(CLASSES))
+    assert (read_predictions(run) == CLASSES).all()
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match=reason) as found:
+        read_predictions(run)
+    assert "\n" not in str(found.value)

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 from msgspec import structs
 
 from common.cifar10 import checksums
@@ -11,9 +12,9 @@ from common.environments import FRAMEWORKS
 from common.errors import RecordError
 from common.files import write_atomic
 from common.recipe import PRESETS
-from common.run.about import ABOUT, Start
+from common.run.about import ABOUT, PREDICTIONS, Start
 from common.run.metrics import write_metrics
-from common.run.records import RunRecord, read_run
+from common.run.records import RunRecord, read_predictions, read_run
 from parity_tests.harness import digest, tracefile
 from parity_tests.harness.tracefile import TraceError
 from parity_tests.machines import matrix, report
@@ -84,6 +85,8 @@ def take(folder: Path) -> Path:
         write_metrics(target, [structs.asdict(row) for row in run.rows])
         text = json.dumps(about, indent=2) + "\n"
         write_atomic(target / ABOUT, text.encode())
+        if (predictions := read_predictions(run)) is not None:
+            np.save(target / PREDICTIONS, predictions)
     except BaseException:
         shutil.rmtree(target)
         raise

@@ -3,12 +3,13 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from common.cifar10 import checksums
 from common.errors import DiskError
 from common.run.about import Epoch
-from common.run.records import find_runs, read_run
+from common.run.records import find_runs, read_predictions, read_run
 from parity_tests.judge.tolerances import CHECKS
 from tools.results import proofs, publish, trainings
 from tools.results.tests import fake_records
@@ -100,13 +101,17 @@ def a_run(folder, epochs=4, **about):
 def test_a_whole_training_is_published(results, tmp_path):
     run = a_run(tmp_path / "a")
     (run / "checkpoint.safetensors").write_text("large")
+    np.save(run / "predictions.npy", np.arange(10_000, dtype=np.uint8) % 10)
     assert publish.take(run) == results / "pytorch" / "a"
     (found,), problems = find_runs(results)
     assert not problems
     mine = read_run(run)
     assert (found.about, found.rows) == (mine.about, mine.rows)
     names = {path.name for path in found.folder.iterdir()}
-    assert names == {"run.json", "metrics.jsonl", "dawnbench.tsv"}
+    assert names == {
+        *("run.json", "metrics.jsonl", "dawnbench.tsv", "predictions.npy")
+    }
+    assert (read_predictions(found) == read_predictions(mine)).all()
     with pytest.raises(SystemExit, match="published already"):
         publish.take(run)
 
