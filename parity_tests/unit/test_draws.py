@@ -182,11 +182,6 @@ def test_a_part_of_the_draws_is_every_field_from_start_to_stop(draws):
         )
 
 
-def test_draws_cannot_be_changed(draws):
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        draws.flip = draws.flip[:1]
-
-
 # --- The seed of the dropout masks -----------------------------------------
 
 

@@ -4,7 +4,9 @@ import dataclasses
 
 import pytest
 
+from common.draws import epoch_draws
 from common.errors import UsageError, UserError
+from common.init import parameter_table
 from common.recipe import PRESETS, Recipe, Run, auto_preset
 
 SPECIFIED = {
@@ -26,6 +28,8 @@ SPECIFIED = {
     "test_images": 10_000,
     "precision": "float32",
 }
+ROW, *_ = parameter_table(Recipe())
+DRAWS = epoch_draws(0, 0, Recipe(train_images=2, batch_size=1))
 CHANGED = {
     "dawnbench": {},
     "dropout": {"dropout_rate": 0.05, "cutout_size": 0},
@@ -79,10 +83,11 @@ def test_a_short_last_batch_is_a_step_and_a_full_one_adds_none():
     assert [steps(n) for n in (19, 20, 21)] == [2, 2, 3]
 
 
-@pytest.mark.parametrize("kind", [Recipe, Run])
-def test_nothing_can_be_changed_afterwards(kind):
-    value = kind()
-    name = dataclasses.fields(kind)[0].name
+@pytest.mark.parametrize(
+    "value", [Recipe(), Run(), ROW, DRAWS], ids=lambda v: type(v).__name__
+)
+def test_nothing_can_be_changed_afterwards(value):
+    name = dataclasses.fields(value)[0].name
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(value, name, 1)
 
