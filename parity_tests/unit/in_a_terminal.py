@@ -1,13 +1,11 @@
 """Running a program as a person does: in a terminal of some width."""
 
-import fcntl
 import os
-import pty
-import struct
-import subprocess
+import shlex
 import sys
-import termios
 from pathlib import Path
+
+import pexpect
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,27 +22,14 @@ def in_terminal(width: int, *command: str, **changed) -> tuple[int, str]:
 
     changed: environment variables.
     """
-    ours, theirs = pty.openpty()
-    size = struct.pack("HHHH", 24, width, 0, 0)
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
-    with subprocess.Popen(
-        command,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+    output, code = pexpect.run(
+        shlex.join(command),
+        timeout=60,
+        withexitstatus=True,
         env=environment(**changed),
-        start_new_session=True,
-    ) as child:
-        os.close(theirs)
-        found = b""
-        try:
-            while part := os.read(ours, 65536):
-                found += part
-        except OSError:  # Linux: the other end is closed
-            pass
-        finally:
-            os.close(ours)
-    return child.wait(), found.decode()
+        dimensions=(24, width),
+    )
+    return code, output.decode()
 
 
 def python(code: str) -> tuple[str, ...]:
