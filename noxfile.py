@@ -428,6 +428,13 @@ def machines(session):
 
 
 @command("tools", *ENVIRONMENTS)
+def slurm(session):
+    """Run docs/scale/*.sbatch on a Slurm cluster that is this machine."""
+    words = ("-m", "tools.launch.slurm", environments(session))
+    run(session, "tools", *words, **(JAX_CACHE | PASSIVE))
+
+
+@command("tools", *ENVIRONMENTS)
 def mutants(session):
     """Break one thing at a time: does parity see it? -- --generated."""
     run(

@@ -11,36 +11,18 @@ elsewhere ended it.
 import logging
 import os
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from common import errors
 from common.environments import FRAMEWORKS
 from common.errors import UsageError, UserError
 from tools.launch.commands import Command, native_commands
+from tools.launch.group import End, Group, first_failure
 
 FLAG = "--processes"
 LOST = 75  # the exit code of a training that lost a process
-# Seconds that the others have to end by themselves: after a failure, which
-# most of them notice, and after a signal or a good end. Then they are sent
-# SIGTERM, and SIGKILL after as many as after a failure.
-PATIENCE = {"failed": 10, "done": 60}
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@dataclass(frozen=True)
-class End:
-    """How processes ended: the first one that failed, if any."""
-
-    rank: int = 0
-    code: int = errors.DONE  # negative: minus the number of a signal
-    signaled: int = 0  # the signal that came from outside, and was passed on
 
 
 def run_torchrun(command: Command, count: int, logs: Path) -> End:
@@ -63,96 +45,13 @@ def run_torchrun(command: Command, count: int, logs: Path) -> End:
     try:
         run.run(run.parse_args([*words, *command.words[1:]]))
     except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        return End(rank, failure.exitcode)
+        ended = sorted(error.failures.items(), key=lambda f: f[1].timestamp)
+        return first_failure({rank: f.exitcode for rank, f in ended})
     except SignalException as stop:
         return End(signaled=stop.sigval)
     except KeyboardInterrupt:  # before it started anything
         return End(signaled=signal.SIGINT)
     return End()
-
-
-class Group:
-    """Processes without a launcher of their own, each with its command."""
-
-    def __init__(self, commands: Sequence[Command], logs: Path):
-        self.commands, self.logs = commands, logs
-        self.children: list[subprocess.Popen] = []
-        self.codes: dict[int, int] = {}  # by rank, in the order of their ends
-        self.signals: list[int] = []  # that came and are not yet passed on
-        self.signaled = 0
-
-    def run(self) -> End:
-        """Start all, wait for all, leave nothing behind."""
-        for number in STOPS:
-            if signal.getsignal(number) != signal.SIG_IGN:  # as by nohup
-                signal.signal(number, lambda n, frame: self.signals.append(n))
-        try:
-            for rank, command in enumerate(self.commands):
-                self.children.append(self.start(rank, command))
-            self.wait()
-        finally:
-            self.kill()
-        failed = [(rank, code) for rank, code in self.codes.items() if code]
-        return End(*(failed[0] if failed else (0, 0)), self.signaled)
-
-    def start(self, rank: int, command: Command) -> subprocess.Popen:
-        """Start a process; what any but the first one writes goes to a file.
-
-        It gets a session of its own: a terminal's Ctrl-C then reaches it
-        once, from here, and its own children can be ended with it.
-        """
-        with ExitStack() as stack:
-            streams = {}
-            if rank:
-                path = self.logs / str(rank) / "stderr.log"
-                path.parent.mkdir(parents=True)
-                file = stack.enter_context(open(path, "wb"))
-                streams = {"stdout": subprocess.DEVNULL, "stderr": file}
-            return subprocess.Popen(
-                command.words,
-                env=os.environ | command.variables,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                **streams,
-            )
-
-    def wait(self) -> None:
-        """Wait until all have ended; once one has, not for ever."""
-        deadline, last = float("inf"), signal.SIGTERM
-        while alive := [r for r in self.ranks() if r not in self.codes]:
-            now = time.monotonic()
-            if self.signals:
-                number = self.signals.pop(0)
-                self.signaled = self.signaled or number
-                self.send(number, alive)
-                deadline = min(deadline, now + PATIENCE["done"])
-            elif now > deadline:
-                self.send(last, alive)
-                deadline, last = now + PATIENCE["failed"], signal.SIGKILL
-            for rank in alive:
-                code = self.children[rank].poll()
-                if code is not None:
-                    self.codes[rank] = code
-                    left = PATIENCE["failed" if code else "done"]
-                    deadline = min(deadline, now + left)
-            time.sleep(0.05)
-
-    def ranks(self) -> range:
-        """Of the processes that were started."""
-        return range(len(self.children))
-
-    def send(self, number: int, ranks: Sequence[int]) -> None:
-        """Send a signal to processes."""
-        for rank in ranks:
-            self.children[rank].send_signal(number)
-
-    def kill(self) -> None:
-        """Kill what is left, and what these processes have started."""
-        for child in self.children:
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
 
 
 def explain(end: End, count: int, logs: Path) -> tuple[int, str]:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from common.errors import DeviceError
 
+# What gloo and NCCL choose an interface by.
+LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
+
 
 @dataclass(frozen=True)
 class Command:
@@ -45,15 +48,14 @@ def native_commands(
     if framework == "pytorch":
         return [torchrun(count, max(1, len(cores) // count), flags)]
     ports = free_ports(count)
-    join = join_tensorflow if framework == "tensorflow_eager" else join_jax
     found = []
     for rank in range(count):
-        variables = join(rank, ports)
+        variables = JOIN[framework](rank, ports)
         if gpus:
             variables["CUDA_VISIBLE_DEVICES"] = gpus[rank]
         # Both libraries take as many threads as they may use cores.
         own = cores[rank::count] or [cores[rank % len(cores)]]
-        words = ["taskset", "-c", ",".join(map(str, own)), sys.executable]
+        words = ["taskset", "-c", ",".join(map(str, own)), program("python")]
         words += ["-m", f"frameworks.{framework}.train", *flags]
         found.append(Command(words, variables))
     return found
@@ -64,11 +66,27 @@ def torchrun(count: int, threads: int, flags: Sequence[str]) -> Command:
 
     threads: of each process
     """
-    words = [str(Path(sys.executable).with_name("torchrun")), "--standalone"]
+    words = [program("torchrun"), "--standalone"]
     words += ["--nproc-per-node", str(count)]
     words += ["-m", "frameworks.pytorch.train", *flags]
-    loopback = dict.fromkeys(("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"), "lo")
-    return Command(words, {"OMP_NUM_THREADS": str(threads)} | loopback)
+    return Command(words, {"OMP_NUM_THREADS": str(threads)} | LOOPBACK)
+
+
+def program(name: str) -> str:
+    """The path of a program of this environment, as short as it can be."""
+    path = Path(sys.executable).with_name(name)
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def join_pytorch(rank: int, ports: Sequence[int]) -> dict[str, str]:
+    """What torchrun tells a process of PyTorch."""
+    return {
+        **{"RANK": str(rank), "LOCAL_RANK": str(rank)},
+        "WORLD_SIZE": str(len(ports)),
+        **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(ports[0])},
+        **LOOPBACK,
+    }
 
 
 def join_tensorflow(rank: int, ports: Sequence[int]) -> dict[str, str]:
@@ -81,13 +99,18 @@ def join_tensorflow(rank: int, ports: Sequence[int]) -> dict[str, str]:
 
 def join_jax(rank: int, ports: Sequence[int]) -> dict[str, str]:
     """What tells a process of JAX which one of all it is."""
-    address = f"127.0.0.1:{ports[0]}"
     return {
-        "JAX_COORDINATOR_ADDRESS": address,
-        "JAX_COORDINATOR_BIND_ADDRESS": address,  # else: all interfaces
+        "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{ports[0]}",
         "JAX_NUM_PROCESSES": str(len(ports)),
         "JAX_PROCESS_ID": str(rank),
     }
+
+
+JOIN = {
+    "tensorflow_eager": join_tensorflow,
+    "pytorch": join_pytorch,
+    "jax_flax": join_jax,
+}
 
 
 def visible_gpus(flags: Sequence[str]) -> list[str]:
