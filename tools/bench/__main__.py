@@ -3,6 +3,7 @@
     nox -s bench                          the three, both modes, precisions
     nox -s bench -- --quick               minutes, not an hour
     nox -s bench -- --peer --scale
+    nox -s bench -- --world               two processes beside one
     nox -s bench -- --profile             the kernels of a step, no figures
 
 Each measurement has a process of its own, in its framework's environment;
@@ -32,6 +33,9 @@ from tools.bench.tables import kernels_sheet, noise_line, sheets
 def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
     """Section of the report, jobs, repeats."""
     repeats = 2 if flags.quick else flags.repeats
+    if flags.world:
+        jobs = plan.with_limits(flags, plan.world(flags))
+        return [("world", jobs, repeats)]
     jobs = plan.rows(flags) + (plan.peers(flags) if flags.peer else [])
     slow = [job for job in jobs if flags.quick and job.width > plan.SMALL]
     jobs = [job for job in jobs if job not in slow]
@@ -102,12 +106,12 @@ def main() -> int:
     console = open_console()
     try:
         check(flags)
-        with runner(flags.environments, flags.python, flags.out) as bench:
+        with runner(flags.environments, flags.python, flags.file) as bench:
             if flags.profile:
                 return show_profiles(flags, bench)
             report = measure(flags, bench, console)
         text = json.dumps(report, indent=1) + "\n"
-        write_atomic(flags.out, text.encode())
+        write_atomic(flags.file, text.encode())
     except KeyboardInterrupt as stop:
         print("interrupted: nothing was written", file=sys.stderr)
         terminated = isinstance(stop, errors.Terminated)
@@ -118,7 +122,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     show(report)
-    console.print(f"written: {flags.out}; {report['seconds']} s")
+    console.print(f"written: {flags.file}; {report['seconds']} s")
     return errors.DONE
 
 

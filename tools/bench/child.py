@@ -4,7 +4,6 @@ python -m tools.bench.child '{"kind": ..., ...}' DATA OUT
 """
 
 import json
-import os
 import sys
 from importlib import import_module, metadata
 from pathlib import Path
@@ -33,9 +32,6 @@ def main() -> None:
     """Measure what the command line says and write the file."""
     job = Job(**json.loads(sys.argv[1]))
     data, out = Path(sys.argv[2]), Path(sys.argv[3])
-    # Before a framework starts its threads: as many as it may use cores.
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, cores[: job.threads])
     found = import_module(MEASURE[job.kind]).measure(job, data)
     found["peak_memory_bytes"] = peak_memory()
     found["versions"] = library_versions(job.framework)

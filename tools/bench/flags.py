@@ -1,5 +1,6 @@
 """The flags of the bench, their checks, and the command that they make."""
 
+import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
@@ -34,6 +35,8 @@ class Flags:
     peer: bool = False
     # also against width, batch and threads
     scale: bool = False
+    # instead: two processes that share a batch beside one, on two cores
+    world: bool = False
     # instead: the kernels of one step, by each framework's own profiler
     profile: bool = False
     # auto: a GPU where the framework sees one
@@ -42,8 +45,14 @@ class Flags:
     environments: PathFlag = Path(".nox")
     # one interpreter for all frameworks, instead of the environments
     python: PathFlag | None = None
-    # the JSON file
-    out: PathFlag = Path("traces/bench.json")
+    # the JSON file; else traces/bench.json, with --world traces/world.json
+    out: PathFlag | None = None
+
+    @property
+    def file(self) -> Path:
+        """The JSON file."""
+        name = "world.json" if self.world else "bench.json"
+        return self.out or Path("traces", name)
 
 
 def check(flags: Flags) -> None:
@@ -56,6 +65,8 @@ def check(flags: Flags) -> None:
     for name in ("frameworks", "modes", "precisions", "widths"):
         if not getattr(flags, name):
             raise UsageError(f"--{name}: expected at least one")
+    if flags.world and len(os.sched_getaffinity(0)) < 2:
+        raise UsageError("--world: expected two cores, found one")
     if flags.repeats < 1:
         raise UsageError(f"--repeats {flags.repeats}: expected 1 or more")
     if flags.seconds <= 0:

@@ -7,6 +7,7 @@ from tools.bench.tables import (
     peers_sheet,
     scale_sheet,
     speeds_sheet,
+    world_sheet,
 )
 
 # Of the libraries, the ones to name beside the figures.
@@ -50,3 +51,8 @@ def figures(report: dict) -> str:
 def scale(report: dict) -> str:
     """Images/s against width, batch and threads."""
     return titled(scale_sheet(report))
+
+
+def world(report: dict) -> str:
+    """One process beside two; where and how they were measured."""
+    return titled(world_sheet(report)) + "\n\n" + where(report)

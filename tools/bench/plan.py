@@ -18,6 +18,7 @@ SCALE_WIDTHS = (8, 16, 32, 64, 128)
 SCALE_BATCHES = (128, 256, 512, 1_024, 2_048)
 SCALE_SECONDS = 4.0  # at most: there are many points
 QUICK_SECONDS = 1.5
+WORLDS = ((1, 1), (1, 2), (2, 1))  # processes, threads of each
 SMALL = 16  # the width at which batch, threads and the peer are measured
 
 
@@ -32,7 +33,8 @@ class Job:
     precision: str = "float32"
     dropout_rate: float = 0.0
     batch_size: int = 512
-    threads: int = 1  # cores that the process may use
+    threads: int = 1  # cores that each process may use
+    processes: int = 1  # that share each batch
     device: str = "auto"
     seconds: float = 8.0  # how long steps, and batches, are timed
 
@@ -57,7 +59,10 @@ class Job:
             words.append(f"dropout {self.dropout_rate:g}")
         if self.batch_size != 512:
             words.append(f"batch {self.batch_size}")
-        return ", ".join(words) + f", {self.threads} threads"
+        if self.processes > 1:
+            words.append(f"{self.processes} processes")
+        many = "s" * (self.threads > 1)
+        return ", ".join(words) + f", {self.threads} thread{many}"
 
 
 def cores() -> int:
@@ -131,6 +136,18 @@ def scale(flags: Flags) -> list[Job]:
     return list(dict.fromkeys(found))
 
 
+def world(flags: Flags) -> list[Job]:
+    """Two processes of a thread each, beside one with one, and with two."""
+    sizes = product(flags.widths, flags.frameworks, WORLDS)
+    return [
+        job(
+            *(flags, "training", framework),
+            **{"width": width, "processes": processes, "threads": threads},
+        )
+        for width, framework, (processes, threads) in sizes
+    ]
+
+
 def profiles(flags: Flags) -> list[Job]:
     """One profiled step of each framework and precision, own mode."""
     return [
@@ -143,5 +160,6 @@ def profiles(flags: Flags) -> list[Job]:
 
 def row_key(job: Job) -> dict:
     """The fields of a row of results/bench.json that tell it from others."""
-    names = "framework width mode precision dropout_rate batch_size threads"
-    return {name: asdict(job)[name] for name in names.split()}
+    names = "framework width mode precision dropout_rate batch_size"
+    names = [*names.split(), "threads", "processes"]
+    return {name: asdict(job)[name] for name in names}

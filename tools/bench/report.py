@@ -1,7 +1,7 @@
 """What the measurements came to: the JSON of results/bench.json.
 
     {"format": "davidnet-bench-1", "date", "git_commit", "command", "quick",
-     "repeats", "machine", "versions", "limits", "rows", "scale"}
+     "repeats", "machine", "versions", "limits", "rows", "scale", "world"}
 
 Every figure is a list: one number for each repeat, of limits two.
 """
@@ -54,7 +54,7 @@ class Report:
         self.machine = describe_machine() | {"cores": cores}
         self.versions: dict[str, dict] = {}
         self.limits = Table()
-        self.tables = {"rows": Table(), "scale": Table()}
+        self.tables = {name: Table() for name in ("rows", "scale", "world")}
 
     def take(self, section: str, job: Job, found: dict) -> None:
         """Put what one child found where it belongs."""

@@ -3,18 +3,19 @@
 import json
 import os
 import signal
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from common.environments import FRAMEWORKS, find_python
-from common.errors import UsageError, UserError
+from common.errors import Terminated, UsageError, UserError
 from common.files import disk_errors
 from tools.bench import data
 from tools.bench.plan import Job
+from tools.launch.commands import JOIN, Command, free_ports
+from tools.launch.group import Group
 
 
 class ChildError(UserError):
@@ -44,12 +45,10 @@ class Runner:
 
     def measure(self, job: Job) -> dict:
         """What the child of this job found. Raises ChildError."""
-        out = self.folder / "found.json"
-        out.unlink(missing_ok=True)
-        words = [str(self.python(job)), "-m", "tools.bench.child"]
-        words += [json.dumps(asdict(job)), str(self.folder), str(out)]
-        code, output = run(words, os.environ | environment(job, self.folder))
-        if code != 0 or not out.exists():
+        found = self.folder / "found-0.json"
+        found.unlink(missing_ok=True)
+        code, output = run(self.commands(job), self.folder)
+        if code != 0 or not found.exists():
             ended = f"exit code {code}"
             if code < 0:
                 ended = f"signal {signal.Signals(-code).name}"
@@ -58,7 +57,22 @@ class Runner:
                 "its output is above",
                 output,
             )
-        return json.loads(out.read_text())
+        return json.loads(found.read_text())
+
+    def commands(self, job: Job) -> list[Command]:
+        """The measuring processes of a job, each on cores of its own."""
+        words = [str(self.python(job)), "-m", "tools.bench.child"]
+        words += [json.dumps(asdict(job)), str(self.folder)]
+        variables = environment(job, self.folder)
+        ports, found = free_ports(job.processes), []
+        cores = sorted(os.sched_getaffinity(0))
+        for rank in range(job.processes):
+            out = str(self.folder / f"found-{rank}.json")
+            own = cores[rank * job.threads :][: job.threads]
+            pinned = ["taskset", "-c", ",".join(map(str, own))]
+            joined = JOIN[job.framework](rank, ports) if ports[1:] else {}
+            found.append(Command([*pinned, *words, out], variables | joined))
+        return found
 
 
 def environment(job: Job, folder: Path) -> dict[str, str]:
@@ -73,23 +87,19 @@ def environment(job: Job, folder: Path) -> dict[str, str]:
     }
 
 
-def run(words: list[str], variables: dict) -> tuple[int, str]:
-    """Exit code and output of a command; nothing of it outlives this call."""
-    with subprocess.Popen(
-        words,
-        env=variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        # A group of its own: inductor's compilers are ended with it.
-        start_new_session=True,
-    ) as child:
-        try:
-            output, _ = child.communicate()
-        finally:
-            with suppress(ProcessLookupError):  # all have ended
-                os.killpg(child.pid, signal.SIGKILL)
-    return child.returncode, output
+def run(commands: list[Command], folder: Path) -> tuple[int, str]:
+    """Exit code and output of commands that run at once.
+
+    Nothing of them outlives this call. Raises KeyboardInterrupt if a signal
+    has ended them.
+    """
+    with tempfile.TemporaryDirectory(dir=folder) as logs:
+        end = Group(commands, Path(logs), shown=False).run()
+        if end.signaled:
+            stop = end.signaled == signal.SIGINT
+            raise KeyboardInterrupt if stop else Terminated
+        files = sorted(Path(logs).rglob("*.log"))
+        return end.code, "".join(f.read_text(errors="replace") for f in files)
 
 
 @contextmanager

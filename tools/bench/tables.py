@@ -5,7 +5,7 @@ import statistics
 from common.environments import TITLES
 from common.recipe import Recipe
 from tools.bench.count import gflop_per_image
-from tools.bench.plan import Job
+from tools.bench.plan import WORLDS, Job
 from tools.bench.report import epoch_cost, find, limits_shown, share_of_limit
 from tools.bench.sheet import NOTHING, Sheet
 from tools.bench.stats import MARK, NOISE_LIMIT, noise, shown
@@ -122,6 +122,35 @@ def scale_sheet(report: dict) -> Sheet:
     return sheet
 
 
+def world_sheet(report: dict) -> Sheet:
+    """Steps and batches of one process, and of two that share a batch."""
+    named = [
+        f"{processes} process{'es' * (processes > 1)}, {threads} "
+        f"thread{'s' * (threads > 1)}" + " each" * (processes > 1)
+        for processes, threads in WORLDS
+    ]
+    heads = ["framework, mode", "width", "what", *named]
+    title = "One process, and two that share a batch: images per second"
+    sheet = Sheet(title, [*heads, "two processes over two threads"])
+    rows = report.get("world", [])
+    for row in rows:
+        if (row["processes"], row["threads"]) != WORLDS[0]:
+            continue
+        speeds = [
+            find(rows, row, processes=p, threads=t)["images_per_second"]
+            for p, t in WORLDS
+        ]
+        _, threads, processes = map(statistics.median, speeds)
+        sheet.rows.append(
+            [
+                f"{TITLES[row['framework']]}, {row['mode']}",
+                *(f"{row['width']}", row["what"], *map(shown, speeds)),
+                f"{processes / threads:.0%}",
+            ]
+        )
+    return sheet
+
+
 def kernels_sheet(job: Job, found: dict) -> Sheet:
     """The kernels of a profiled step that took longest."""
     heads = ["kernel", "calls", "ms", "share"]
@@ -160,5 +189,5 @@ def noise_line(report: dict) -> str:
 def sheets(report: dict) -> list[Sheet]:
     """All tables that this report has rows for."""
     made = [limits_sheet(report), speeds_sheet(report)]
-    made += [peers_sheet(report), scale_sheet(report)]
+    made += [peers_sheet(report), scale_sheet(report), world_sheet(report)]
     return [sheet for sheet in made if sheet.rows]

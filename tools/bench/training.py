@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
+
 from common.draws import epoch_draws
 from common.run.process import tune_allocator
 from common.schedule import epoch_lrs
@@ -27,6 +29,8 @@ class Training:
     def __init__(self, job: Job, folder: Path):
         self.train = import_module(f"frameworks.{job.framework}.train")
         tune_allocator()  # the moment at which common/run/cli.py does it
+        self.parallel = import_module(f"frameworks.{job.framework}.parallel")
+        self.world = self.parallel.join_world(job.device, 1)
         self.recipe = job.recipe()
         self.device = self.train.find_device(job.device)
         self.train.configure(self.recipe, self.device)
@@ -38,6 +42,10 @@ class Training:
         self.train_step, _ = self.train.make_steps(self.state, job.mode)
         self.draws = epoch_draws(0, EPOCH, self.recipe)
         self.arguments = self.first_arguments()
+
+    def agreed(self, number: int) -> int:
+        """The smallest of the numbers of all processes: they step together."""
+        return int(self.world.gather(np.array([number], np.int32)).min())
 
     def batches(self, number: int) -> Iterator:
         """The first batches of an epoch, augmented."""
@@ -116,7 +124,7 @@ def measure(job: Job, folder: Path) -> dict:
     startup = process_age()
     steps = training.steps(1)
     whole = data.IMAGES // job.batch_size  # batches in an epoch
-    number = min(whole, int(job.seconds / 2 / steps))
+    number = training.agreed(min(whole, int(job.seconds / 2 / steps)))
     turns, number = (TURNS, number) if number else (1, 1)
     # Memory grows until as many steps as a framework queues have run.
     training.steps(min(number, QUEUED))
@@ -124,6 +132,7 @@ def measure(job: Job, folder: Path) -> dict:
     for _ in range(turns):
         steps += training.steps(number)
         epochs += training.epoch(number)
+    training.parallel.leave_world(training.world)
     batches = turns * number
     return {
         "step": batches * job.batch_size / steps,

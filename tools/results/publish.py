@@ -34,6 +34,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
 LADDER = RESULTS / "parity.json"
 BENCH = RESULTS / "bench.json"
+WORLD = RESULTS / "world.json"
 MUTANTS = RESULTS / "mutants.json"
 MACHINES = RESULTS / "machines.json"
 NEWEST = RESULTS / "newest.json"
@@ -166,7 +167,7 @@ def publish_bench(file: Path) -> None:
     )
     require(not bench.quick, file, "of --quick")
     require_commit(bench.git_commit, file)
-    shutil.copy(file, BENCH)
+    shutil.copy(file, WORLD if bench.world else BENCH)
 
 
 def publish_ladder(file: Path) -> None:

@@ -88,12 +88,13 @@ class BenchMachine(Struct, frozen=True):
 
 
 class Bench(Struct, frozen=True):
-    """Of bench.json, what decides whether it may be published."""
+    """Of a bench, what decides whether, and where, it may be published."""
 
     format: Literal["davidnet-bench-1"]
     quick: bool
     machine: BenchMachine
     git_commit: Commit | None
+    world: list = []  # rows, if it is one of --world
 
 
 class MachineRow(Struct, frozen=True):

@@ -1,13 +1,17 @@
 """The bench's pure parts: arithmetic, noise, plan, report, tables."""
 
 import json
+import os
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from common.environments import FRAMEWORKS
 from common.errors import UsageError
 from common.recipe import Recipe
 from parity_tests.oracle.network import SIDES
@@ -16,6 +20,7 @@ from tools.bench import flags, markdown, plan, report, run, stats, tables
 from tools.bench.count import convolutions, gflop_per_image
 from tools.bench.plan import Job
 from tools.bench.profile import own_times
+from tools.launch.commands import Command
 
 ALL = flags.Flags()
 
@@ -156,6 +161,7 @@ def test_a_row_holds_one_number_for_each_repeat(monkeypatch):
         "dropout_rate": 0.0,
         "batch_size": 512,
         "threads": 2,
+        "processes": 1,
         "what": "step",
         "images_per_second": [100.0, 104.0],
         "compile_seconds": [1.5, 1.5],
@@ -247,6 +253,49 @@ def test_a_bench_of_everything_has_every_row_with_all_its_repeats(capsys):
         assert "Not measured" not in make(made)
 
 
+# --- World ---------------------------------------------------------------
+
+
+def test_two_processes_are_measured_beside_one_with_as_many_threads(capsys):
+    given = flags.Flags(world=True, widths=(16,), repeats=3)
+    made = program.measure(given, FakeRunner(), Console())
+    assert made["command"] == "nox -s bench -- --widths 16 --world"
+    assert not made["rows"] and not made["scale"]
+    steps = [row for row in made["world"] if row["what"] == "step"]
+    assert len(steps) == 3 * len(plan.WORLDS)
+    program.show(made)
+    assert "2 processes, 1 thread each" in capsys.readouterr().out
+    # The fake one computes for each thread of a process alone.
+    assert markdown.world(made).count("| 50% |") == 6
+    assert given.file == Path("traces/world.json")
+    assert flags.Flags().file == Path("traces/bench.json")
+
+
+def test_repeats_of_all_worlds_are_interleaved():
+    order = [(job.processes, job.threads) for job in plan.world(flags.Flags())]
+    assert order[:6] == [*plan.WORLDS, *plan.WORLDS]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_processes_that_share_a_batch_have_cores_of_their_own(
+    framework, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {2, 3, 5})
+    bench = run.Runner(tmp_path, Path(sys.executable), tmp_path)
+    two = bench.commands(Job("training", framework, processes=2))
+    assert [c.words[:3] for c in two] == [
+        ["taskset", "-c", "2"],
+        ["taskset", "-c", "3"],
+    ]
+    assert two[0].words[-1] != two[1].words[-1]  # what they found
+    assert two[0].variables != two[1].variables
+    (one,) = bench.commands(Job("training", framework, threads=2))
+    assert one.words[:3] == ["taskset", "-c", "2,3"]
+    alone = {"WORLD_SIZE", "TF_CONFIG", "JAX_NUM_PROCESSES"}
+    assert not alone & set(one.variables)
+    assert alone & set(two[0].variables)
+
+
 # --- Profile ------------------------------------------------------------
 
 
@@ -309,19 +358,22 @@ def test_a_failed_child_shows_its_output(tmp_path):
     assert "Traceback" in caught.value.output
 
 
-def test_a_child_does_not_outlive_an_interruption(monkeypatch):
-    def interrupt(child):
-        started.append(child)
-        raise KeyboardInterrupt
+def test_a_child_does_not_outlive_an_interruption(tmp_path):
+    note = tmp_path / "pid"
+    text = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid()))"
+    words = [sys.executable, "-c", f"{text}; time.sleep(60)"]
 
-    started = []
-    monkeypatch.setattr(run.subprocess.Popen, "communicate", interrupt)
-    words = [sys.executable, "-c", "import time; time.sleep(60)"]
-    start = time.monotonic()
+    def interrupt():
+        while not (note.exists() and note.read_text()):
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
     with pytest.raises(KeyboardInterrupt):
-        run.run(words, {})
-    assert started[0].returncode == -9
-    assert time.monotonic() - start < 30
+        run.run([Command(words)], tmp_path)
+    thread.join()
+    assert not Path(f"/proc/{note.read_text()}").exists()
 
 
 @pytest.mark.parametrize(("takes", "calls"), [(0.125, 9), (0.75, 4), (60, 2)])
