@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from tools.bench import markdown
 from tools.results.accuracy import accuracy_tables
+from tools.results.estimate import estimate_table
 from tools.results.gpu import gpu_table
 from tools.results.proofs import (
     facts_list,
@@ -18,17 +20,19 @@ from tools.results.proofs import (
     survivors_table,
     torture_line,
 )
-from tools.results.publish import BENCH
+from tools.results.publish import BENCH, WORLD
 from tools.results.trainings import comparison, runs_table, trainings_table
 
 
-def bench_tables(make: Callable[[dict], str]) -> Callable[[], str]:
-    """Tables of the published bench, by one of tools/bench/markdown.py."""
+def bench_tables(
+    make: Callable[[dict], str], file: Path = BENCH
+) -> Callable[[], str]:
+    """Tables of a published bench, by one of tools/bench/markdown.py."""
 
     def read() -> str:
-        if not BENCH.exists():
-            return "No bench is published yet."
-        return make(json.loads(BENCH.read_text()))
+        if not file.exists():
+            return "Not measured yet."
+        return make(json.loads(file.read_text()))
 
     return read
 
@@ -53,6 +57,10 @@ TABLES = {
         "survivors": survivors_table,
     },
     "docs/gpu.md": {"gpu": gpu_table},
+    "docs/scale.md": {
+        "world": bench_tables(markdown.world, WORLD),
+        "estimate": estimate_table,
+    },
     "docs/performance.md": {
         "trainings": trainings_table,
         "bench": bench_tables(markdown.figures),

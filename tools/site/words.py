@@ -17,6 +17,7 @@ PAGES = {
     "docs/performance.md": "performance.html",
     "docs/parity.md": "proof.html",
     "docs/gpu.md": "gpu.html",
+    "docs/scale.md": "scale.html",
     "docs/usage.md": "usage.html",
 }
 # Sources that have a page, other than those of the frameworks.

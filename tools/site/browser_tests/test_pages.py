@@ -6,7 +6,7 @@ from selenium.webdriver.common.keys import Keys
 PAGES = (
     *("index", "read-model", "read-data", "read-step", "read-checkpoint"),
     *("read-train", "differences", "questions", "pictures", "report"),
-    *("performance", "proof", "gpu", "usage"),
+    *("performance", "proof", "gpu", "scale", "usage"),
     *("src/common-init"),
 )
 CONTRAST = """
