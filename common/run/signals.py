@@ -53,14 +53,22 @@ class EndBySignals:
     handlers elsewhere, and leaves signals to the main thread.
 
     Not every library hands the exception on: TensorFlow has made a ValueError
-    of one that was raised while its C++ code imported a module. So the
-    exception is kept: `behind` finds it again, `raise_swallowed` raises it.
+    of one that was raised while its C++ code imported a module, and Python
+    itself drops one that is raised in a finalizer. So the exception is kept:
+    `behind` finds it again, `raise_swallowed` raises it.
     """
 
     raised: KeyboardInterrupt | None = None
 
     def __enter__(self) -> None:
         EndBySignals.raised = None
+        before = sys.unraisablehook
+
+        def tell(dropped) -> None:
+            if dropped.exc_value is not EndBySignals.raised:
+                before(dropped)
+
+        self.hook, sys.unraisablehook = before, tell
         self.before: dict[int, Callable | int | None] = {}
         if threading.current_thread() is not threading.main_thread():
             return
@@ -73,6 +81,7 @@ class EndBySignals:
     @holding_signals
     def __exit__(self, *error) -> None:
         EndBySignals.raised = None
+        sys.unraisablehook = self.hook
         for number, handler in self.before.items():
             # None: a handler that was not set by Python stays lost.
             signal.signal(number, handler or signal.SIG_DFL)
