@@ -111,8 +111,10 @@ def main(argv: list[str] | None = None) -> int:
     if not flags.against:
         problems += [f"GUARD: {line}" for line in guard(rows, read_spread())]
         problems += [f"GUARD: {line}" for line in uncompared(traces)]
-    found, unreadable = read_runs(flags.runs)
-    runs = analyze(found) + unreadable
+    found, runs = [], []
+    if not flags.against:  # the frameworks' environments need no SciPy
+        found, unreadable = read_runs(flags.runs)
+        runs = analyze(found) + unreadable
     for line in problems:
         say(line)
     claims = the_four(traces, rows, found)

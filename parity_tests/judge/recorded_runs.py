@@ -17,7 +17,6 @@ from pathlib import Path
 from statistics import mean, median
 
 import numpy as np
-from scipy import stats
 
 from common.environments import FRAMEWORKS
 from common.run.records import RunRecord, find_runs
@@ -187,6 +186,8 @@ def compare(
 
 def paired(gaps: np.ndarray) -> Interval:
     """Of differences, one for each seed."""
+    from scipy import stats  # not in the frameworks' environments
+
     error = stats.sem(gaps) * stats.t.ppf(0.95, len(gaps) - 1)
     return Interval(gaps.mean(), gaps.mean() - error, gaps.mean() + error)
 
@@ -196,6 +197,8 @@ def unpaired(one: np.ndarray, other: np.ndarray) -> Interval:
     gap = one.mean() - other.mean()
     if not (one.std() or other.std()):
         return Interval(gap, gap, gap)
+    from scipy import stats
+
     low, high = stats.ttest_ind(
         one, other, equal_var=False
     ).confidence_interval(0.90)
