@@ -120,11 +120,11 @@ def drops(log):
 def test_a_library_that_keeps_the_signal_to_itself_is_not_believed(
     tmp_path, capfd, work, number, code
 ):
-    found, about = ended(
-        tmp_path / "a",
-        lambda pid: os.kill(pid, signal.Signals[number]),
-        work=work,
-    )
+    def send(pid):
+        time.sleep(0.3)  # the work has begun
+        os.kill(pid, signal.Signals[number])
+
+    found, about = ended(tmp_path / "a", send, work=work)
     assert found == code
     assert about.status == "interrupted"
     assert about.reason == f"stopped by {number} after 1 epoch"
