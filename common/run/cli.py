@@ -28,7 +28,7 @@ from common.recipe import (
 from common.run.gpu import explain_failure, first_line
 from common.run.load import find_checkpoint
 from common.run.process import describe_environment, tune_allocator
-from common.run.signals import EndBySignals, behind
+from common.run.signals import EndBySignals, behind, take_back
 from common.run.terminal import say, tolerant_output
 from common.run.together import joining, suppress_lost
 from common.run.usage import first_sentence, name_unknown
@@ -204,7 +204,10 @@ def _join(
     device = _word(argv, "--device") or "auto"
     devices = _word(argv, "--devices") or ""
     with joining():
-        return join_world(device, int(devices) if devices.isdecimal() else 1)
+        world = join_world(device, int(devices) if devices.isdecimal() else 1)
+    if not world.alone:
+        take_back()  # TensorFlow's wait for a preemption takes SIGTERM
+    return world
 
 
 @contextlib.contextmanager

@@ -102,6 +102,13 @@ def _end(number: int, frame: FrameType | None) -> None:
     raise EndBySignals.raised
 
 
+def take_back() -> None:
+    """Set the handlers anew: the C++ of a library may have replaced them."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is _end:
+            signal.signal(number, _end)
+
+
 def behind(error: BaseException) -> BaseException:
     """The exception of a signal, if a library has made `error` of it."""
     if isinstance(error, KeyboardInterrupt):

@@ -1,8 +1,10 @@
 """A training of several processes: it starts alike, and ends together."""
 
+import ctypes
 import hashlib
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -150,16 +152,27 @@ _lines: list[str] = []
 """What to say when a process is lost, as far as it is known."""
 
 
-def end_lost(status: object = None) -> None:
-    """End this process since another is lost, from any thread.
+def let_abort_mean_loss() -> None:
+    """Let abort() end this process as one that has lost another.
 
-    For an engine that notices it while Python waits for a sum. If the sum
-    fails, too, the main thread says so first, and writes the record.
+    For an engine that aborts while Python waits for a sum. If the sum fails,
+    too, the main thread says so first, and writes the record. Not by
+    `signal.signal`: its functions run later, in the main thread.
     """
-    time.sleep(2 * GRACE)
-    say(f"error: {_lines[-1]}", sys.stderr)
-    sys.stderr.flush()
-    os._exit(LostProcess.exit_code)
+
+    def end(number: int) -> None:
+        time.sleep(2 * GRACE)
+        say(f"error: {_lines[-1]}", sys.stderr)
+        sys.stderr.flush()
+        os._exit(LostProcess.exit_code)
+
+    handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(end)
+    _handlers.append(handler)
+    ctypes.CDLL(None).signal(signal.SIGABRT, handler)
+
+
+_handlers: list[object] = []
+"""Functions that C holds, too; Python must not forget them."""
 
 
 @contextmanager

@@ -10,21 +10,17 @@ Read beside tensorflow_eager/parallel.py and pytorch/parallel.py. Here:
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 
 import jax
 import numpy as np
 from flax import nnx
 from jax import Array
-from jax._src import distributed
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from common.checkpoint import Arrays
 from common.errors import DeviceError
-from common.run.together import end_lost
+from common.run.together import let_abort_mean_loss
 from common.world import ALONE, ANSWER_SECONDS, JOIN_SECONDS, World
 
 # --- World --------------------------------------------------------------
@@ -49,16 +45,17 @@ def join_world(device: str, devices: int) -> World:
         jax.config.update("jax_enable_preemption_service", False)
         address = os.environ.get("JAX_COORDINATOR_ADDRESS", "")
         local = address.startswith(("127.", "localhost"))
-        with losses_noticed():
-            jax.distributed.initialize(
-                num_processes=count if count > 1 else None,
-                process_id=rank if count > 1 else None,
-                initialization_timeout=JOIN_SECONDS,
-                heartbeat_timeout_seconds=ANSWER_SECONDS,
-                shutdown_timeout_seconds=10,
-                # By default it listens to every network of the machine.
-                coordinator_bind_address=address if local else None,
-            )
+        jax.distributed.initialize(
+            num_processes=count if count > 1 else None,
+            process_id=rank if count > 1 else None,
+            initialization_timeout=JOIN_SECONDS,
+            heartbeat_timeout_seconds=ANSWER_SECONDS,
+            shutdown_timeout_seconds=10,
+            # By default it listens to every network of the machine.
+            coordinator_bind_address=address if local else None,
+        )
+        # JAX aborts a process when another one does not answer.
+        let_abort_mean_loss()
     chosen = [d for d in jax.devices() if place_in_process(d) < devices]
     if len(chosen) < devices * jax.process_count():
         raise DeviceError(
@@ -80,23 +77,6 @@ def join_world(device: str, devices: int) -> World:
 def place_in_process(device: jax.Device) -> int:
     """Return which of its process's devices a device is, from 0."""
     return jax.local_devices(device.process_index).index(device)
-
-
-@contextmanager
-def losses_noticed() -> Iterator[None]:
-    """Let JAX call `end_lost` when another process does not answer.
-
-    By default it aborts this one. The argument is there, but
-    `jax.distributed.initialize` does not hand it on.
-    """
-    library, name = distributed._jax, "get_distributed_runtime_client"
-    client = getattr(library, name)
-    noticing = partial(client, missed_heartbeat_callback=end_lost)
-    setattr(library, name, noticing)
-    try:
-        yield
-    finally:
-        setattr(library, name, client)
 
 
 def leave_world(world: World) -> None:

@@ -103,9 +103,6 @@ ALONE = {
     ("jax_flax", "parallel.py", "place_in_process"): (
         "one program for the devices of all processes"
     ),
-    ("jax_flax", "parallel.py", "losses_noticed"): (
-        "only JAX aborts where the others raise"
-    ),
     ("jax_flax", "parallel.py", "everywhere"): "a place is a value in JAX",
     ("jax_flax", "parallel.py", "put_everywhere"): "a place is a value in JAX",
 }
