@@ -181,6 +181,7 @@ for kind in KINDS:
         add_environment(name, name)
     for name in (f"pytorch-{kind}", f"jax-{kind}"):
         add_environment(f"keras-{name}", name, "keras")
+add_environment("pytorch-paper", "pytorch-cpu", "pytorch-paper")
 add_environment("jax-paper", "jax-paper")
 add_environment("tools", "tools")
 add_environment("site-tools", "site")
@@ -389,14 +390,17 @@ def run_trace(session: nox.Session, framework: str, *words) -> None:
     )
 
 
-@command("tools", "jax-paper", *ENVIRONMENTS[:2], name="gpu-paper")
+# What compiles for a GPU without one, beside TensorFlow's own environment.
+PAPER = [ENVIRONMENTS[0], "pytorch-paper", "jax-paper"]
+
+
+@command("tools", *PAPER, name="gpu-paper")
 def gpu_paper(session):
     """Prove the GPU path without a GPU: kernels, copies, JAX for an H100."""
     folder = TRACES / "gpu"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    places = (*ENVIRONMENTS[:2], "jax-paper")
-    for framework, environment in zip(FRAMEWORKS, places, strict=True):
+    for framework, environment in zip(FRAMEWORKS, PAPER, strict=True):
         words = ("--full", "--out", folder / f"{framework}.json")
         run(
             *(session, environment, "-m", f"parity_tests.gpu.{framework}"),
@@ -415,7 +419,6 @@ def torture(session):
         *(environments(session), *session.posargs),
         **(JAX_CACHE | PASSIVE),
     )
-    run_tests(session, "parity_tests/programs/long_world.py")
 
 
 @command("tools", *ENVIRONMENTS)

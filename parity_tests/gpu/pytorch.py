@@ -7,7 +7,8 @@ device whose tensors have no numbers, so that what would have to read one, or
 meets a tensor of the CPU, is an error. Prints JSON: the operations of each
 stage of the real program, which of them start kernels, and each that touches
 a tensor of the CPU; then the graphs that the compiler gets in two epochs;
-with --full the bytes of a step of dawnbench.
+with --full the bytes of a step of dawnbench, and where the triton package is
+installed what Inductor writes of it for an H100.
 """
 
 from collections import Counter
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from unittest import mock
 
 import torch
@@ -27,6 +29,7 @@ from common.draws import IMAGE_SIDE, epoch_draws
 from common.init import IMAGE_CHANNELS
 from common.recipe import Recipe
 from common.schedule import epoch_lrs
+from parity_tests.gpu import inductor
 from parity_tests.gpu.command import main
 from parity_tests.gpu.sizes import at_batch, host_seconds
 from parity_tests.harness.cases import TRAJECTORY
@@ -156,7 +159,10 @@ def full(recipe: Recipe) -> dict:
         name: at_batch(lambda n, i=i: measure(n)[i], recipe.batch_size)
         for i, name in enumerate(("bytes moved", "bytes kept"))
     }
-    return found | {"host seconds": host(replace(recipe, width=1))}
+    found["host seconds"] = host(replace(recipe, width=1))
+    if find_spec("triton"):
+        found["inductor"] = inductor.facts(recipe)
+    return found
 
 
 def host(recipe: Recipe) -> float:

@@ -40,16 +40,12 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def environments(
-    framework: str, size: int, devices: int = 1, port: int | None = None
-) -> list[dict]:
+def environments(framework: str, size: int, devices: int = 1) -> list[dict]:
     """What each process finds in its environment, by rank.
 
-    devices: of each process, on a CPU; port: of the first process, else any.
+    devices: of each process, on a CPU.
     """
     ports = free_ports(size)
-    if port is not None:
-        ports[0] = port
     common = dict(ONE_THREAD)
     if framework == "jax_flax" and devices > 1:
         flag = f"--xla_force_host_platform_device_count={devices}"

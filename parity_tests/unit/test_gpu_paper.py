@@ -155,3 +155,23 @@ def test_more_kernels_than_published_are_refused(tmp_path):
     code, [line] = judged(tmp_path, found, FOUND)
     assert code == 1
     assert "epoch, kernels: 211, and 200 in the published figures" in line
+
+
+@pytest.mark.parametrize(("count", "wrong"), [(40, 0), (0, 1), (60, 1)])
+def test_several_gpus_have_a_few_sums_between_them(tmp_path, count, wrong):
+    found = json.loads(json.dumps(FOUND))
+    programs = json.loads(json.dumps(found["jax_flax"]["bfloat16"]))
+    programs["epoch"]["collectives"] = count
+    programs["evaluation"]["collectives"] = 2
+    found["jax_flax"]["bfloat16 on 8 GPUs"] = programs
+    code, lines = judged(tmp_path, found)
+    assert (code, len(lines)) == (wrong, wrong)
+
+
+def test_inductor_calls_every_convolution(tmp_path):
+    found = json.loads(json.dumps(FOUND))
+    full = {"bfloat16": {"inductor": {"convolutions": 24}}}
+    found["pytorch"]["full"] = full
+    assert judged(tmp_path, found) == (0, [])
+    full["bfloat16"]["inductor"]["convolutions"] = 23
+    assert judged(tmp_path, found)[0] == 1

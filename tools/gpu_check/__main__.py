@@ -42,6 +42,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add("--stored", type=user_path, help="traces made elsewhere: FRAMEWORK.npz")
     add("--device", choices=("gpu", "cpu"), default="gpu")
+    add("--seeds", type=int, default=50, help="at most, of each framework")
     add("--tiny", action="store_true", help="preset smoke on made-up data")
     add(
         "--rungs", nargs="+", help="only rungs whose names contain one of these"

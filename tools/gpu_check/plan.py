@@ -29,12 +29,13 @@ def next_run(
     frameworks: Sequence[str],
     seconds_left: float,
     first: dict[str, float],
+    most: int = 50,
 ) -> tuple[str, int] | None:
     """Framework and seed; None if nothing fits into the time that is left.
 
     The framework with the fewest trainings comes first, so that all have the
     same number of seeds if the time runs out. first: an estimate by framework
-    for the time before its first training.
+    for the time before its first training. most: seeds of a framework.
     """
 
     def tried(framework: str) -> list[Attempt]:
@@ -45,6 +46,8 @@ def next_run(
 
     for framework in sorted(frameworks, key=lambda f: len(tried(f))):
         if failures(framework) >= MOST_FAILURES:
+            continue
+        if len(tried(framework)) >= most:
             continue
         if estimate(done, framework, first[framework]) <= seconds_left:
             return framework, len(tried(framework))

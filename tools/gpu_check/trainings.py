@@ -124,7 +124,7 @@ def seeds(
     done: list[Attempt] = []
     preset = TINY if flags.tiny else TRAININGS[training]
     while chosen := next_run(
-        done, list(pythons), stages.seconds_left - end, first
+        done, list(pythons), stages.seconds_left - end, first, flags.seeds
     ):
         name, seed = chosen
         command = [pythons[name], "-m", f"frameworks.{name}.train", *preset]

@@ -100,7 +100,7 @@ def pytorch(found: dict) -> Iterable[Way]:
         **known,
     )
     # Forward, backward, the fused update.
-    graphs = found.get("inductor")
+    graphs = full.get("inductor")
     yield Way(
         "PyTorch, compiled",
         calls=(batch["ops"] / 5 + 3, "proven"),

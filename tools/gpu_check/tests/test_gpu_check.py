@@ -55,6 +55,12 @@ def test_a_framework_that_fails_twice_is_left_out():
     assert next_run(done[:1], ("pytorch",), 1000, FIRST) == ("pytorch", 1)
 
 
+def test_no_more_seeds_than_asked_for():
+    done = [attempt("pytorch", 0), attempt("jax_flax", 0)]
+    assert next_run(done, TWO, 100, FIRST, most=1) is None
+    assert next_run(done[:1], TWO, 100, FIRST, most=1) == ("jax_flax", 0)
+
+
 def test_the_summary_gives_mean_deviation_and_median():
     done = [
         attempt("pytorch", 0, accuracy=0.940, seconds=9.0),
