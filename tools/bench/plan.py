@@ -143,6 +143,7 @@ def world(flags: Flags) -> list[Job]:
         job(
             *(flags, "training", framework),
             **{"width": width, "processes": processes, "threads": threads},
+            device="cpu",
         )
         for width, framework, (processes, threads) in sizes
     ]
