@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.wait import WebDriverWait
 
 from tools.site.contract import ROOT, BuildError, sections
 
@@ -26,6 +27,9 @@ SHOTS = {
     "reader-two": (1240, "pytorch,jax_flax"),
     "reader-three": (1700, "tensorflow_eager,pytorch,jax_flax"),
 }
+READY = """
+return location.href !== "about:blank" && document.readyState === "complete";
+"""
 # Leaves only the columns of a name on the page; how high they are.
 ALONE = """
 const trio = document.getElementById(arguments[0]);
@@ -71,6 +75,8 @@ def show(driver, address: str, width: int, theme: str = "light") -> None:
     driver.execute_cdp_cmd(command, {"features": [feature]})
     driver.get("about:blank")
     driver.get(address)
+    # On a busy machine the blank page was still there once.
+    WebDriverWait(driver, 60).until(lambda page: page.execute_script(READY))
 
 
 def digest(root: Path = ROOT) -> str:

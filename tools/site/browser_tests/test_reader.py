@@ -255,7 +255,7 @@ def test_a_search_finds_a_call_in_all_files(browser):
     browser.one("body").send_keys("/")
     field = browser.driver.switch_to.active_element
     field.send_keys("value_and_grad(loss_fn")
-    WebDriverWait(browser.driver, 5).until(
+    WebDriverWait(browser.driver, 60).until(
         lambda _: len(browser.all("#search a")) == 1
     )
     field.send_keys(Keys.ENTER)
@@ -263,10 +263,13 @@ def test_a_search_finds_a_call_in_all_files(browser):
     line = browser.one(".l:target")
     assert line.is_displayed() and "jax.value_and_grad" in line.text
     browser.one("body").send_keys("/")
-    browser.driver.switch_to.active_element.send_keys("no such words")
-    WebDriverWait(browser.driver, 5).until(
+    field = browser.driver.switch_to.active_element
+    field.send_keys("no such words")
+    WebDriverWait(browser.driver, 60).until(
         lambda _: browser.one("#search ol").text == "Nothing found."
     )
+    field.send_keys(Keys.ESCAPE)
+    assert not browser.one("#search").is_displayed()
 
 
 def test_a_link_to_a_line_shows_its_column_and_unfolds(browser):
@@ -289,6 +292,10 @@ def test_a_lone_helper_folds_and_says_what_the_others_use(browser):
     lone = browser.one("details.lone")
     assert "torch.optim.SGD and optax.trace" in lone.text
     assert not browser.one("#Nesterov").is_displayed()
+    browser.js("arguments[0].open = true", lone)
+    # TensorFlow is not among the columns that are shown.
+    assert browser.one("#Nesterov .cell").is_displayed()
+    browser.js("arguments[0].open = false", lone)
     before = browser.js("return arguments[0].previousElementSibling.id", lone)
     assert before == "make_optimizer"
 

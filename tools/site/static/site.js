@@ -114,6 +114,7 @@ function setUpSearch() {
   input.addEventListener("input", search);
   input.addEventListener("keydown", (event) => {
     if (event.key === "Enter") $("a", list)?.click();
+    if (event.key === "Escape") box.close();  // which would first clear the field
   });
   box.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
