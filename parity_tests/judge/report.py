@@ -1,9 +1,13 @@
 """The ladder for people: a table, the four claims, JSON and a page."""
 
+from collections.abc import Callable
+
+import numpy as np
+
 from common.run.records import RunRecord
 from common.run.terminal import align, narrow
 from parity_tests.judge.check_race import LEVELS, epochs_to
-from parity_tests.judge.checks import Arrays, Row, Traces
+from parity_tests.judge.checks import Row, Traces
 from parity_tests.judge.page import in_shares
 from parity_tests.judge.recorded_runs import accuracy_verdict
 from parity_tests.judge.tolerances import RUNGS
@@ -75,27 +79,27 @@ def the_four(
     short race only shows that the three take the same way.
     """
 
-    def verdict(rung: int, *words: str) -> str:
+    def verdict(rung: int, word: str = "") -> str:
         chosen = [
             row
             for row in rows
-            if row.check.rung == rung
-            and (not words or any(w in row.check.what for w in words))
+            if row.check.rung == rung and word in row.check.what
         ]
         bad = not chosen or any(row.failed for row in chosen)
         return "FAIL" if bad else "pass"
 
-    held = traces.arrays
-    counts = []
-    for who, arrays in held.items():
-        found = arrays.get("0/float32/full/counts")
-        text = "missing"
-        if found is not None:
-            text = f"{int(found[0]):,} trained, {int(found[1]):,} statistics"
-        counts.append(f"{who} {text}")
-    accuracy = accuracy_verdict(runs)
+    def counted(numbers: np.ndarray) -> str:
+        return "{:,} trained, {:,} statistics".format(*map(int, numbers[:2]))
+
+    def raced(accuracies: np.ndarray) -> str:
+        return ", ".join(str(epochs_to(accuracies, x)) for x in LEVELS)
+
+    counts = by_framework(traces, "0/float32/full/counts", counted)
+    race = by_framework(traces, "8/float64/race/test_accuracy", raced)
+    levels = ", ".join(f"{level:.0%}" for level in LEVELS)
+    accuracy, numbers = accuracy_verdict(runs)
     return [
-        ("equal parameter counts", verdict(0, "counts"), "; ".join(counts)),
+        ("equal parameter counts", verdict(0, "counts"), counts),
         (
             "matching initial-weight statistics",
             verdict(3),
@@ -108,26 +112,18 @@ def the_four(
         ),
         (
             "comparable accuracy times",
-            accuracy[0],
-            f"{accuracy[1]}; {short_race(held)}: {verdict(8)}; seconds are "
-            "not judged",
+            accuracy,
+            f"{numbers}; epochs to {levels} on synthetic data, width 8, "
+            f"float64: {race}: {verdict(8)}; seconds are not judged",
         ),
     ]
 
 
-def short_race(held: dict[str, Arrays]) -> str:
-    """The epochs to each level in the race of rung 8, by framework."""
-    found = []
-    for who, arrays in held.items():
-        reached = arrays.get("8/float64/race/test_accuracy")
-        epochs = "missing"
-        if reached is not None:
-            epochs = ", ".join(str(epochs_to(reached, x)) for x in LEVELS)
-        found.append(f"{who} {epochs}")
-    levels = ", ".join(f"{level:.0%}" for level in LEVELS)
-    return (
-        f"epochs to {levels} on synthetic data, width 8, float64: "
-        + "; ".join(found)
+def by_framework(traces: Traces, name: str, say: Callable) -> str:
+    """What is to be said of a tensor, for each framework."""
+    return "; ".join(
+        f"{who} {say(arrays[name]) if name in arrays else 'missing'}"
+        for who, arrays in traces.arrays.items()
     )
 
 
