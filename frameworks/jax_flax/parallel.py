@@ -48,7 +48,7 @@ def join_world(device: str, devices: int) -> World:
         jax.distributed.initialize(
             num_processes=count if count > 1 else None,
             process_id=rank if count > 1 else None,
-            initialization_timeout=JOIN_SECONDS,
+            initialization_timeout=2 * JOIN_SECONDS,  # it aborts then
             heartbeat_timeout_seconds=ANSWER_SECONDS,
             shutdown_timeout_seconds=10,
             # By default it listens to every network of the machine.

@@ -37,6 +37,8 @@ def join_world(device: str, devices: int) -> World:
         resolver = resolvers.TFConfigClusterResolver()
     elif int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
         resolver = resolvers.SlurmClusterResolver()
+    if resolver and len(addresses(resolver)[0]) < 2:
+        resolver = None
     if devices > 1 or resolver:
         choose_devices(device, devices)
     if resolver:
