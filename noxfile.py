@@ -419,6 +419,7 @@ def torture(session):
         *(environments(session), *session.posargs),
         **(JAX_CACHE | PASSIVE),
     )
+    run_tests(session, "parity_tests/programs/long_world.py")
 
 
 @command("tools", *ENVIRONMENTS)

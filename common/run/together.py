@@ -5,10 +5,11 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -60,6 +61,50 @@ def joining() -> Iterator[None]:
         raise WorldError(f"{line}{one_line(error)}{advice}") from error
     finally:
         timer.cancel()
+
+
+def meet(addresses: Sequence[str], rank: int) -> None:
+    """Wait until every process of a training is there.
+
+    For TensorFlow, which would wait for ever, with Python's lock held.
+    addresses: host:port of each; for this moment the first one listens. Raises
+    TimeoutError or OSError.
+    """
+    end = time.monotonic() + JOIN_SECONDS - 5
+    host, _, port = addresses[0].rpartition(":")
+    if rank:
+        return _knock((host, int(port)), rank, end)
+    listen = host if host.startswith(("127.", "localhost")) else ""
+    with socket.create_server((listen, int(port))) as server:
+        there: dict[int, socket.socket] = {}
+        while len(there) < len(addresses) - 1:
+            server.settimeout(max(0.1, end - time.monotonic()))
+            try:
+                peer, _ = server.accept()
+            except TimeoutError as error:
+                found = f"{len(there) + 1} of {len(addresses)}"
+                raise TimeoutError(f"{found} processes came") from error
+            peer.settimeout(5)
+            there[int.from_bytes(peer.recv(4), "little")] = peer
+        for peer in there.values():
+            peer.sendall(b"go")
+            peer.recv(1)  # b"": it has closed, so the port is free again
+            peer.close()
+
+
+def _knock(address: tuple[str, int], rank: int, end: float) -> None:
+    """Tell the first process that this one is there, until it answers."""
+    while True:
+        try:
+            with socket.create_connection(address, timeout=5) as peer:
+                peer.sendall(rank.to_bytes(4, "little"))
+                peer.settimeout(max(0.1, end - time.monotonic()))
+                if peer.recv(2) == b"go":
+                    return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 def check_alike(framework: str, recipe: Recipe, run: Run, world: World) -> None:

@@ -18,6 +18,7 @@ import tensorflow as tf
 from common.checkpoint import Arrays
 from common.draws import Draws
 from common.errors import DeviceError
+from common.run.together import meet
 from common.world import ALONE, World
 
 Rows = TypeVar("Rows", tf.Tensor, Draws)
@@ -42,6 +43,7 @@ def join_world(device: str, devices: int) -> World:
     if devices > 1 or resolver:
         choose_devices(device, devices)
     if resolver:
+        meet(*addresses(resolver))
         gpu = bool(tf.config.get_visible_devices("GPU"))
         # Named, since AUTO does not give the same on all machines.
         kinds = tf.distribute.experimental.CommunicationImplementation
@@ -79,18 +81,24 @@ def choose_devices(device: str, devices: int) -> None:
         tf.config.set_logical_device_configuration(cpu, parts)
 
 
+def addresses(resolver) -> tuple[list[str], int]:
+    """Return host:port of each process, and which of them this one is."""
+    spec = resolver.cluster_spec().as_dict()
+    chief, workers = spec.get("chief", []), spec.get("worker", [])
+    before = len(chief) if resolver.task_type == "worker" else 0
+    return [*chief, *workers], before + resolver.task_id
+
+
 def current_world(devices: int = 1) -> World:
     """Return the world that was joined."""
     resolver = tf.distribute.get_strategy().cluster_resolver
     if resolver is None:
         backend = "MirroredStrategy" if devices > 1 else ""
         return World(devices=devices, backend=backend)
-    spec = resolver.cluster_spec().as_dict()
-    chiefs = len(spec.get("chief", ()))
-    rank = resolver.task_id + (resolver.task_type == "worker") * chiefs
+    every, rank = addresses(resolver)
     return World(
         rank,
-        chiefs + len(spec.get("worker", ())),
+        len(every),
         devices,
         "nccl" if tf.config.get_visible_devices("GPU") else "grpc",
         is_lost,

@@ -40,12 +40,16 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def environments(framework: str, size: int, devices: int = 1) -> list[dict]:
+def environments(
+    framework: str, size: int, devices: int = 1, port: int | None = None
+) -> list[dict]:
     """What each process finds in its environment, by rank.
 
-    devices: of each process, on a CPU.
+    devices: of each process, on a CPU; port: of the first process, else any.
     """
     ports = free_ports(size)
+    if port is not None:
+        ports[0] = port
     common = dict(ONE_THREAD)
     if framework == "jax_flax" and devices > 1:
         flag = f"--xla_force_host_platform_device_count={devices}"

@@ -67,14 +67,16 @@ def started(
     changed: dict[int, dict] | None = None,
     more: dict[int, tuple] | None = None,
     only: int | None = None,
+    port: int | None = None,
 ) -> Iterator[Processes]:
     """Start a training of several processes; ended with the block.
 
     changed: by rank, what is else in its environment; more: by rank, flags
-    that only this process gets; only: the rank that is started alone.
+    that only this process gets; only: the rank that is started alone; port:
+    where the first one listens.
     """
     children, outputs = [], []
-    given = environments(program.framework, size)
+    given = environments(program.framework, size, port=port)
     try:
         for rank, own in enumerate(given):
             if only not in (None, rank):

@@ -82,6 +82,9 @@ ALONE = {
     ),
     ("tensorflow_eager", "parallel.py", "current_world"): "as in PyTorch",
     ("tensorflow_eager", "parallel.py", "moments_over_world"): "as in PyTorch",
+    ("tensorflow_eager", "parallel.py", "addresses"): (
+        "the others know their rank from their engine"
+    ),
     ("tensorflow_eager", "parallel.py", "in_world"): (
         "replicas of one process share a batch, too"
     ),

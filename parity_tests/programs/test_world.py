@@ -1,0 +1,213 @@
+"""Trainings of several processes: one record, and how they end.
+
+The processes find each other on the loopback interface, as their framework's
+launcher would start them. That they compute what one process does is rung 9.
+"""
+
+import errno
+import signal
+import socket
+
+import pytest
+
+from parity_tests.harness.error import relative_error
+from parity_tests.programs.program import (
+    Program,
+    about,
+    arrays,
+    errors,
+    rows,
+)
+from parity_tests.programs.worlds import FEW, started
+
+# Without dropout, whose masks depend on the number of processes.
+ALIKE = (*FEW, "--dropout-rate", 0, "--precision", "float64", "--epochs", 2)
+LOST = "another process of this training was lost; go on with --resume"
+
+
+def epochs_of(folder) -> int:
+    """How many epochs a record has by now."""
+    file = folder / "metrics.jsonl"
+    return file.read_text().count("\n") if file.exists() else 0
+
+
+@pytest.fixture
+def two(program, tmp_path):
+    """A training of two processes that ended well."""
+    with started(program, tmp_path, 2, *ALIKE, "--out", tmp_path / "run") as p:
+        codes = p.codes()
+        assert codes == [0, 0], [p.text(rank) for rank in range(2)]
+        yield p, tmp_path / "run"
+
+
+def alone(program: Program, folder, *flags):
+    """The same training in one process."""
+    result = program.run(*ALIKE, *flags, "--out", folder)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def worst(one, other) -> float:
+    """The largest error between two checkpoints."""
+    ours, theirs = arrays(one), arrays(other)
+    assert ours.keys() == theirs.keys()
+    return max(relative_error(ours[n], theirs[n])[0] for n in ours)
+
+
+def test_two_processes_leave_one_record_and_only_one_speaks(two, program):
+    processes, folder = two
+    assert [row["epoch"] for row in rows(folder)] == [1, 2]
+    machine = about(folder)["machine"]
+    assert (machine["processes"], machine["devices"]) == (2, 2)
+    assert machine["backend"] in ("gloo", "grpc")
+    assert f"record: {folder}" in processes.text(0)
+    lines = processes.text(1).splitlines()
+    assert [line for line in lines if not of_library(line)] == []
+    # And it is the record of one process, but for rounding.
+    one = alone(program, folder.parent / "one")
+    assert worst(folder, one) < 1e-11
+    for row, wanted in zip(rows(folder), rows(one), strict=True):
+        assert row["test_accuracy"] == wanted["test_accuracy"]
+        assert row["train_loss"] == pytest.approx(wanted["train_loss"], 1e-11)
+
+
+def of_library(line: str) -> bool:
+    """Whether TensorFlow says something on its way up."""
+    return (line[:1] in "IWE" and ".cc:" in line) or "absl::" in line
+
+
+def test_a_run_goes_on_with_another_number_of_processes(program, tmp_path):
+    whole = alone(program, tmp_path / "whole")
+    run = tmp_path / "run"
+    with started(program, tmp_path, 2, *ALIKE, "--out", run) as processes:
+        processes.wait_for(lambda: epochs_of(run) == 1)
+        processes.send(signal.SIGTERM, 0, 1)
+        assert processes.codes() == [143, 143]
+        assert "go on with --resume" in processes.text(0)
+        assert processes.errors(0) + processes.errors(1) == []
+    assert about(run)["status"] == "interrupted"
+    again = (*ALIKE, "--out", run, "--resume")
+    with started(program, tmp_path, 3, *again) as processes:
+        assert processes.codes() == [0, 0, 0], processes.text(0)
+    numbers = [start["machine"]["processes"] for start in about(run)["starts"]]
+    assert numbers == [2, 3]
+    assert worst(run, whole) < 1e-11
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_is_killed_ends_the_other(program, tmp_path, rank):
+    run = tmp_path / "run"
+    with started(program, tmp_path, 2, *FEW, "--out", run) as processes:
+        processes.wait_for(lambda: epochs_of(run) >= 2)
+        processes.send(signal.SIGKILL, rank)
+        codes = processes.codes()
+        assert codes[rank] == -signal.SIGKILL
+        assert codes[1 - rank] == 75, processes.text(1 - rank)
+        (line,) = processes.errors(1 - rank)
+        assert LOST in line
+        assert str(run) in line
+    arrays(run)  # whole
+    result = program.run(*FEW, "--out", run, "--resume")
+    assert result.returncode == 0, result.stderr
+    assert [row["epoch"] for row in rows(run)] == list(range(1, 9))
+
+
+def test_a_disk_that_is_full_for_the_leader_ends_all(program, tmp_path):
+    run = tmp_path / "run"
+    hook = tmp_path / "hook"
+    hook.mkdir()
+    # A disk that takes nothing of the second epoch's metrics.
+    (hook / "sitecustomize.py").write_text(FULL_DISK)
+    changed = {0: {"PYTHONPATH": str(hook)}}
+    given = (*FEW, "--out", run)
+    with started(program, tmp_path, 2, *given, changed=changed) as processes:
+        codes = processes.codes()
+        assert codes == [74, 75], [processes.text(rank) for rank in range(2)]
+        (line,) = processes.errors(0)
+        assert "the disk is full" in line
+    assert epochs_of(run) == 1
+    arrays(run)
+
+
+FULL_DISK = f"""
+import os
+real, seen = os.replace, []
+
+def replace(source, target):
+    if str(target).endswith("metrics.jsonl"):
+        seen.append(target)
+        if len(seen) > 1:
+            raise OSError({errno.ENOSPC}, "full")
+    return real(source, target)
+
+os.replace = replace
+"""
+
+
+def test_a_batch_with_fewer_images_than_processes_is_refused(program, tmp_path):
+    run = tmp_path / "run"
+    given = (*FEW, "--train-images", 201, "--out", run)
+    with started(program, tmp_path, 2, *given) as processes:
+        assert processes.codes() == [2, 2]
+        assert "--batch-size 100" in processes.errors(0)[0]
+    assert not run.exists()
+
+
+def test_processes_that_differ_are_refused(program, tmp_path):
+    run = tmp_path / "run"
+    given, more = (*FEW, "--out", run), {1: ("--peak-lr", 0.2)}
+    with started(program, tmp_path, 2, *given, more=more) as processes:
+        assert processes.codes() == [78, 78], processes.text(0)
+        for rank in range(2):
+            (line,) = processes.errors(rank)
+            assert "process 1 of 2 has other flags than process 0" in line
+    assert not run.exists()
+
+
+def test_a_loss_that_is_not_finite_ends_all_alike(program, tmp_path):
+    given = (*FEW, "--peak-lr", 1e30, "--out", tmp_path / "run")
+    with started(program, tmp_path, 2, *given) as processes:
+        assert processes.codes() == [70, 70], processes.text(0)
+
+
+def test_a_port_that_is_taken_is_told(program, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with started(
+            program, tmp_path, 2, *FEW, port=port, only=0
+        ) as processes:
+            (code,) = processes.codes()
+            assert code == 78, processes.text(0)
+            (line,) = processes.errors(0)
+            assert "did not find each other" in line
+
+
+def test_devices_that_are_not_there_are_refused(program, tmp_path):
+    if program.framework == "tensorflow_eager":
+        return  # which divides a CPU into as many logical devices
+    result = program.run(*FEW, "--devices", 4, "--out", tmp_path / "run")
+    code, words = {
+        "pytorch": (2, "torchrun --nproc-per-node 4"),
+        "jax_flax": (78, "1 devices are here"),
+    }[program.framework]
+    assert result.returncode == code
+    (line,) = errors(result)
+    assert words in line
+
+
+def test_tensorflows_state_goes_on_in_two_processes_of_pytorch(
+    programs, tmp_path
+):
+    first = alone(programs["tensorflow_eager"], tmp_path / "first")
+    flags = (*ALIKE, "--epochs", 4, "--load", first)
+    one = tmp_path / "one"
+    result = programs["pytorch"].run(*flags, "--out", one)
+    assert result.returncode == 0, result.stderr
+    two = tmp_path / "two"
+    with started(
+        programs["pytorch"], tmp_path, 2, *flags, "--out", two
+    ) as processes:
+        assert processes.codes() == [0, 0], processes.text(0)
+    assert worst(two, one) < 1e-11

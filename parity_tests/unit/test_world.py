@@ -1,0 +1,110 @@
+"""Several processes: shares, what must be alike, how they meet."""
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from common.draws import dropout_seed
+from common.errors import LostProcess, UsageError, WorldError
+from common.recipe import PRESETS, Run
+from common.run import together
+from common.run.together import check_alike, losses_told, meet, spread_start
+from common.world import ALONE, World
+from parity_tests.harness.processes import free_ports
+
+RECIPE = replace(PRESETS["smoke"], batch_size=100)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+@pytest.mark.parametrize("n", [0, 1, 7, 16, 32, 512])
+def test_shares_are_those_of_array_split(n, size):
+    images = np.arange(n)
+    for rank, wanted in enumerate(np.array_split(images, size)):
+        np.testing.assert_array_equal(
+            images[World(rank, size).share(n)], wanted
+        )
+
+
+def test_the_first_process_has_the_masks_of_one_alone():
+    seeds = {dropout_seed(1, 2, rank) for rank in range(100)}
+    assert len(seeds) == 100
+    assert dropout_seed(1, 2, 0) == dropout_seed(1, 2)
+
+
+@pytest.mark.parametrize("field", ["train_images", "test_images"])
+def test_a_batch_has_an_image_for_each_device(field):
+    recipe = replace(RECIPE, **{field: 303})
+    World(0, 3, 1).require_images(recipe)
+    for world in (World(0, 4, 1), World(0, 2, 2)):
+        with pytest.raises(UsageError, match=r"--batch-size 100: .* has 3"):
+            world.require_images(recipe)
+
+
+def alike(*rows) -> World:
+    """A world whose processes have given these numbers, but for this one."""
+    return World(0, len(rows) + 1, gather=lambda mine: np.array([mine, *rows]))
+
+
+def test_processes_that_are_alike_may_train():
+    seen = []
+    world = World(0, 2, gather=lambda mine: seen.append(mine) or mine[None])
+    check_alike("pytorch", RECIPE, Run(), world)
+    (mine,) = seen
+    check_alike("pytorch", RECIPE, Run(out="x", data_dir="y"), alike(mine))
+    for column, what in enumerate(
+        ("other flags", "another version of this", "other versions of its")
+    ):
+        other = mine.copy()
+        other[column] += 1
+        line = f"process 2 of 3 has {what}"
+        with pytest.raises(WorldError, match=line):
+            check_alike("pytorch", RECIPE, Run(), alike(mine, other))
+
+
+def test_the_source_of_a_training_is_its_framework_and_common():
+    source = together.source("pytorch").decode()
+    for file in ("common/recipe.py", "frameworks/pytorch/parallel.py"):
+        assert file in source
+    assert "frameworks/jax_flax/step.py" not in source
+
+
+def test_only_the_error_of_a_collective_is_a_lost_process(monkeypatch):
+    monkeypatch.setattr(together, "GRACE", 0.0)
+    world = World(0, 2, is_lost=lambda error: "gloo" in str(error))
+    line = "--resume --out F"
+    with pytest.raises(LostProcess, match=line), losses_told(world, "F"):
+        raise RuntimeError("gloo: closed by peer")
+    for one, words in ((world, "bug"), (ALONE, "gloo")):
+        with pytest.raises(RuntimeError, match=words), losses_told(one, "F"):
+            raise RuntimeError(words)
+
+
+def test_what_nobody_starts_from_is_spread_as_nothing():
+    world = World(1, 2, spread=lambda arrays: arrays)
+    assert spread_start(None, RECIPE, world) is None
+
+
+def test_processes_meet_and_leave_the_port_free():
+    (port,) = free_ports(1)
+    every = [f"127.0.0.1:{port}", "127.0.0.1:1", "127.0.0.1:2"]
+    for _ in range(2):
+        threads = [
+            threading.Thread(target=meet, args=(every, rank))
+            for rank in range(3)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_a_process_that_does_not_come_is_told(monkeypatch):
+    monkeypatch.setattr(together, "JOIN_SECONDS", 5.2)
+    every = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    with pytest.raises(TimeoutError, match="1 of 2 processes came"):
+        meet(every, 0)
+    with pytest.raises(OSError, match="refused"):
+        meet(every, 1)
