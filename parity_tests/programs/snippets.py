@@ -9,6 +9,7 @@ anew, each by its framework's environment; a test compares them.
 
 import argparse
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from common.environments import FRAMEWORKS, find_python
 from common.files import user_path
+from parity_tests.programs.program import NO_GPU, SHY
 
 DOCS = Path(__file__).parents[2] / "docs"
 SNIPPET = re.compile(
@@ -55,6 +57,7 @@ def printed(framework: str, environments: Path) -> dict[str, str]:
         return {}
     done = subprocess.run(
         [find_python(environments, framework), "-c", RUN],
+        env=os.environ | SHY | NO_GPU,  # what the docs show is of a CPU
         input=json.dumps(codes),
         capture_output=True,
         text=True,
