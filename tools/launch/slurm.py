@@ -39,7 +39,7 @@ JOBS = {
 }
 FLAGS = ("--preset", "smoke", "--dataset", "synthetic", "--device", "cpu")
 # In place of what the files ask for.
-SIZE = ("--nodes=2", "--ntasks-per-node=1", "--gpus-per-node=0", "--time=5")
+SIZE = ("--nodes=2", "--ntasks-per-node=1", "--gpus-per-node=0", "--time=20")
 PATIENCE = 20  # seconds until the nodes must be there
 NODES = ("127.0.0.1", "127.0.0.2")  # names that each machine has of itself
 CONF = """\
@@ -98,14 +98,20 @@ def cluster(home: Path) -> Iterator[dict[str, str]]:
         ):
             stack.enter_context(daemon(words, environment, home))
         wait_for_nodes(environment, home)
-        yield environment
+        try:
+            yield environment
+        finally:
+            cancel_jobs(environment)
 
 
 @contextmanager
 def daemon(words: list[str], environment: dict, home: Path) -> Iterator[None]:
     """A program that runs beside the block, and ends with it."""
     with open(home / "log", "ab") as log:
-        child = subprocess.Popen(words, env=environment, stdout=log, stderr=log)
+        # In a session of its own: Ctrl-C is for this program, which cancels
+        # the jobs before the daemons end.
+        options = {"env": environment, "start_new_session": True}
+        child = subprocess.Popen(words, stdout=log, stderr=log, **options)
     try:
         time.sleep(0.5)  # each needs the one before it
         yield
@@ -133,6 +139,19 @@ def wait_for_nodes(environment: dict[str, str], home: Path) -> None:
             stderr=subprocess.STDOUT,
             text=True,
         ).stdout
+
+
+def cancel_jobs(environment: dict[str, str]) -> None:
+    """End a job that still runs: its steps would outlive the cluster."""
+    user = getpass.getuser()
+    subprocess.run(["scancel", "--user", user], env=environment)
+    end, jobs = time.monotonic() + PATIENCE, "?"
+    while jobs and time.monotonic() < end:
+        jobs = subprocess.run(
+            ["squeue", "--noheader", "--user", user],
+            **{"env": environment, "stdout": subprocess.PIPE},
+        ).stdout
+        time.sleep(0.2)
 
 
 def submit(
