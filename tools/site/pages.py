@@ -18,7 +18,7 @@ from tools.site.pictures import draw_all
 from tools.site.plan import Site, files_of
 from tools.site.reader import write, write_reader, write_search, write_sources
 from tools.site.shots import shoot
-from tools.site.words import picture, reader_page, render, source_page
+from tools.site.words import NAMES, picture, reader_page, render, source_page
 
 OURS = ".davidnet-site"  # stands in each folder that a build made
 LIMIT = 5_000_000  # bytes of the whole site
@@ -37,6 +37,7 @@ def environment(site: Site) -> Environment:
         "FRAMEWORKS": FRAMEWORKS,
         "HEAD": HEAD,
         "files": {file: about(site, file) for file in files_of(site)},
+        "NAMES": NAMES,
         "reader_page": reader_page,
         "source_page": source_page,
         "up": "",

@@ -13,12 +13,26 @@ from tools.site.contract import ROOT
 # Pages that are made from a file of the repository.
 PAGES = {
     "docs/differences.md": "differences.html",
+    "docs/from_pytorch.md": "from_pytorch.html",
     "docs/reading.md": "questions.html",
     "docs/performance.md": "performance.html",
     "docs/parity.md": "proof.html",
     "docs/gpu.md": "gpu.html",
     "docs/scale.md": "scale.html",
     "docs/usage.md": "usage.html",
+}
+# Every page beside the reader's, and what the top of each page calls it.
+NAMES = {
+    "from_pytorch.html": "From PyTorch",
+    "differences.html": "Differences",
+    "questions.html": "Questions",
+    "pictures.html": "Pictures",
+    "report.html": "Report",
+    "performance.html": "Performance",
+    "proof.html": "Proof",
+    "gpu.html": "GPUs",
+    "scale.html": "Scale",
+    "usage.html": "Usage",
 }
 # Sources that have a page, other than those of the frameworks.
 SHARED = (

@@ -3,11 +3,13 @@
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from tools.site.contract import read_contract
+from tools.site.words import NAMES, reader_page
+
 PAGES = (
-    *("index", "read-model", "read-data", "read-step", "read-checkpoint"),
-    *("read-train", "differences", "questions", "pictures", "report"),
-    *("performance", "proof", "gpu", "scale", "usage"),
-    *("src/common-init"),
+    *("index", "src/common-init"),
+    *(page.removesuffix(".html") for page in NAMES),
+    *(reader_page(file).removesuffix(".html") for file in read_contract()[0]),
 )
 CONTRAST = """
 const canvas = new OffscreenCanvas(1, 1).getContext("2d", {
@@ -40,6 +42,7 @@ return [...document.querySelectorAll(
 def test_a_page_loads_without_a_word_and_without_the_network(browser, page):
     browser.open(f"{page}.html")
     assert browser.errors() == []
+    assert browser.one("h1").text
     loaded = browser.js(
         "return performance.getEntriesByType('resource').map(e => e.name)"
     )
