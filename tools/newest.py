@@ -9,7 +9,7 @@ newest.json beside them; `python -m tools.results --newest FILE` publishes it.
 Exit codes: 0 all pass; 1 a release differs, or does not run; 65 a pinned
 trace is missing or bad.
 
-The newest is also compared with results/traces/, the digests of an earlier
+The newest is also compared with results/trace-*.npz, the digests of an earlier
 day's traces, perhaps of another machine. That finding is told, not judged.
 """
 
@@ -28,7 +28,7 @@ from parity_tests import compare
 from parity_tests.harness import tracefile
 
 FORMAT = "davidnet-newest-1"
-KEPT = Path(__file__).parents[1] / "results" / "traces"
+KEPT = Path(__file__).parents[1] / "results"
 
 
 def newest_release(package: str) -> str:
@@ -67,7 +67,7 @@ def row(framework: str, folder: Path) -> dict:
     """What newest.json says of a framework."""
     pinned = folder / "pinned" / f"{framework}.npz"
     newest = folder / "newest" / f"{framework}.npz"
-    kept = KEPT / f"{framework}.npz"
+    kept = KEPT / f"trace-{framework}.npz"
     verdict, first, before = "does not run", "", "not compared"
     if newest.exists():
         verdict, first = climb(pinned, newest, newest.with_suffix(".json"))

@@ -108,7 +108,7 @@ def test_a_digest_without_a_tensor_in_common_proves_nothing(
 
 
 def test_digests_of_committed_traces_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(publish, "TRACES", tmp_path / "kept")
+    monkeypatch.setattr(publish, "RESULTS", tmp_path / "kept")
     arrays = {"4/float64/x": np.arange(99.0)}
 
     def write(commit: str | None) -> None:
@@ -124,5 +124,5 @@ def test_digests_of_committed_traces_are_kept(tmp_path, monkeypatch):
         publish.publish_traces(tmp_path)
     write("0" * 40)
     publish.publish_traces(tmp_path)
-    kept = digest.read(tmp_path / "kept" / "pytorch.npz")
+    kept = digest.read(tmp_path / "kept" / "trace-pytorch.npz")
     assert kept.arrays["4/float64/x"].max() == 98

@@ -42,7 +42,6 @@ GPU = RESULTS / "gpu.json"
 # In a folder of tools/gpu_check: its trainings, those of two epochs by name.
 CHECKED, SPEED = "runs", "speed-"
 TORTURE = RESULTS / "torture.json"
-TRACES = RESULTS / "traces"
 
 
 def take_all(folder: Path) -> list[Path]:
@@ -178,7 +177,7 @@ def publish_ladder(file: Path) -> None:
 
 
 def publish_traces(folder: Path) -> None:
-    """Keep digests of three traces in results/traces/: of committed source."""
+    """Keep digests of three traces in results/, of committed source."""
     traces = {}
     for framework in FRAMEWORKS:
         file = folder / f"{framework}.npz"
@@ -189,7 +188,7 @@ def publish_traces(folder: Path) -> None:
         require_commit(trace.facts["git_commit"], file)
         traces[framework] = trace
     for framework, trace in traces.items():
-        digest.write(TRACES / f"{framework}.npz", trace)
+        digest.write(RESULTS / f"trace-{framework}.npz", trace)
 
 
 def publish_machines(file: Path) -> None:

@@ -61,7 +61,8 @@ def test_the_newest_is_compared_with_the_kept_digest(tmp_path, monkeypatch):
     monkeypatch.setattr(newest, "KEPT", tmp_path / "kept")
     for part in ("newest", "kept"):
         (tmp_path / part).mkdir()
-        (tmp_path / part / "pytorch.npz").touch()
+        name = "trace-pytorch.npz" if part == "kept" else "pytorch.npz"
+        (tmp_path / part / name).touch()
     ends = {"pinned": "pass", "newest": "differs"}
     monkeypatch.setattr(
         newest, "climb", lambda here, *_: (ends[here.parent.name], "")
