@@ -60,7 +60,8 @@ class Machine(Struct, frozen=True):
         """The GPU, or how many cores of which processor."""
         if self.device != "cpu":
             return self.device
-        return f"{self.cores} cores of {self.processor}"
+        cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
+        return f"{cores} of {self.processor}"
 
 
 class Data(Struct, frozen=True):

@@ -6,6 +6,7 @@ import pytest
 
 from common.recipe import PRESETS, Run
 from common.run import compare
+from common.run.about import Machine
 from common.run.record import Record
 from tools.results.tests.fake_records import put, row, write_rows
 
@@ -186,3 +187,16 @@ def test_where_nothing_was_trained_it_says_how(capsys):
 )
 def test_seeds_are_shown_in_few_letters(values, text):
     assert compare.numbers(values) == text
+
+
+@pytest.mark.parametrize(
+    ("device", "cores", "name"),
+    [
+        ("cpu", 1, "1 core of a CPU"),
+        ("cpu", 2, "2 cores of a CPU"),
+        ("a GPU", 2, "a GPU"),
+    ],
+)
+def test_a_machine_is_named(device, cores, name):
+    machine = Machine(device=device, cores=cores, processor="a CPU")
+    assert machine.name == name
