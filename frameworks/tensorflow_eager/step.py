@@ -2,7 +2,7 @@
 
 Read beside pytorch/step.py and jax_flax/step.py. Here:
   - a GradientTape records the forward pass, and `gradient` goes back over it
-  - the optimizer is written out: Keras's SGD has another Nesterov
+  - the optimizer calls TensorFlow's kernel: Keras's SGD has another Nesterov
   - variables change in place; a step returns the same state, since JAX's
     returns a new one
 """
@@ -46,9 +46,14 @@ class Nesterov(tf.keras.optimizers.Optimizer):
         # differs: nesterov-lr (Keras's SGD has it inside the velocity)
         # differs: weight-decay-coupling (Keras's SGD shrinks the weight)
         velocity = self.velocities[self._get_variable_index(weight)]
-        grad = grad + self.decay * weight
-        velocity.assign(self.momentum * velocity + grad)
-        weight.assign_sub(learning_rate * (grad + self.momentum * velocity))
+        tf.raw_ops.ResourceApplyMomentum(
+            var=weight.handle,
+            accum=velocity.value.handle,
+            grad=grad + self.decay * weight,
+            lr=learning_rate,
+            momentum=self.momentum,
+            use_nesterov=True,
+        )
 
 
 def make_optimizer(recipe: Recipe) -> Nesterov:
