@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from common.cifar10.classes import CLASS_NAMES
-from common.cifar10.load import load_data
+from common.cifar10.load import Cifar10, Split, load_data
 from common.draws import epoch_draws
 from common.errors import UserError
 from common.recipe import PRESETS, Run
@@ -45,21 +45,25 @@ class Shown:
     stages: dict[str, str]
 
 
-def lesson(data_dir: str | None = None) -> tuple[list[Shown], str]:
-    """The images with their stages, or why there are none."""
+def cifar10(data_dir: str | None = None) -> tuple[Cifar10 | None, str]:
+    """The data as they are on this disk, or why they are not."""
     try:
         run = Run(offline=True, data_dir=data_dir)
-        train = load_data(RECIPE, run, lambda _: None).train
+        return load_data(RECIPE, run, lambda _: None), ""
     except UserError as error:
         cache = os.environ.get("DAVIDNET_CACHE", "~/.cache/davidnet")
-        return [], f"no CIFAR-10 on this disk ({cache}): {error}"
+        return None, f"no CIFAR-10 on this disk ({cache}): {error}"
+
+
+def lesson(train: Split) -> list[Shown]:
+    """The first images that a training sees, with their stages."""
     draws = epoch_draws(SEED, 0, RECIPE).part(0, COUNT)
     images = np.stack([train.images[i] for i in draws.order])
     padded = oracle.pad(images, RECIPE)
     crop = oracle.crop(padded, draws.crop_top, draws.crop_left)
     flip = oracle.flip_lr(crop, draws.flip)
     cut = oracle.augment(images, draws, RECIPE)
-    shown = [
+    return [
         Shown(
             label=CLASS_NAMES[int(train.labels[place])],
             place=int(place),
@@ -74,4 +78,3 @@ def lesson(data_dir: str | None = None) -> tuple[list[Shown], str]:
         )
         for i, place in enumerate(draws.order)
     ]
-    return shown, ""

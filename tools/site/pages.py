@@ -5,13 +5,14 @@ import json
 import re
 import shutil
 from pathlib import Path
+from statistics import median
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from common.recipe import PRESETS
 from parity_tests.judge.page import as_html
-from tools.site import lessons, plan, report, still
+from tools.site import errors, lessons, plan, report, still
 from tools.site.contract import FRAMEWORKS, HEAD, BuildError
 from tools.site.groups import Experiment, experiments, processor
 from tools.site.pictures import draw_all
@@ -45,6 +46,7 @@ def environment(site: Site) -> Environment:
     made.filters |= {
         "inline": lambda text, up="": render(text, up, inline=True),
         "block": render,
+        "median": median,
     }
     return made
 
@@ -72,6 +74,7 @@ def build(site: Site) -> int:
         write_sources(site, env, part)
         write_search(site, part)
         write_report(site, env, part)
+        write_errors(site, env, part)
         write_ladder(site, part)
         write_lessons(site, env, part)
         size = sum(p.stat().st_size for p in part.rglob("*") if p.is_file())
@@ -121,6 +124,26 @@ def write_report(site: Site, env: Environment, part: Path) -> None:
     )
 
 
+def write_errors(site: Site, env: Environment, part: Path) -> None:
+    """The page of the errors: churn, and the images taken wrongly."""
+    trainings, damaged = errors.collect(site.found[0])
+    data, problem = site.data
+    write(
+        env,
+        "errors.html",
+        part / "errors.html",
+        compared=[
+            errors.compare(one, data and data.test)
+            for one in trainings
+            if any(one.found.values())
+        ],
+        without=sum(one.without for one in trainings),
+        damaged=damaged,
+        problem=problem,
+        folders=[site.results, site.runs],
+    )
+
+
 def charts(made: Experiment) -> dict:
     """The pictures of an experiment: learning, then times by conditions."""
     learning = {
@@ -162,13 +185,13 @@ def write_ladder(site: Site, part: Path) -> None:
 def write_lessons(site: Site, env: Environment, part: Path) -> None:
     """The page of pictures."""
     schedule = still.draw_schedule()
-    shown, problem = lessons.lesson(site.data_dir)
+    data, problem = site.data
     write(
         env,
         "pictures.html",
         part / "pictures.html",
         network=picture(site.root / "docs" / "network.svg"),
-        shown=shown,
+        shown=lessons.lesson(data.train) if data else [],
         problem=problem,
         recipe=lessons.RECIPE,
         seed=lessons.SEED,

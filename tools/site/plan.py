@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from common.cifar10.load import Cifar10
 from common.run.records import Problem, RunRecord, find_runs
 from tools.site.contract import FRAMEWORKS, ROOT, Section, read, sections
 from tools.site.differences import Difference, read_differences
+from tools.site.lessons import cifar10
 from tools.site.words import SHARED
 
 HERE = Path(__file__).parent
@@ -38,6 +40,11 @@ class Site:
     def found(self) -> tuple[list[RunRecord], list[Problem]]:
         """All records: the published ones, then the runs."""
         return find_runs(*(f for f in (self.results, self.runs) if f))
+
+    @cached_property
+    def data(self) -> tuple[Cifar10 | None, str]:
+        """CIFAR-10, or why it is not on this disk."""
+        return cifar10(self.data_dir)
 
     @cached_property
     def sources(self) -> dict[tuple[str, str], str]:

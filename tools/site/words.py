@@ -28,6 +28,7 @@ NAMES = {
     "questions.html": "Questions",
     "pictures.html": "Pictures",
     "report.html": "Report",
+    "errors.html": "Errors",
     "performance.html": "Performance",
     "proof.html": "Proof",
     "gpu.html": "GPUs",

@@ -22,6 +22,7 @@ def site(tmp_path_factory) -> Path:
     """
     home = tmp_path_factory.mktemp("site")
     fakes.three(home / "made-up")
+    fakes.predictions(home / "made-up")
     for name in ("results", "runs"):
         for run in find_runs(ROOT / name)[0]:
             target = home / "made-up" / run.folder.parts[-2] / run.folder.name

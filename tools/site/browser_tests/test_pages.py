@@ -58,7 +58,8 @@ def test_a_narrow_page_does_not_scroll_sideways(browser, page):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "page", ["read-model", "report", "performance", "proof", "differences"]
+    "page",
+    ["read-model", "report", "errors", "performance", "proof", "differences"],
 )
 def test_words_stand_out_from_their_ground(browser, page, theme):
     browser.open(f"{page}.html", theme=theme)
