@@ -4,6 +4,7 @@ How they find each other and add up their numbers is each framework's own
 affair: `frameworks/<name>/parallel.py`.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,17 @@ from common.recipe import Recipe
 # they are there, and until they answer.
 JOIN_SECONDS = 45
 ANSWER_SECONDS = 45
+# In which variable a launcher tells a process how many it has started.
+LAUNCHERS = {
+    "SLURM_STEP_NUM_TASKS": "Slurm",
+    "OMPI_COMM_WORLD_SIZE": "Open MPI",
+}
+
+
+def launcher() -> str:
+    """Return the variable of the launcher that started several; "" without."""
+    several = (n for n in LAUNCHERS if int(os.environ.get(n, "1")) > 1)
+    return next(several, "")
 
 
 @dataclass(frozen=True)

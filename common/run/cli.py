@@ -32,7 +32,7 @@ from common.run.signals import EndBySignals, behind, take_back
 from common.run.terminal import say, tolerant_output
 from common.run.together import joining, suppress_lost
 from common.run.usage import first_sentence, name_unknown
-from common.world import ALONE, World
+from common.world import ALONE, LAUNCHERS, World, launcher
 
 
 @dataclass(frozen=True)
@@ -207,6 +207,13 @@ def _join(
         world = join_world(device, int(devices) if devices.isdecimal() else 1)
     if not world.alone:
         take_back()  # TensorFlow's wait for a preemption takes SIGTERM
+    elif variable := launcher():
+        # They would all write one record.
+        raise UsageError(
+            f"{LAUNCHERS[variable]} has started {os.environ[variable]} "
+            "processes, and none knows of the others: docs/scale.md has the "
+            f"commands; unset {variable} if each is to train by itself"
+        )
     return world
 
 

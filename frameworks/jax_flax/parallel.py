@@ -21,7 +21,13 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from common.checkpoint import Arrays
 from common.errors import DeviceError
 from common.run.together import let_abort_mean_loss
-from common.world import ALONE, ANSWER_SECONDS, JOIN_SECONDS, World
+from common.world import (
+    ALONE,
+    ANSWER_SECONDS,
+    JOIN_SECONDS,
+    World,
+    launcher,
+)
 
 # --- World --------------------------------------------------------------
 
@@ -34,13 +40,11 @@ def join_world(device: str, devices: int) -> World:
     """
     named = "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
     count, rank = (int(os.environ.get(name, "-1")) for name in named)
-    started = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
-    several = any(int(os.environ.get(name, "1")) > 1 for name in started)
-    if count < 2 and not several and devices == 1:
+    if count < 2 and not launcher() and devices == 1:
         return ALONE
     if device == "cpu":
         jax.config.update("jax_platforms", "cpu")
-    if count > 1 or several:
+    if count > 1 or launcher():
         # With it, SIGTERM would no longer end the process.
         jax.config.update("jax_enable_preemption_service", False)
         address = os.environ.get("JAX_COORDINATOR_ADDRESS", "")

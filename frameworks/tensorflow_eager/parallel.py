@@ -3,8 +3,8 @@
 Read beside pytorch/parallel.py and jax_flax/parallel.py. Here:
   - a strategy, current from the start, owns the variables: each replica, on a
     device of its own, has a copy
-  - MultiWorkerMirroredStrategy joins the processes that TF_CONFIG names, or
-    Slurm started; MirroredStrategy is for several devices of one process
+  - MultiWorkerMirroredStrategy joins the processes that TF_CONFIG names;
+    MirroredStrategy is for several devices of one process
   - code outside the replicas may sum too: `strategy.reduce`
 """
 
@@ -27,22 +27,16 @@ Rows = TypeVar("Rows", tf.Tensor, Draws)
 
 
 def join_world(device: str, devices: int) -> World:
-    """Join the processes of TF_CONFIG or of a Slurm step; ALONE without.
+    """Join the processes that TF_CONFIG names; ALONE without it.
 
     device, devices: of the flags. Raises DeviceError if there are too few
     devices, or what TensorFlow raises if the processes do not find each other.
     """
-    resolvers = tf.distribute.cluster_resolver
-    resolver = None
-    if "TF_CONFIG" in os.environ:
-        resolver = resolvers.TFConfigClusterResolver()
-    elif int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
-        resolver = resolvers.SlurmClusterResolver()
-    if resolver and len(addresses(resolver)[0]) < 2:
-        resolver = None
-    if devices > 1 or resolver:
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    several = "TF_CONFIG" in os.environ and len(addresses(resolver)[0]) > 1
+    if devices > 1 or several:
         choose_devices(device, devices)
-    if resolver:
+    if several:
         meet(*addresses(resolver))
         gpu = bool(tf.config.get_visible_devices("GPU"))
         # Named, since AUTO does not give the same on all machines.

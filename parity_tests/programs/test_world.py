@@ -184,6 +184,18 @@ def test_a_port_that_is_taken_is_told(program, tmp_path):
             assert "did not find each other" in line
 
 
+def test_tasks_that_do_not_know_of_each_other_are_refused(program, tmp_path):
+    """As by `srun python -m ...`; JAX alone finds the others by itself."""
+    if program.framework == "jax_flax":
+        return
+    given = (*FEW, "--out", tmp_path / "run")
+    result = program.run(*given, SLURM_STEP_NUM_TASKS="2")
+    assert result.returncode == 2
+    (line,) = errors(result)
+    assert "Slurm has started 2 processes" in line
+    assert not (tmp_path / "run").exists()
+
+
 def test_devices_that_are_not_there_are_refused(program, tmp_path):
     if program.framework == "tensorflow_eager":
         return  # which divides a CPU into as many logical devices
