@@ -15,6 +15,7 @@ MEASURE = {
     "limits": "tools.bench.limits",
     "training": "tools.bench.training",
     "peer": "tools.bench.peer",
+    "usual": "tools.bench.usual",
     "profile": "tools.bench.profile",
 }
 

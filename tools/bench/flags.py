@@ -31,7 +31,8 @@ class Flags:
     seconds: float = 8.0
     # own modes, no dropout, 2 short repeats; width 64 once, in float32
     quick: bool = False
-    # also the same network in Keras 3's `fit`, on each back end
+    # also what one would take instead: the same network in Keras 3's `fit`, on
+    # each back end, and as people have it in PyTorch
     peer: bool = False
     # also against width, batch and threads
     scale: bool = False

@@ -43,7 +43,7 @@ def where(report: dict) -> str:
 
 
 def figures(report: dict) -> str:
-    """Limits, all speeds, the peer; where and how they were measured."""
+    """Limits, all speeds, the peers; where and how they were measured."""
     made = [limits_sheet(report), speeds_sheet(report), peers_sheet(report)]
     return titled(*made) + "\n\n" + where(report)
 

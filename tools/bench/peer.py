@@ -14,10 +14,7 @@ from keras import layers
 from common.init import CLASSES
 from common.recipe import Recipe
 from tools.bench import data
-from tools.bench.plan import Job
-
-WARM_UP = 2  # batches; the first one compiles
-MOST_BATCHES = 48
+from tools.bench.plan import MOST_BATCHES, WARM_UP, Job
 
 
 def conv_bn(images, channels: int):

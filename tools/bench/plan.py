@@ -19,14 +19,16 @@ SCALE_BATCHES = (128, 256, 512, 1_024, 2_048)
 SCALE_SECONDS = 4.0  # at most: there are many points
 QUICK_SECONDS = 1.5
 WORLDS = ((1, 1), (1, 2), (2, 1))  # processes, threads of each
-SMALL = 16  # the width at which batch, threads and the peer are measured
+SMALL = 16  # the width at which batch, threads and the peers are measured
+WARM_UP = 2  # batches of a peer; the first one compiles
+MOST_BATCHES = 48  # of a peer
 
 
 @dataclass(frozen=True)
 class Job:
     """One measurement; the fields are what its row says of it."""
 
-    kind: str  # "limits", "training", "peer" or "profile"
+    kind: str  # "limits", "training", "peer", "usual" or "profile"
     framework: str
     width: int = 64
     mode: str = "eager"
@@ -55,6 +57,8 @@ class Job:
         words = [name, self.mode, self.precision, f"width {self.width}"]
         if self.kind == "peer":
             words[1] = "in Keras's fit"
+        if self.kind == "usual":
+            words[1] = "in a usual loop"
         if self.dropout_rate:
             words.append(f"dropout {self.dropout_rate:g}")
         if self.batch_size != 512:
@@ -114,8 +118,11 @@ def rows(flags: Flags) -> list[Job]:
 
 
 def peers(flags: Flags) -> list[Job]:
-    """The same network in Keras's `fit`, on each back end."""
-    return [job(flags, "peer", f, width=SMALL) for f in flags.frameworks]
+    """The same network in Keras's `fit`, and as people have it in PyTorch."""
+    found = [job(flags, "peer", f, width=SMALL) for f in flags.frameworks]
+    if "pytorch" in flags.frameworks:
+        found.append(job(flags, "usual", "pytorch", width=SMALL))
+    return found
 
 
 def thread_counts(cores: int) -> list[int]:

@@ -19,7 +19,8 @@ FORMAT = "davidnet-bench-1"
 PRODUCT = "matrix product"
 # Of a measurement, what goes into its rows as it is.
 SHARED = ("compile_seconds", "startup_seconds", "peak_memory_bytes", "batches")
-SPEEDS = ("step", "epoch", "keras fit")  # a row for each that was measured
+PEERS = {"keras fit": "Keras `fit`", "usual loop": "a usual loop"}
+SPEEDS = ("step", "epoch", *PEERS)  # a row for each that was measured
 
 
 class Table:
@@ -75,8 +76,8 @@ class Report:
         for what in SPEEDS:
             if what in found:
                 key = row_key(job) | {"what": what}
-                if what == "keras fit":
-                    key["mode"] = "fit"
+                if what in PEERS:
+                    key["mode"] = what.split()[1]
                 self.tables[section].add(
                     key, {"images_per_second": found[what]} | shared
                 )

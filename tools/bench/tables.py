@@ -1,4 +1,4 @@
-"""The tables of a report: limits, speeds, the peer, scale; and its noise."""
+"""The tables of a report: limits, speeds, the peers, scale; and its noise."""
 
 import statistics
 
@@ -6,7 +6,13 @@ from common.environments import TITLES
 from common.recipe import Recipe
 from tools.bench.count import gflop_per_image
 from tools.bench.plan import WORLDS, Job
-from tools.bench.report import epoch_cost, find, limits_shown, share_of_limit
+from tools.bench.report import (
+    PEERS,
+    epoch_cost,
+    find,
+    limits_shown,
+    share_of_limit,
+)
 from tools.bench.sheet import NOTHING, Sheet
 from tools.bench.stats import MARK, NOISE_LIMIT, noise, shown
 
@@ -75,18 +81,17 @@ def speeds_sheet(report: dict) -> Sheet:
 
 
 def peers_sheet(report: dict) -> Sheet:
-    """Keras's `fit` beside our epochs on the same back end."""
+    """What one would take instead, beside our epochs in that framework."""
     rows = report["rows"]
-    heads = ["back end", "Keras `fit`"]
-    heads += ["our epoch, eager", "over Keras"]
-    heads += ["our epoch, compiled", "over Keras"]
-    sheet = Sheet("The same network in Keras, images per second", heads)
+    heads = ["instead of this project", "its epoch"]
+    heads += ["our epoch, eager", "over it", "our epoch, compiled", "over it"]
+    sheet = Sheet("The same network elsewhere, images per second", heads)
     for peer in rows:
-        if peer["what"] != "keras fit":
+        if peer["what"] not in PEERS:
             continue
         speed = statistics.median(peer["images_per_second"])
         cells = [
-            TITLES[peer["framework"]],
+            f"{TITLES[peer['framework']]}, {PEERS[peer['what']]}",
             shown(peer["images_per_second"]),
         ]
         for mode in ("eager", "compiled"):

@@ -230,6 +230,8 @@ class FakeRunner:
         speeds = {"step": 10.0 * job.threads, "epoch": 9.0 * job.threads}
         if job.kind == "peer":
             speeds = {"keras fit": 5.0}
+        if job.kind == "usual":
+            speeds = {"usual loop": 3.0}
         names = ("compile_seconds", "startup_seconds", "peak_memory_bytes")
         return found | speeds | dict.fromkeys(names, 1.0) | {"batches": 2}
 
@@ -240,7 +242,8 @@ def test_a_bench_of_everything_has_every_row_with_all_its_repeats(capsys):
     rows = made["rows"]
     # 3 frameworks x 2 modes x 2 precisions x 2 widths, in their own mode
     # with dropout too; of each a step and an epoch.
-    assert len(rows) == 2 * (24 + 12) + 3
+    # Keras on three back ends, and the usual loop of PyTorch.
+    assert len(rows) == 2 * (24 + 12) + 3 + 1
     assert {len(row["images_per_second"]) for row in rows} == {3}
     assert {len(row["gflops"]) for row in made["limits"]} == {6}
     steps = [row for row in made["scale"] if row["what"] == "step"]
@@ -248,7 +251,9 @@ def test_a_bench_of_everything_has_every_row_with_all_its_repeats(capsys):
     assert {row["batch_size"] for row in steps} == set(plan.SCALE_BATCHES)
     program.show(made)
     text = capsys.readouterr().out
-    assert "The same network in Keras" in text
+    assert "The same network elsewhere" in text
+    assert "| PyTorch, a usual loop | 3 (3 to 3) |" in markdown.figures(made)
+    assert f"| {3 * plan.cores()}.0 times |" in markdown.figures(made)
     for make in (markdown.figures, markdown.scale):
         assert "Not measured" not in make(made)
 
