@@ -20,6 +20,7 @@ from tools.site.lessons import picture
 
 SHOWN = 40  # images that all three get wrong
 SHOWN_ALONE = 12  # of each framework
+ALL = "all three"
 
 
 @dataclass
@@ -34,6 +35,11 @@ class Trainings:
     without: int = 0  # trainings whose record has no predictions
 
     @property
+    def runs(self) -> int:
+        """How many have predictions."""
+        return sum(map(len, self.found.values()))
+
+    @property
     def missing(self) -> list[str]:
         """The frameworks that have no predictions, by title."""
         return [FRAMEWORKS[f] for f, seeds in self.found.items() if not seeds]
@@ -42,18 +48,6 @@ class Trainings:
     def seeds(self) -> list[int]:
         """The seeds that all three have predictions of."""
         return sorted(set.intersection(*map(set, self.found.values())))
-
-
-@dataclass
-class Wrong:
-    """Masks of the test images, (n,) bool, over the seeds that all three have.
-
-    Right and wrong mean: in each of these runs.
-    """
-
-    rates: dict[str, np.ndarray]  # by framework: share of its runs, (n,)
-    everywhere: np.ndarray  # wrong in all three
-    alone: dict[str, np.ndarray]  # wrong in one, right in the two others
 
 
 def collect(
@@ -85,22 +79,14 @@ def collect(
             one.without += 1
         else:
             one.found[about.framework].setdefault(about.seed, predictions)
-    order = sorted(
-        made.values(), key=lambda one: -sum(map(len, one.found.values()))
-    )
-    return order, damaged
+    return sorted(made.values(), key=lambda one: -one.runs), damaged
 
 
 # --- Churn --------------------------------------------------------------
 
 
-def churn(first: np.ndarray, second: np.ndarray) -> float:
-    """The percentage of images on which two predictions differ."""
-    return 100 * float(np.mean(first != second))
-
-
 def pairs(one: Trainings) -> dict[tuple[str, str], dict[str, list[float]]]:
-    """The churn of all pairs, by their frameworks and kind of seeds.
+    """The churn of all pairs, percent, by frameworks and kind of seeds.
 
     The kinds are "same" and "other"; of one framework there is "other" only.
     """
@@ -113,7 +99,7 @@ def pairs(one: Trainings) -> dict[tuple[str, str], dict[str, list[float]]]:
             if two[0] == two[1] and a >= b:
                 continue
             kind = "same" if a == b else "other"
-            row[kind].append(churn(left[a], right[b]))
+            row[kind].append(100 * float(np.mean(left[a] != right[b])))
         rows[two] = row
     return rows
 
@@ -134,41 +120,42 @@ def summary(rows: dict[tuple[str, str], dict[str, list[float]]]) -> str:
 # --- Errors -------------------------------------------------------------
 
 
-def wrong(one: Trainings, labels: np.ndarray) -> Wrong:
-    """What the three get wrong; all three need a common seed.
+def columns(one: Trainings, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """By column of the table, how much each test image counts in it, (n,).
 
-    labels: (n,) or more, of the test images in order.
+    Counted are the seeds that all three have. An image is wrong in a framework
+    by the share of its runs, float; the others are masks, and in them wrong
+    and right mean: in each of these runs. labels: (n,) or more, uint8.
     """
     rates = {}
     for framework, seeds in one.found.items():
         some = np.stack([seeds[seed] for seed in one.seeds])
-        rates[framework] = (some != labels[: some.shape[1]]).mean(axis=0)
-    sums = sum(rates.values())
-    return Wrong(
-        rates=rates,
-        everywhere=sums == len(rates),
-        alone={f: (r == 1) & (sums == 1) for f, r in rates.items()},
+        wrong = some != labels[: some.shape[1]]
+        rates[FRAMEWORKS[framework]] = wrong.mean(axis=0)
+    sums = np.sum(list(rates.values()), axis=0)
+    return (
+        {f"wrong, {title}": rate for title, rate in rates.items()}
+        | {ALL: sums == len(rates)}
+        | {f"only {t}": (r == 1) & (sums == 1) for t, r in rates.items()}
     )
 
 
-def by_class(found: Wrong, labels: np.ndarray) -> list[list]:
-    """A row for each class, and one for all: counts of the test images.
-
-    Class, images, the mean number that each framework's runs get wrong, those
-    that all three get wrong, those that one alone does.
-    """
-    labels = labels[: len(found.everywhere)]
+def by_class(
+    found: dict[str, np.ndarray], labels: np.ndarray
+) -> dict[str, list[str]]:
+    """By class, and for all: the number of images, and of each column."""
+    labels = labels[: len(found[ALL])]
     masks = {name: labels == k for k, name in enumerate(CLASS_NAMES)}
-    masks["all"] = np.ones(len(labels), bool)
-    return [
-        [
-            *(name, mask.sum()),
-            *(rate[mask].sum() for rate in found.rates.values()),
-            found.everywhere[mask].sum(),
-            *(alone[mask].sum() for alone in found.alone.values()),
+    return {
+        name: [
+            f"{mask.sum():,}",
+            *(
+                f"{column[mask].sum():,{'' if column.dtype == bool else '.1f'}}"
+                for column in found.values()
+            ),
         ]
-        for name, mask in masks.items()
-    ]
+        for name, mask in (masks | {"all": labels < len(masks)}).items()
+    }
 
 
 def shown(
@@ -183,19 +170,28 @@ def shown(
     rows = []
     for place in np.flatnonzero(mask):
         votes = np.bincount(runs[:, place], minlength=len(CLASS_NAMES))
-        taken = int(votes.argmax())
-        rows.append((-int(votes[taken]), int(place), taken))
+        rows.append((-int(votes.max()), int(place), int(votes.argmax())))
     return [
         {
             "place": place,
             "label": CLASS_NAMES[int(test.labels[place])],
             "taken": CLASS_NAMES[taken],
-            "votes": -votes,
-            "runs": len(runs),
+            "votes": f"{-votes} of {len(runs)} run{'s'[: len(runs) > 1]}",
             "picture": picture(test.images[place]),
         }
         for votes, place, taken in sorted(rows)[:most]
     ]
+
+
+def galleries(
+    one: Trainings, found: dict[str, np.ndarray], test: Split
+) -> dict[str, tuple[int, list[dict]]]:
+    """By column of masks: how many images, and some of them."""
+    made = {ALL: shown(one, found[ALL], test, SHOWN, *FRAMEWORKS)}
+    for framework, title in FRAMEWORKS.items():
+        mask = found[f"only {title}"]
+        made[f"only {title}"] = shown(one, mask, test, SHOWN_ALONE, framework)
+    return {name: (int(found[name].sum()), made[name]) for name in made}
 
 
 def compare(one: Trainings, test: Split | None) -> dict:
@@ -204,23 +200,12 @@ def compare(one: Trainings, test: Split | None) -> dict:
     test: the labels and images of the test set; None if they are not here.
     """
     rows = pairs(one)
-    words = {
-        "one": one,
-        "key": "-".join(one.title.replace(",", "").lower().split()),
-        "total": sum(map(len, one.found.values())),
-        "rows": rows,
-        "summary": summary(rows),
-    }
+    words = {"one": one, "rows": rows, "summary": summary(rows)}
     if one.seeds and test:
-        found = wrong(one, test.labels)
+        found = columns(one, test.labels)
         words |= {
+            "columns": list(found),
             "classes": by_class(found, test.labels),
-            "everywhere": shown(
-                one, found.everywhere, test, SHOWN, *found.alone
-            ),
-            "alone": {
-                framework: shown(one, mask, test, SHOWN_ALONE, framework)
-                for framework, mask in found.alone.items()
-            },
+            "galleries": galleries(one, found, test),
         }
     return words

@@ -135,7 +135,7 @@ def write_errors(site: Site, env: Environment, part: Path) -> None:
         compared=[
             errors.compare(one, data and data.test)
             for one in trainings
-            if any(one.found.values())
+            if one.runs
         ],
         without=sum(one.without for one in trainings),
         damaged=damaged,
