@@ -186,6 +186,8 @@ add_environment("jax-paper", "jax-paper")
 add_environment("tools", "tools")
 add_environment("site-tools", "site")
 add_environment("pins-tools", "pins")
+CPU_BUILDS = [f"{names.requirements}-cpu" for names in FRAMEWORKS.values()]
+add_environment("notebook-tools", *CPU_BUILDS, "notebook")
 
 
 def command(*environments: str, name: str | None = None):
@@ -549,6 +551,12 @@ def site_test(session):
         *(session, "site-tools", "-m", "pytest"),
         *("tools/site/tests", "tools/site/browser_tests", *session.posargs),
     )
+
+
+@command("notebook-tools")
+def notebook(session):
+    """Run docs/three_frameworks.ipynb: the same output? -- --write."""
+    run(session, "notebook-tools", "-m", "tools.notebook", *session.posargs)
 
 
 @command("pins-tools")

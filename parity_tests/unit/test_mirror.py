@@ -236,6 +236,8 @@ def test_marks_and_differences_table_have_the_same_slugs():
 def quotes() -> list[tuple[str, str]]:
     """File and text of each block of code that the docs quote."""
     text = "".join(p.read_text() for p in sorted((ROOT / "docs").glob("*.md")))
+    notebook = json.loads((ROOT / "docs/three_frameworks.ipynb").read_text())
+    text += "".join(line for c in notebook["cells"] for line in c["source"])
     pattern = r"<!-- from (\S+) -->\n+```\w*\n(.*?)```"
     return re.findall(pattern, text, re.DOTALL)
 
