@@ -71,11 +71,9 @@ def meet(addresses: Sequence[str], rank: int) -> None:
     TimeoutError or OSError.
     """
     end = time.monotonic() + JOIN_SECONDS - 5
-    host, _, port = addresses[0].rpartition(":")
     if rank:
-        return _knock((host, int(port)), rank, end)
-    listen = host if host.startswith(("127.", "localhost")) else ""
-    with socket.create_server((listen, int(port))) as server:
+        return _knock(addresses[0], rank, end)
+    with listen(addresses[0]) as server:
         there: dict[int, socket.socket] = {}
         while len(there) < len(addresses) - 1:
             server.settimeout(max(0.1, end - time.monotonic()))
@@ -92,11 +90,23 @@ def meet(addresses: Sequence[str], rank: int) -> None:
             peer.close()
 
 
-def _knock(address: tuple[str, int], rank: int, end: float) -> None:
+def listen(address: str) -> socket.socket:
+    """Listen at host:port, on all networks if the host is not this machine's.
+
+    Raises OSError if the port is taken. JAX asks before XLA does, whose
+    service sometimes ends the process by SIGSEGV if it cannot listen.
+    """
+    host, _, port = address.rpartition(":")
+    own = host if host.startswith(("127.", "localhost")) else ""
+    return socket.create_server((own, int(port)))
+
+
+def _knock(address: str, rank: int, end: float) -> None:
     """Tell the first process that this one is there, until it answers."""
+    host, _, port = address.rpartition(":")
     while True:
         try:
-            with socket.create_connection(address, timeout=5) as peer:
+            with socket.create_connection((host, int(port)), 5) as peer:
                 peer.sendall(rank.to_bytes(4, "little"))
                 peer.settimeout(max(0.1, end - time.monotonic()))
                 if peer.recv(2) == b"go":

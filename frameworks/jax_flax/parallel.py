@@ -20,7 +20,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from common.checkpoint import Arrays
 from common.errors import DeviceError
-from common.run.together import let_abort_mean_loss
+from common.run.together import let_abort_mean_loss, listen
 from common.world import (
     ALONE,
     ANSWER_SECONDS,
@@ -49,6 +49,8 @@ def join_world(device: str, devices: int) -> World:
         jax.config.update("jax_enable_preemption_service", False)
         address = os.environ.get("JAX_COORDINATOR_ADDRESS", "")
         local = address.startswith(("127.", "localhost"))
+        if rank == 0:
+            listen(address).close()
         jax.distributed.initialize(
             num_processes=count if count > 1 else None,
             process_id=rank if count > 1 else None,

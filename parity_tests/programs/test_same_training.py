@@ -160,7 +160,8 @@ def test_the_gpus_loop_of_jax_flax_is_the_same_training(programs, tmp_path):
     """`--mode compiled` on a GPU is one program; here it runs on the CPU."""
     program = programs["jax_flax"]
     steps, scan = tmp_path / "steps", tmp_path / "scan"
-    flags = (*SMALL, "--epochs", 2, "--dropout-rate", 0.05)
+    # Narrow, since a convolution inside a loop is slow on a CPU.
+    flags = (*SMALL, "--width", 2, "--epochs", 2, "--dropout-rate", 0.05)
     flags = (*flags, "--precision", "float64", "--mode", "compiled")
     result = program.run(*flags, "--out", steps)
     assert result.returncode == 0, result.stderr

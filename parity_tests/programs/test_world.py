@@ -20,8 +20,7 @@ from parity_tests.programs.program import (
 )
 from parity_tests.programs.worlds import FEW, started
 
-# Without dropout, whose masks depend on the number of processes.
-ALIKE = (*FEW, "--dropout-rate", 0, "--precision", "float64", "--epochs", 2)
+ALIKE = (*FEW, "--precision", "float64", "--epochs", 2)
 LOST = "another process of this training was lost; go on with --resume"
 
 
