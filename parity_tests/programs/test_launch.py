@@ -24,6 +24,7 @@ from parity_tests.programs.program import (
     about,
     rows,
 )
+from parity_tests.programs.worlds import ONE_CACHE
 
 DOCS = ROOT / "docs"
 # In place of what a page asks for. A batch of 32 leaves a partial one of 16.
@@ -47,7 +48,8 @@ def run_all(
     the programs of the framework's environment first.
     """
     path = f"{program.python.parent}:{os.environ['PATH']}"
-    shared = os.environ | SHY | NO_GPU | ONE_THREAD | {"PATH": path}
+    found = {"PATH": path, "PYTHONPATH": ONE_CACHE}
+    shared = os.environ | SHY | NO_GPU | ONE_THREAD | found
     children = []
     try:
         for place, (script, own) in enumerate(scripts):
