@@ -6,11 +6,23 @@ import numpy as np
 
 from common.cifar10 import synthetic
 from common.draws import Draws, epoch_draws
+from common.recipe import Recipe
 from parity_tests.harness.cases import DATA, PRECISIONS, Arrays, rng
 from parity_tests.harness.driver import Driver, in_precision
 from parity_tests.oracle import data as oracle_data
 
 N = 12  # images for the single operations
+# No preset has such a border, hole, batch, mean or deviation. All training
+# images are one batch.
+OTHER = replace(
+    DATA,
+    pad_each_side=31,
+    cutout_size=21,
+    batch_size=37,
+    pixel_mean=(20.0, 200.0, 90.0),
+    pixel_std=(3.0, 70.0, 11.0),
+    precision="float64",
+)
 
 
 def sets() -> Arrays:
@@ -64,6 +76,12 @@ def trace(driver: Driver) -> None:
             put_batches(driver, f"2/{precision}/train{size}", batches)
         batches = driver.data.eval_batches(test, recipe)
         put_batches(driver, f"2/{precision}/eval", batches)
+    train, test = driver.splits(data, OTHER)
+    draws = epoch_draws(7, 2, OTHER)
+    batches = driver.data.train_batches(train, draws, OTHER)
+    put_batches(driver, "2/float64/other-train", batches)
+    batches = driver.data.eval_batches(test, OTHER)
+    put_batches(driver, "2/float64/other-eval", batches)
 
 
 def with_cutout(size: int):
@@ -98,24 +116,30 @@ def expected() -> Arrays:
             images, pick["hole_top"], pick["hole_left"], DATA
         ),
     }
+
+    def train(prefix: str, epoch: int, recipe: Recipe, sizes: list) -> None:
+        draws: Draws = epoch_draws(7, epoch, recipe)
+        shown = data["x_train"][draws.order]
+        found[f"{prefix}/images"] = oracle_data.augment(shown, draws, recipe)
+        found[f"{prefix}/labels"] = data["y_train"][draws.order]
+        found[f"{prefix}/sizes"] = np.array(sizes)
+        found[f"{prefix}/labels-shape"] = np.array(sizes[:1])
+
+    def test(prefix: str, recipe: Recipe, sizes: list) -> None:
+        shown = oracle_data.normalize(data["x_test"], recipe)
+        found[f"{prefix}/images"] = shown
+        found[f"{prefix}/labels"] = data["y_test"]
+        found[f"{prefix}/sizes"] = np.array(sizes)
+        found[f"{prefix}/labels-shape"] = np.array(sizes[:1])
+
     for precision in PRECISIONS:
         found[f"2/{precision}/normalize/images"] = oracle_data.normalize(
             images, DATA
         )
         for epoch, size in enumerate((8, 0)):
             recipe = with_cutout(size)
-            draws: Draws = epoch_draws(7, epoch, recipe)
-            shown = oracle_data.augment(
-                data["x_train"][draws.order], draws, recipe
-            )
-            prefix = f"2/{precision}/train{size}"
-            found[f"{prefix}/images"] = shown
-            found[f"{prefix}/labels"] = data["y_train"][draws.order]
-            found[f"{prefix}/sizes"] = np.array([16, 16, 5])
-            found[f"{prefix}/labels-shape"] = np.array([16])
-        prefix = f"2/{precision}/eval"
-        found[f"{prefix}/images"] = oracle_data.normalize(data["x_test"], DATA)
-        found[f"{prefix}/labels"] = data["y_test"]
-        found[f"{prefix}/sizes"] = np.array([16, 16, 9])
-        found[f"{prefix}/labels-shape"] = np.array([16])
+            train(f"2/{precision}/train{size}", epoch, recipe, [16, 16, 5])
+        test(f"2/{precision}/eval", DATA, [16, 16, 9])
+    train("2/float64/other-train", 2, OTHER, [37])
+    test("2/float64/other-eval", OTHER, [37, 4])
     return found
