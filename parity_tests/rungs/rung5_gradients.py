@@ -27,7 +27,7 @@ from parity_tests.harness.driver import Driver, in_precision
 from parity_tests.oracle import network as oracle
 from parity_tests.oracle.layers import count_correct, cross_entropy
 from parity_tests.oracle.margins import margins, places
-from parity_tests.rungs.rung4_forward import Case, in_order
+from parity_tests.rungs.rung4_forward import BEYOND, Case, beyond, in_order
 
 # Where batch norm's scale is 0 in every other channel, and its bias there.
 FLAT = {
@@ -109,23 +109,32 @@ def trace(driver: Driver) -> None:
                 images = driver.images(one.images, recipe)
                 inside = driver.activations(state, images, True)
                 driver.put_all(f"{prefix}/inside", places(inside))
+    for name, (_, recipe) in BEYOND.items():
+        one, recipe = beyond(name), in_precision(recipe, "float64")
+        found = driver.grads(recipe, one.params, one.images, one.labels)
+        driver.put_all(f"5/float64/{name}", found)
 
 
 def expected() -> Arrays:
     """The same numbers from the oracle, and the margins of float32."""
     found = {}
+
+    def step(prefix: str, one: Case, recipe: Recipe) -> oracle.Forward:
+        net = oracle.forward(one.params, one.images, recipe, True)
+        grads, images = oracle.backward(net, one.labels)
+        found[f"{prefix}/images"] = images
+        found[f"{prefix}/loss"] = cross_entropy(net.logits, one.labels)
+        found[f"{prefix}/correct"] = count_correct(net.logits, one.labels)
+        for tensor, value in grads.items():
+            found[f"{prefix}/{tensor}"] = value
+        return net
+
+    for name, (_, recipe) in BEYOND.items():
+        step(f"5/float64/{name}", beyond(name), recipe)
     for precision in PRECISIONS:
         for name, one in cases(precision).items():
             prefix = f"5/{precision}/{name}"
-            net = oracle.forward(
-                one.params, one.images, recipe_of(precision), True
-            )
-            grads, images = oracle.backward(net, one.labels)
-            found[f"{prefix}/images"] = images
-            found[f"{prefix}/loss"] = cross_entropy(net.logits, one.labels)
-            found[f"{prefix}/correct"] = count_correct(net.logits, one.labels)
-            for tensor, value in grads.items():
-                found[f"{prefix}/{tensor}"] = value
+            net = step(prefix, one, recipe_of(precision))
             if precision == "float32":
                 for place, value in places(net.activations).items():
                     found[f"{prefix}/inside/{place}"] = value

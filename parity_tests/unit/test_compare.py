@@ -299,16 +299,14 @@ def test_two_runs_are_equal_on_a_cpu_and_near_on_a_gpu(
     assert run_check(check_repeat.CHECKS[0], traces).failed == fails
 
 
-def test_a_changed_eps_is_named_in_the_first_lines(monkeypatch):
+def test_a_changed_eps_is_named_in_the_first_lines():
     """TensorFlow's eps of 1e-3 on the rung, the tensor, and as bn-eps."""
     small = Recipe(width=2, batch_size=4, weight_decay=0.0)
-    monkeypatch.setattr(rung4_forward, "NET", small)
     case = rung4_forward.cases(small)["lowvar-3"]
     prefix = "4/float64/lowvar-3"
-    good = rung4_forward.expected_case(prefix, case)
+    good = rung4_forward.expected_case(prefix, case, small)
     broken_recipe = Recipe(width=2, batch_size=4, bn_eps=1e-3)
-    monkeypatch.setattr(rung4_forward, "NET", broken_recipe)
-    broken = rung4_forward.expected_case(prefix, case)
+    broken = rung4_forward.expected_case(prefix, case, broken_recipe)
     arrays = {"pytorch": good, "tensorflow_eager": broken, "jax_flax": good}
     rows = compare.climb(Traces(arrays, good), [COUNTS, CHECK])
     assert rows[1].failed
