@@ -4,6 +4,7 @@ impulse: one gradient, then none, while the rate doubles at every step. With
     a constant rate all forms of momentum agree; here they do not.
 decay: the real training step with a loss that has no gradient.
 random: 20 steps of random gradients and random rates, everything switched on.
+other: momentum, decay and magnitudes that no preset has.
 """
 
 from dataclasses import replace
@@ -52,9 +53,14 @@ def plans() -> dict[str, tuple[Recipe, list[tuple[Arrays, float]]]]:
         (gradients(), float(np.float32(draw.uniform(0, 1e-3))))
         for _ in range(20)
     ]
+    other = [
+        ({name: 1e6 * grad for name, grad in gradients().items()}, lr)
+        for lr in (0.5, 0.25)
+    ]
     return {
         "impulse": (replace(BASE, weight_decay=0.0), impulse),
         "random": (BASE, random),
+        "other": (replace(BASE, momentum=0.5, weight_decay=0.02), other),
     }
 
 
