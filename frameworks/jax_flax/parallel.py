@@ -6,7 +6,7 @@ Read beside tensorflow_eager/parallel.py and pytorch/parallel.py. Here:
     constraint that `share_batch` puts on images and labels, and adds the sums
     which that needs
   - so batch norm, loss, gradients, metrics and dropout masks are those of one
-    process, and no other file but `step.py` knows of it
+    process, without a line in `model.py`
 """
 
 import os

@@ -4,7 +4,7 @@ Read beside tensorflow_eager/step.py and pytorch/step.py. Here:
   - `jax.value_and_grad` transforms the loss function into one that returns
     gradients
   - the optimizer is a chain of optax; `train_step` applies the learning rate
-  - nothing changes in place: a step returns a new state
+  - no array changes in place: a step returns a new state
 """
 
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def make_optimizer(recipe: Recipe) -> optax.GradientTransformation:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class TrainState:
-    """All that a training step changes, and the structure to read it by."""
+    """All that a training step reads; what it changes, it returns anew."""
 
     params: nnx.State  # what is trained
     stats: nnx.State  # running mean and variance of batch norm

@@ -47,7 +47,7 @@ def make_optimizer(model: DavidNet, recipe: Recipe) -> torch.optim.SGD:
 
 @dataclass(eq=False)  # compared by identity: it holds what changes
 class TrainState:
-    """All that a training step changes."""
+    """All that a training step reads and changes."""
 
     model: DavidNet
     network: nn.Module  # the model, with gradients of all processes

@@ -66,7 +66,7 @@ def make_optimizer(recipe: Recipe) -> Nesterov:
 
 @dataclass(eq=False)  # compared by identity: it holds what changes
 class TrainState:
-    """All that a training step changes."""
+    """All that a training step reads and changes."""
 
     model: DavidNet
     optimizer: Nesterov

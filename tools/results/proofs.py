@@ -166,12 +166,12 @@ def proof_line() -> str:
         row.what: row.worst_error for row in read_report(LADDER, Ladder).rows
     }
     words = (
-        "**One ResNet, one recipe, three frameworks: equal to "
-        f"{rows[STEPS]} after 20 training steps"
+        "**One ResNet, one recipe, three frameworks: in float64 equal to "
+        f"{rows[STEPS]} after 20 steps"
     )
     if witness := rows.get(WITNESS):
         words += (
-            ", and equal to David Page's own published code to "
+            ", and to David Page's own published code to "
             f"{witness} after 8 steps"
         )
     return fill(f"{words}.**", 79)

@@ -113,11 +113,13 @@ def render(
             token.attrSet("id", anchor(tokens[place + 1].content))
         for child in token.children or []:
             if child.type == "link_open":
-                found = _resolve(str(child.attrs["href"]), folder, up)
-                if found is None:
-                    child.attrs.pop("href")
-                else:
-                    child.attrs["href"] = found
+                link = str(child.attrs.pop("href"))
+                found = _resolve(link, folder, up)
+                # In place of a link the file's name, which shows on hovering.
+                child.attrs = {"href": found} if found else {"title": link}
+                tag = "a" if found else "span"
+            if child.type in ("link_open", "link_close"):
+                child.tag = tag
     html = markdown.renderer.render(tokens, markdown.options, {})
     html = re.sub(
         r'<p><img src="(\w+\.svg)" alt="([^"]*)"[^>]*></p>',

@@ -255,7 +255,7 @@ def test_the_first_line_has_the_published_errors(
     file.write_text(json.dumps(LADDER | {"rows": rows}))
     monkeypatch.setattr(proofs, "LADDER", file)
     words = " ".join(proofs.proof_line().split())
-    assert "equal to 1.5e-13 after 20 training steps" in words
+    assert "in float64 equal to 1.5e-13 after 20 steps" in words
     assert ("David Page" in words) == bool(witness)
     assert str(witness or "steps") in words
 
