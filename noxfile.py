@@ -49,6 +49,12 @@ TOOL_TESTS = [
     *(f"tools/{name}/tests" for name in TOOLS),
     "tools/site/tests/test_site_parts.py",
 ]
+# How trainings of several processes start and end: many starts of programs.
+# What they compute is the ladder's.
+PROCESS_TESTS = [
+    "parity_tests/programs/test_world.py",
+    "parity_tests/programs/test_launch.py",
+]
 # Of the files that GitHub reads.
 SCHEMAS = {
     "github-workflows": ".github/workflows/*.yml",
@@ -340,7 +346,8 @@ def tests(session):
 def parity(session):
     """Prove that the three are one training: tests, traces, the ladder."""
     if not session.posargs:
-        run_tests(session, "parity_tests", *TOOL_TESTS)
+        without = [f"--ignore={path}" for path in PROCESS_TESTS]
+        run_tests(session, "parity_tests", *TOOL_TESTS, *without)
     # Unlike any other, so that no trace of another time can pass.
     run_id = uuid.uuid4().hex
     files = make_traces(session, "--run-id", run_id)
@@ -432,6 +439,12 @@ def machines(session):
         *(environments(session), *session.posargs),
         **ONE_THREAD,
     )
+
+
+@command("tools", *ENVIRONMENTS)
+def processes(session):
+    """Test how trainings of several processes start, and how they end."""
+    run_tests(session, *PROCESS_TESTS, *session.posargs)
 
 
 @command("tools", *ENVIRONMENTS)
