@@ -49,8 +49,8 @@ def join_world(device: str, devices: int) -> World:
         jax.config.update("jax_enable_preemption_service", False)
         address = os.environ.get("JAX_COORDINATOR_ADDRESS", "")
         local = address.startswith(("127.", "localhost"))
-        if rank == 0:
-            listen(address).close()
+        if rank == 0 and address:
+            listen(address).close()  # raises if the port is taken
         jax.distributed.initialize(
             num_processes=count if count > 1 else None,
             process_id=rank if count > 1 else None,
