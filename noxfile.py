@@ -447,6 +447,13 @@ def processes(session):
     run_tests(session, *PROCESS_TESTS, *session.posargs)
 
 
+@command("tools", *ENVIRONMENTS, name="first-epoch")
+def first_epoch(session):
+    """Train an epoch of CIFAR-10 as one process and as two: the same?"""
+    words = ("-m", "tools.launch.first_epoch", environments(session))
+    run(session, "tools", *words, *session.posargs)
+
+
 @command("tools", *ENVIRONMENTS)
 def slurm(session):
     """Run docs/scale/*.sbatch on a Slurm cluster that is this machine."""

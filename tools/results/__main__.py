@@ -7,6 +7,7 @@
     python -m tools.results --ladder traces/parity.json     publish a ladder
     python -m tools.results --machines traces/machines/machines.json
     python -m tools.results --torture traces/torture.json
+    python -m tools.results --first-epoch traces/first-epoch/first-epoch.json
     python -m tools.results --traces traces                 keep their digests
     python -m tools.results --newest traces/newest/newest.json
     python -m tools.results --gpu traces/gpu/gpu.json
@@ -36,6 +37,7 @@ class Options:
     newest: PathFlag | None = None  # newest releases to publish in results/
     gpu: PathFlag | None = None  # the GPU on paper, to publish in results/
     torture: PathFlag | None = None  # kills to publish in results/
+    first_epoch: PathFlag | None = None  # first epochs to publish
     traces: PathFlag | None = None  # a folder of three traces
     bench: PathFlag | None = None  # a bench to publish in results/
 

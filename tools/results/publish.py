@@ -19,8 +19,10 @@ from parity_tests.harness import digest, tracefile
 from parity_tests.harness.tracefile import TraceError
 from parity_tests.machines import matrix, report
 from tools.bench.stats import NOISE_LIMIT
+from tools.launch import first_epoch
 from tools.results.reports import (
     Bench,
+    FirstEpoch,
     Gpu,
     Ladder,
     Machines,
@@ -42,6 +44,7 @@ GPU = RESULTS / "gpu.json"
 # In a folder of tools/gpu_check: its trainings, those of two epochs by name.
 CHECKED, SPEED = "runs", "speed-"
 TORTURE = RESULTS / "torture.json"
+FIRST_EPOCH = RESULTS / "first-epoch.json"
 
 
 def take_all(folder: Path) -> list[Path]:
@@ -211,6 +214,31 @@ def publish_torture(file: Path) -> None:
     shutil.copy(file, TORTURE)
 
 
+def publish_first_epoch(file: Path) -> None:
+    """Copy first epochs to results/: whole, alike, of committed source."""
+    found = read_report(file, FirstEpoch)
+    require(found.flags == first_epoch.RECIPE, file, f"of {found.flags}")
+    losses = losses_of(found)
+    missing = {*first_epoch.plan(tuple(FRAMEWORKS))} - set(losses)
+    require(not missing, file, "not all frameworks")
+    for framework in FRAMEWORKS:
+        two, _ = first_epoch.differences(losses, framework, "float64")
+        alike = two <= first_epoch.LIMIT
+        require(alike, file, f"{framework}: {two:.1e} apart in float64")
+    require_commit(found.git_commit, file)
+    shutil.copy(file, FIRST_EPOCH)
+
+
+def losses_of(report: FirstEpoch) -> dict[first_epoch.Training, float]:
+    """The losses of a report, by training."""
+    return {
+        first_epoch.Training(
+            row.framework, row.precision, row.processes, row.machine
+        ): row.loss
+        for row in report.rows
+    }
+
+
 def publish_newest(file: Path) -> None:
     """Copy what the newest releases did, good or bad: committed source."""
     require_commit(read_report(file, Newest).git_commit, file)
@@ -233,6 +261,7 @@ PUBLISH = {
     "newest": publish_newest,
     "gpu": publish_gpu,
     "torture": publish_torture,
+    "first_epoch": publish_first_epoch,
     "traces": publish_traces,
     "bench": publish_bench,
 }

@@ -154,6 +154,26 @@ class Torture(Struct, frozen=True):
     rows: list[Killed]
 
 
+class FirstLoss(Struct, frozen=True):
+    """The first epoch's mean training loss of a training."""
+
+    framework: Text
+    precision: Text
+    processes: Count
+    machine: Text  # of the matrix: how one process rounds
+    loss: float
+
+
+class FirstEpoch(Struct, frozen=True):
+    """first-epoch.json, as `nox -s first-epoch` writes it."""
+
+    format: Literal["davidnet-first-epoch-1"]
+    git_commit: Commit | None
+    processor: Text
+    flags: Text
+    rows: list[FirstLoss]
+
+
 class Release(Struct, frozen=True):
     """What the newest release of a framework did to its training."""
 

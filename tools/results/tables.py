@@ -21,6 +21,7 @@ from tools.results.proofs import (
     torture_line,
 )
 from tools.results.publish import BENCH, WORLD
+from tools.results.scale import first_epoch_table
 from tools.results.trainings import comparison, runs_table, trainings_table
 
 
@@ -58,6 +59,7 @@ TABLES = {
     },
     "docs/gpu.md": {"gpu": gpu_table},
     "docs/scale.md": {
+        "first-epoch": first_epoch_table,
         "world": bench_tables(markdown.world, WORLD),
         "estimate": estimate_table,
     },

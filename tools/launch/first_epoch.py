@@ -1,0 +1,200 @@
+"""Train a first epoch of CIFAR-10 as one process and as two: the same loss?
+
+    nox -s first-epoch
+
+In float64 two processes must give the loss of one. In float32 rounding grows
+over an epoch until the losses part, and two processes are not to be told from
+one that rounds otherwise: so one process also trains with another number of
+threads and with other instructions.
+
+Exit codes: 0 the same in float64; 1 not the same.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import tyro
+
+from common.environments import FRAMEWORKS, TITLES, find_python
+from common.errors import RecordError, UserError
+from common.files import write_atomic
+from common.run.folder import now
+from common.run.machine import ROOT, git_commit, processor
+from common.run.records import read_run
+from common.run.usage import PathFlag
+from parity_tests.machines.matrix import MACHINES
+
+FORMAT = "davidnet-first-epoch-1"
+LIMIT = 0.005  # of the loss, in float64
+RECIPE = "--preset small --epochs 2 --init shared"
+# One process, by the machines of the matrix whose rounding it has; the first
+# is what two processes are compared with.
+ALONE = {
+    "float64": ("native-2",),
+    "float32": ("native-2", "native-1", "avx2-1"),
+}
+
+
+class TrainingError(UserError):
+    """A training ended before its first epoch did."""
+
+
+@dataclass
+class Options:
+    """What to train, and where."""
+
+    # flags of each training, in place of those of the measurement
+    flags: str = RECIPE
+    # only these frameworks, by folder
+    only: tuple[str, ...] = tuple(FRAMEWORKS)
+    # for the records, which are kept: what is there is not trained again
+    out: PathFlag = ROOT / "traces" / "first-epoch"
+    # folder of the train sessions' environments
+    environments: PathFlag = ROOT / ".nox"
+
+
+@dataclass(frozen=True)
+class Training:
+    """One of those that are compared."""
+
+    framework: str
+    precision: str
+    processes: int
+    machine: str = "native-2"
+
+    @property
+    def name(self) -> str:
+        """For its folder."""
+        who = "two" if self.processes == 2 else self.machine
+        return f"{self.framework}-{self.precision}-{who}"
+
+    def command(self, python: Path, flags: str) -> list[str]:
+        """What starts it: the training itself, or what starts two."""
+        module = ["-m", f"frameworks.{self.framework}.train"]
+        if self.processes > 1:
+            module = ["-m", "tools.launch", self.framework]
+            module += ["--processes", str(self.processes)]
+        words = [str(python), *module, *flags.split()]
+        return [*words, "--precision", self.precision, "--device", "cpu"]
+
+    def environment(self) -> dict[str, str]:
+        """What makes this one the machine of the matrix."""
+        variables = os.environ | {"OMP_WAIT_POLICY": "passive"}
+        if self.processes == 1:
+            (machine,) = (m for m in MACHINES if m.name == self.machine)
+            variables |= machine.environment
+        return variables
+
+
+def plan(frameworks: tuple[str, ...]) -> list[Training]:
+    """All trainings; float64, which decides, first."""
+    return [
+        training
+        for precision, machines in ALONE.items()
+        for framework in frameworks
+        for training in (
+            *(Training(framework, precision, 1, name) for name in machines),
+            Training(framework, precision, 2),
+        )
+    ]
+
+
+def loss_of(training: Training, options: Options) -> float:
+    """The mean training loss of its first epoch; trained if not there yet.
+
+    Raises TrainingError if it ends without one.
+    """
+    out = options.out / training.name
+    if (found := recorded(out)) is not None:
+        return found
+    shutil.rmtree(out, ignore_errors=True)  # of another commit, or unfinished
+    python = find_python(options.environments, training.framework)
+    child = subprocess.Popen(
+        [*training.command(python, options.flags), "--out", str(out)],
+        env=training.environment(),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        while child.poll() is None and recorded(out) is None:
+            time.sleep(1)
+        if child.poll() is None:  # what follows is not needed
+            child.send_signal(signal.SIGTERM)
+        said, _ = child.communicate()
+    except BaseException:
+        child.terminate()
+        child.communicate()
+        raise
+    if (found := recorded(out)) is None:
+        raise TrainingError(f"{training.name}: no first epoch\n{said[-3000:]}")
+    return found
+
+
+def recorded(out: Path) -> float | None:
+    """The first epoch's loss in a record of this commit, if it has one."""
+    try:
+        run = read_run(out)
+    except RecordError:
+        return None
+    if not run.rows or run.about.git_commit != git_commit():
+        return None
+    return run.rows[0].train_loss
+
+
+def differences(
+    losses: Mapping[Training, float], framework: str, precision: str
+) -> tuple[float, list[float]]:
+    """How far two processes are from one, and one from itself elsewhere.
+
+    As shares of the loss of one process; the second is empty in float64.
+    """
+    one, *others = (
+        losses[Training(framework, precision, 1, name)]
+        for name in ALONE[precision]
+    )
+    two = losses[Training(framework, precision, 2)]
+    return abs(two / one - 1), [abs(other / one - 1) for other in others]
+
+
+def main() -> int:
+    """Train, compare, write the report; the exit code."""
+    options = tyro.cli(Options, prog="nox -s first-epoch", description=__doc__)
+    losses: dict[Training, float] = {}
+    try:
+        for training in plan(options.only):
+            losses[training] = loss_of(training, options)
+            print(f"{training.name}: {losses[training]:.17g}", flush=True)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    code = 0
+    for name in options.only:
+        two, _ = differences(losses, name, "float64")
+        print(f"{TITLES[name]}, float64: {two:.1e} apart")
+        code |= not two <= LIMIT
+    report = {
+        "format": FORMAT,
+        "date": now(),
+        "git_commit": git_commit(),
+        "processor": processor(),
+        "flags": options.flags,
+        "rows": [asdict(t) | {"loss": loss} for t, loss in losses.items()],
+    }
+    file = options.out / "first-epoch.json"
+    write_atomic(file, (json.dumps(report, indent=1) + "\n").encode())
+    print(file)
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

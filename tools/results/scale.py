@@ -1,0 +1,38 @@
+"""The table of first epochs, trained as one process and as two."""
+
+from common.environments import FRAMEWORKS, TITLES
+from tools.bench.sheet import markdown_table
+from tools.launch.first_epoch import ALONE, Training, differences
+from tools.results.publish import FIRST_EPOCH, losses_of
+from tools.results.reports import FirstEpoch, read_report
+
+
+def first_epoch_table() -> str:
+    """The losses of one process and of two, and how far they are apart."""
+    if not FIRST_EPOCH.exists():
+        return "No first epochs are published yet."
+    report = read_report(FIRST_EPOCH, FirstEpoch)
+    losses = losses_of(report)
+    rows = []
+    for precision, (machine, *_) in ALONE.items():
+        for framework in FRAMEWORKS:
+            two, elsewhere = differences(losses, framework, precision)
+            rows.append(
+                (
+                    *(TITLES[framework], precision),
+                    f"{losses[Training(framework, precision, 1, machine)]:.4f}",
+                    f"{losses[Training(framework, precision, 2)]:.4f}",
+                    share(two),
+                    " and ".join(map(share, elsewhere)),
+                )
+            )
+    heads = ("framework", "precision", "one process", "two processes")
+    heads += ("two beside one", "one beside itself, rounding otherwise")
+    commit = (report.git_commit or "not known")[:7]
+    table = markdown_table(heads, rows)
+    return f"{table}\n\nOn {report.processor}, 2 cores, commit {commit}."
+
+
+def share(value: float) -> str:
+    """A difference in percent, or as a power of ten where that is 0.00%."""
+    return f"{value:.2%}" if value >= 5e-5 else f"{value:.0e}"
