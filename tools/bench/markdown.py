@@ -2,6 +2,7 @@
 
 from tools.bench.sheet import Sheet
 from tools.bench.tables import (
+    dropout_sheet,
     limits_sheet,
     noise_line,
     peers_sheet,
@@ -43,9 +44,9 @@ def where(report: dict) -> str:
 
 
 def figures(report: dict) -> str:
-    """Limits, all speeds, the peers; where and how they were measured."""
-    made = [limits_sheet(report), speeds_sheet(report), peers_sheet(report)]
-    return titled(*made) + "\n\n" + where(report)
+    """All tables but those of scale; where and how they were measured."""
+    makers = (limits_sheet, speeds_sheet, dropout_sheet, peers_sheet)
+    return titled(*(make(report) for make in makers)) + "\n\n" + where(report)
 
 
 def scale(report: dict) -> str:

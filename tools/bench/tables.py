@@ -5,7 +5,7 @@ import statistics
 from common.environments import TITLES
 from common.recipe import Recipe
 from tools.bench.count import gflop_per_image
-from tools.bench.plan import WORLDS, Job
+from tools.bench.plan import DROPOUT_RATE, WORLDS, Job
 from tools.bench.report import (
     PEERS,
     epoch_cost,
@@ -37,7 +37,7 @@ def limits_sheet(report: dict) -> Sheet:
 
 
 def speeds_sheet(report: dict) -> Sheet:
-    """The main table: a row for each training that was measured."""
+    """The main table: a row for each training without dropout."""
     rows = report["rows"]
     sheet = Sheet(
         "Images per second, median and range",
@@ -45,7 +45,6 @@ def speeds_sheet(report: dict) -> Sheet:
             "framework, mode",
             "width",
             "precision",
-            "dropout",
             "step",
             "of limit",
             "epoch",
@@ -57,7 +56,7 @@ def speeds_sheet(report: dict) -> Sheet:
         ],
     )
     for step in rows:
-        if step["what"] != "step":
+        if step["what"] != "step" or step["dropout_rate"]:
             continue
         epoch = find(rows, step, what="epoch")
         memory = max(step["peak_memory_bytes"])
@@ -66,7 +65,6 @@ def speeds_sheet(report: dict) -> Sheet:
                 f"{TITLES[step['framework']]}, {step['mode']}",
                 f"{step['width']}",
                 step["precision"],
-                f"{step['dropout_rate']:g}",
                 shown(step["images_per_second"]),
                 f"{share_of_limit(step, report['limits']):.0%}",
                 shown(epoch["images_per_second"]),
@@ -75,6 +73,29 @@ def speeds_sheet(report: dict) -> Sheet:
                 f"{statistics.median(step['compile_seconds']):.1f}",
                 f"{statistics.median(step['startup_seconds']):.1f}",
                 f"{memory / 1e9:.1f}",
+            ]
+        )
+    return sheet
+
+
+def dropout_sheet(report: dict) -> Sheet:
+    """Bare steps with dropout beside the same without."""
+    rows = report["rows"]
+    heads = ["framework, mode", "width", "precision", "no dropout"]
+    heads += [f"dropout {DROPOUT_RATE:g}", "a step takes longer by"]
+    sheet = Sheet("What dropout costs: images per second of a step", heads)
+    for step in rows:
+        if step["what"] != "step" or not step["dropout_rate"]:
+            continue
+        bare = find(rows, step, dropout_rate=0)
+        with_dropout = step["images_per_second"]
+        without = bare["images_per_second"]
+        ratio = statistics.median(without) / statistics.median(with_dropout)
+        sheet.rows.append(
+            [
+                f"{TITLES[step['framework']]}, {step['mode']}",
+                *(f"{step['width']}", step["precision"]),
+                *(shown(without), shown(with_dropout), f"{ratio - 1:.0%}"),
             ]
         )
     return sheet
@@ -193,6 +214,7 @@ def noise_line(report: dict) -> str:
 
 def sheets(report: dict) -> list[Sheet]:
     """All tables that this report has rows for."""
-    made = [limits_sheet(report), speeds_sheet(report)]
-    made += [peers_sheet(report), scale_sheet(report), world_sheet(report)]
+    makers = (limits_sheet, speeds_sheet, dropout_sheet, peers_sheet)
+    makers += (scale_sheet, world_sheet)
+    made = [make(report) for make in makers]
     return [sheet for sheet in made if sheet.rows]
