@@ -3,6 +3,7 @@
     python -m parity_tests.mutants                      the named mutants
     python -m parity_tests.mutants --generated          by mutation operators
     python -m parity_tests.mutants --generated --file 'common/*' --share 0.1
+    python -m parity_tests.mutants --trained            what accuracy sees
 
 Exit codes: 0 all noticed, but for judged ones; 1 a named mutant lives, or
 more than 5 % of the generated ones do.
@@ -17,8 +18,16 @@ import tyro
 from common.environments import FRAMEWORKS, find_python
 from common.errors import UsageError
 from common.run.usage import PathFlag
-from parity_tests.mutants import baseline, generate, judged, named, session
-from parity_tests.mutants.report import conclude
+from parity_tests.mutants import (
+    baseline,
+    generate,
+    judged,
+    named,
+    session,
+    trained,
+)
+from parity_tests.mutants.killers import NoVerdict
+from parity_tests.mutants.report import conclude, publish
 from parity_tests.mutants.source import ROOT, subjects
 
 
@@ -42,6 +51,8 @@ class Flags:
     shallow: bool = False
     # try survivors anew: there is a new unit or contract test
     again: bool = False
+    # instead: train a few named ones to the end; what does accuracy see?
+    trained: bool = False
     # list them and end
     dry: bool = False
     # where traces and the log of outcomes are kept
@@ -79,6 +90,15 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     flags.home.mkdir(parents=True, exist_ok=True)
+    if flags.trained:
+        try:
+            rows, seconds = trained.train_all(flags.home, flags.environments)
+        except NoVerdict as reason:
+            print(f"error: {reason}", file=sys.stderr)
+            return 1
+        if flags.json:
+            publish(flags.json, "trained", rows, seconds)
+        return 0
     baseline.make(flags.home, flags.environments, flags.jobs, print)
     log = session.Log(
         flags.home / "outcomes.jsonl", flags.again, not flags.shallow

@@ -41,7 +41,8 @@ def conclude(
         for row in living(part):
             say(f"SURVIVED {row['mutant']} in {row['framework']}")
     if flags.json:
-        publish(flags.json, name, part, [log.known[m.key] for m in tried])
+        seconds = sum(log.known[m.key].seconds for m in tried)
+        publish(flags.json, name, part, seconds)
     if missing := len(mutants) - len(tried):
         say(f"{missing} without a verdict; start again to try them")
     return 0 if good and tried and not missing else 1
@@ -149,8 +150,8 @@ def file_table(rows: list[dict]) -> list[list[str]]:
     return table
 
 
-def publish(path, name: str, part, outcomes: list) -> None:
-    """Put one half of the measurement into the file, keep the other."""
+def publish(path, name: str, part, seconds: float) -> None:
+    """Put one part of the measurement into the file, keep the others."""
     machine = describe_machine()
     whole = json.loads(path.read_text()) if path.exists() else {}
     whole |= {
@@ -160,8 +161,7 @@ def publish(path, name: str, part, outcomes: list) -> None:
         "machine": f"{machine['cores']} cores of {machine['processor']}",
         name: part,
     }
-    seconds = whole.get("seconds_of", {})
-    seconds[name] = round(sum(outcome.seconds for outcome in outcomes))
-    whole |= {"seconds_of": seconds, "seconds": sum(seconds.values())}
+    took = whole.get("seconds_of", {}) | {name: round(seconds)}
+    whole |= {"seconds_of": took, "seconds": sum(took.values())}
     whole["commit_of"] = whole.get("commit_of", {}) | {name: git_commit()}
     write_atomic(path, (json.dumps(whole, indent=1) + "\n").encode())

@@ -5,7 +5,7 @@ that both have trained, and when each framework reached which accuracy.
 """
 
 from collections.abc import Callable
-from statistics import median
+from statistics import mean, median
 
 from common.environments import TITLES
 from common.run.records import RunRecord, find_runs
@@ -24,9 +24,12 @@ from parity_tests.judge.recorded_runs import (
     to_level,
     train_loss,
 )
+from parity_tests.mutants.killers import killer
+from parity_tests.mutants.trained import FRAMEWORK
 from tools.bench.sheet import markdown_table
 from tools.bench.stats import spread
-from tools.results.publish import RESULTS
+from tools.results.publish import MUTANTS, RESULTS
+from tools.results.reports import Mutants, read_report
 
 ALONE = 0.05  # of the processors; more, and other programs slow a run down
 TIMED = LEVELS[1:]  # levels whose seconds are told
@@ -115,6 +118,54 @@ def times_table(runs: list[RunRecord]) -> str:
         "\n\nSeconds are not judged: the machine decides. They are of runs "
         f"beside which other programs used less than {ALONE:.0%} of the "
         "processors in every epoch."
+    )
+
+
+def trained_mutants_table() -> str:
+    """What whole trainings with a mistake differ by, beside what kills it."""
+    report = read_report(MUTANTS, Mutants)
+    runs, _ = find_runs(RESULTS)
+    clean = judged(runs)[FRAMEWORK]
+    names = dict.fromkeys(row.mutant for row in report.trained)
+    rows = []
+    for name in names:
+        broken = {r.seed: r for r in report.trained if r.mutant == name}
+        seeds = sorted(broken.keys() & clean.keys())
+        if len(seeds) < 2:
+            continue
+        before = [clean[seed] for seed in seeds]
+        after = [broken[seed] for seed in seeds]
+        points = [
+            row.accuracy - accuracy(run)
+            for row, run in zip(after, before, strict=True)
+        ]
+        losses = [
+            100 * (row.train_loss / train_loss(run) - 1)
+            for row, run in zip(after, before, strict=True)
+        ]
+        kills = [
+            killer(row.killed_by)
+            for row in report.named
+            if (row.mutant, row.framework) == (name, FRAMEWORK)
+        ]
+        rows.append(
+            [
+                *(f"`{name}`", str(len(seeds))),
+                spread([row.accuracy for row in after], "{:.2f}"),
+                *(f"{mean(points):+.2f}", f"{mean(losses):+.1f}"),
+                ", ".join(kills),
+            ]
+        )
+    if not rows:
+        return "No trainings with a mistake are published yet."
+    heads = ("mistake", "seeds", "test accuracy, %", "change, points")
+    heads += ("change of the training loss, %", "the ladder sees it on")
+    commit = report.commit_of["trained"][:7]
+    return (
+        markdown_table(heads, rows)
+        + f"\n\n{TITLES[FRAMEWORK]}, `{JUDGED}`, on commit {commit}; changes "
+        "are means over the seeds, against the published runs of the same "
+        "seeds."
     )
 
 

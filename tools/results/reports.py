@@ -72,6 +72,15 @@ class Generated(Struct, frozen=True):
     by_file: list[Tried]
 
 
+class TrainedMutant(Struct, frozen=True):
+    """A whole training with a mistake in it."""
+
+    mutant: Text
+    seed: Count
+    accuracy: float  # points
+    train_loss: float
+
+
 class Mutants(Struct, frozen=True):
     """mutants.json, as `nox -s mutants` writes it."""
 
@@ -79,6 +88,7 @@ class Mutants(Struct, frozen=True):
     named: list[Named]
     generated: Generated
     commit_of: dict[Text, Commit]
+    trained: list[TrainedMutant] = []
 
 
 class BenchMachine(Struct, frozen=True):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.bench import markdown
-from tools.results.accuracy import accuracy_tables
+from tools.results.accuracy import accuracy_tables, trained_mutants_table
 from tools.results.estimate import estimate_table
 from tools.results.gpu import gpu_table
 from tools.results.proofs import (
@@ -51,6 +51,7 @@ TABLES = {
         "ladder": ladder_table,
         "machines": machines_table,
         "accuracy": accuracy_tables,
+        "trained-mutants": trained_mutants_table,
         "torture": torture_line,
         "newest": newest_table,
         "mutants": mutants_table,

@@ -61,3 +61,25 @@ def test_survived_kills_are_published_and_told(tmp_path, monkeypatch):
         "114 kills survived (TensorFlow 0, PyTorch 114, JAX 0; by INT, KILL), "
         "0 differences in 18 trainings, on commit 0000000."
     )
+
+
+def test_trained_mistakes_are_told_beside_runs_without(tmp_path, monkeypatch):
+    monkeypatch.setattr(accuracy, "RESULTS", tmp_path)
+    monkeypatch.setattr(accuracy, "MUTANTS", tmp_path / "mutants.json")
+    published(tmp_path)
+    killed = {"mutant": "a", "killed_by": "rung 4: x", "equivalent": ""}
+    report = {
+        "format": "davidnet-mutants-1",
+        "named": [killed | {"framework": "pytorch"}],
+        "generated": {"by_file": []},
+        "commit_of": {"trained": "1" * 40},
+    }
+    accuracy.MUTANTS.write_text(json.dumps(report))
+    assert "No trainings" in accuracy.trained_mutants_table()
+    row = {"mutant": "a", "train_loss": 0.52}  # 0.5 without
+    rows = [row | {"seed": n, "accuracy": 79.5 + n} for n in (0, 1, 99)]
+    accuracy.MUTANTS.write_text(json.dumps(report | {"trained": rows}))
+    assert (
+        "| `a` | 2 | 80.00 (79.50 to 80.50) | -0.01 | +4.0 | rung 4 |"
+        in accuracy.trained_mutants_table()
+    )
