@@ -136,9 +136,14 @@ def uv_variables() -> dict[str, str]:
     return {n: v for n, v in found.items() if n not in os.environ}
 
 
+def settings(session: nox.Session) -> dict[str, str]:
+    """The variables that an installation needs: pip's settings, for uv."""
+    return uv_variables() if session.venv_backend == "uv" else {}
+
+
 def make_environment(session: nox.Session, *files: str) -> None:
     """Install pinned files of requirements/, by pip or by uv."""
-    variables = uv_variables() if session.venv_backend == "uv" else {}
+    variables = settings(session)
     options = []
     if "pytorch-cpu" in files:
         options = index_of_torch(session, variables)
@@ -508,7 +513,8 @@ def add_newest(requirements: str) -> str:
             options = cpu_build()
         path = Path(session.create_tmp()) / "newest.in"
         path.write_text("\n".join(wanted) + "\n")
-        session.install("--upgrade", "-r", str(path), *options)
+        words = ("--upgrade", "-r", str(path), *options)
+        session.install(*words, env=settings(session))
 
     make.__doc__ = f"Make .nox/{name}, of the newest releases that resolve."
     python = PYTHON if cpu_torch else NEWEST_PYTHON

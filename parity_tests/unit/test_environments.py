@@ -1,5 +1,6 @@
 """Environments: their names, their Python, their pinned files, their tools."""
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
@@ -308,3 +309,15 @@ def test_uv_gets_what_pip_is_configured_with(noxfile, monkeypatch):
     }
     monkeypatch.setenv("UV_FIND_LINKS", "/mine")
     assert "UV_FIND_LINKS" not in noxfile.uv_variables()
+
+
+def test_every_installation_by_uv_gets_them():
+    calls = [
+        node
+        for node in ast.walk(ast.parse((ROOT / "noxfile.py").read_text()))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "session.install"
+    ]
+    assert len(calls) > 2
+    for call in calls:
+        assert "env" in {word.arg for word in call.keywords}, ast.unparse(call)
