@@ -4,7 +4,7 @@
     nox -s bench -- --quick               minutes, not an hour
     nox -s bench -- --peer --scale
     nox -s bench -- --world               two processes beside one
-    nox -s bench -- --profile             the kernels of a step, no figures
+    nox -s bench -- --profile             the kernels of a step
 
 Each measurement has a process of its own, in its framework's environment;
 all of them once, then all once more. Keep the machine quiet meanwhile.
@@ -27,7 +27,7 @@ from tools.bench.flags import Flags, check, command
 from tools.bench.report import Report
 from tools.bench.run import ChildError, Runner, run_all, runner
 from tools.bench.sheet import Sheet
-from tools.bench.tables import kernels_sheet, noise_line, sheets
+from tools.bench.tables import noise_line, sheets
 
 
 def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
@@ -36,6 +36,9 @@ def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
     if flags.world:
         jobs = plan.with_limits(flags, plan.world(flags))
         return [("world", jobs, repeats)]
+    if flags.profile:
+        jobs = plan.with_limits(flags, plan.profiles(flags))
+        return [("profiles", jobs, 1)]
     jobs = plan.rows(flags) + (plan.peers(flags) if flags.peer else [])
     slow = [job for job in jobs if flags.quick and job.width > plan.SMALL]
     jobs = [job for job in jobs if job not in slow]
@@ -79,15 +82,6 @@ def show_sheet(sheet: Sheet) -> None:
     print(sheet.title, *lines, "", sep="\n")
 
 
-def show_profiles(flags: Flags, bench: Runner) -> int:
-    """Print the kernels of one step of each; the exit code."""
-    for job in plan.profiles(flags):
-        found = bench.measure(job)
-        show_sheet(kernels_sheet(job, found))
-        say(f"the whole trace: {found['trace']}")
-    return errors.DONE
-
-
 def end(number, frame) -> None:
     """On SIGTERM do as on Ctrl-C."""
     raise errors.Terminated
@@ -107,8 +101,6 @@ def main() -> int:
     try:
         check(flags)
         with runner(flags.environments, flags.python, flags.file) as bench:
-            if flags.profile:
-                return show_profiles(flags, bench)
             report = measure(flags, bench, console)
         text = json.dumps(report, indent=1) + "\n"
         write_atomic(flags.file, text.encode())

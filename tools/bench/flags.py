@@ -46,14 +46,14 @@ class Flags:
     environments: PathFlag = Path(".nox")
     # one interpreter for all frameworks, instead of the environments
     python: PathFlag | None = None
-    # the JSON file; else traces/bench.json, with --world traces/world.json
+    # the JSON file; else in traces/: bench.json, world.json or profile.json
     out: PathFlag | None = None
 
     @property
     def file(self) -> Path:
         """The JSON file."""
-        name = "world.json" if self.world else "bench.json"
-        return self.out or Path("traces", name)
+        name = "world" if self.world else "profile" if self.profile else "bench"
+        return self.out or Path("traces", f"{name}.json")
 
 
 def check(flags: Flags) -> None:

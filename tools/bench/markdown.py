@@ -3,6 +3,7 @@
 from tools.bench.sheet import Sheet
 from tools.bench.tables import (
     dropout_sheet,
+    kernels_sheet,
     limits_sheet,
     noise_line,
     peers_sheet,
@@ -52,6 +53,12 @@ def figures(report: dict) -> str:
 def scale(report: dict) -> str:
     """Images/s against width, batch and threads."""
     return titled(scale_sheet(report))
+
+
+def profiles(report: dict) -> str:
+    """The kernels of one step; where and how they were measured."""
+    made = map(kernels_sheet, report["profiles"])
+    return titled(*made) + "\n\n" + where(report)
 
 
 def world(report: dict) -> str:

@@ -36,11 +36,7 @@ def measure(job: Job, folder: Path) -> dict:
     ]
     rows.sort(key=lambda row: -row["milliseconds"])
     whole = sum(row["milliseconds"] for row in rows)
-    return {
-        "kernels": rows[:SHOWN],
-        "milliseconds": whole,
-        "trace": str(target),
-    }
+    return {"kernels": rows[:SHOWN], "milliseconds": whole}
 
 
 def pytorch(training: Training, target: Path) -> dict:

@@ -1,9 +1,11 @@
 """What the measurements came to: the JSON of results/bench.json.
 
     {"format": "davidnet-bench-1", "date", "git_commit", "command", "quick",
-     "repeats", "machine", "versions", "limits", "rows", "scale", "world"}
+     "repeats", "machine", "versions", "limits", "rows", "scale", "world",
+     "profiles"}
 
-Every figure is a list: one number for each repeat, of limits two.
+Every figure is a list: one number for each repeat, of limits two. Of profiles
+there is one.
 """
 
 import statistics
@@ -56,6 +58,7 @@ class Report:
         self.versions: dict[str, dict] = {}
         self.limits = Table()
         self.tables = {name: Table() for name in ("rows", "scale", "world")}
+        self.profiles: list[dict] = []
 
     def take(self, section: str, job: Job, found: dict) -> None:
         """Put what one child found where it belongs."""
@@ -67,6 +70,9 @@ class Report:
                 key = {n: limit[n] for n in ("precision", "what")}
                 key["framework"] = job.framework
                 self.limits.add(key, {"gflops": limit["gflops"]})
+        elif section == "profiles":
+            kernels = {n: found[n] for n in ("milliseconds", "kernels")}
+            self.profiles.append(row_key(job) | kernels)
         else:
             self.take_row(section, job, found)
 
@@ -90,6 +96,7 @@ class Report:
             "versions": self.versions,
             "limits": limits,
             **{name: table.listed() for name, table in self.tables.items()},
+            "profiles": self.profiles,
         }
 
 

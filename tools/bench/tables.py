@@ -5,7 +5,7 @@ import statistics
 from common.environments import TITLES
 from common.recipe import Recipe
 from tools.bench.count import gflop_per_image
-from tools.bench.plan import DROPOUT_RATE, WORLDS, Job
+from tools.bench.plan import DROPOUT_RATE, WORLDS
 from tools.bench.report import (
     PEERS,
     epoch_cost,
@@ -177,10 +177,10 @@ def world_sheet(report: dict) -> Sheet:
     return sheet
 
 
-def kernels_sheet(job: Job, found: dict) -> Sheet:
+def kernels_sheet(profile: dict) -> Sheet:
     """The kernels of a profiled step that took longest."""
     heads = ["kernel", "calls", "ms", "share"]
-    whole = found["milliseconds"]
+    whole = profile["milliseconds"]
     rows = [
         [
             row["kernel"],
@@ -188,9 +188,11 @@ def kernels_sheet(job: Job, found: dict) -> Sheet:
             f"{row['milliseconds']:,.1f}",
             f"{row['milliseconds'] / whole:.0%}",
         ]
-        for row in found["kernels"]
+        for row in profile["kernels"]
     ]
-    return Sheet(f"{job.title()}: {whole:,.1f} ms", heads, rows)
+    title = f"{TITLES[profile['framework']]}, {profile['mode']}, "
+    title += f"width {profile['width']}, {profile['precision']}: "
+    return Sheet(f"{title}{whole:,.0f} ms of kernels", heads, rows)
 
 
 def noise_line(report: dict) -> str:
@@ -217,4 +219,5 @@ def sheets(report: dict) -> list[Sheet]:
     makers = (limits_sheet, speeds_sheet, dropout_sheet, peers_sheet)
     makers += (scale_sheet, world_sheet)
     made = [make(report) for make in makers]
+    made += map(kernels_sheet, report["profiles"])
     return [sheet for sheet in made if sheet.rows]

@@ -37,6 +37,7 @@ RESULTS = ROOT / "results"
 LADDER = RESULTS / "parity.json"
 BENCH = RESULTS / "bench.json"
 WORLD = RESULTS / "world.json"
+PROFILE = RESULTS / "profile.json"
 MUTANTS = RESULTS / "mutants.json"
 MACHINES = RESULTS / "machines.json"
 NEWEST = RESULTS / "newest.json"
@@ -169,7 +170,8 @@ def publish_bench(file: Path) -> None:
     )
     require(not bench.quick, file, "of --quick")
     require_commit(bench.git_commit, file)
-    shutil.copy(file, WORLD if bench.world else BENCH)
+    target = WORLD if bench.world else PROFILE if bench.profiles else BENCH
+    shutil.copy(file, target)
 
 
 def publish_ladder(file: Path) -> None:

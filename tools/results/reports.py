@@ -105,6 +105,7 @@ class Bench(Struct, frozen=True):
     machine: BenchMachine
     git_commit: Commit | None
     world: list = []  # rows, if it is one of --world
+    profiles: list = []  # and of --profile
 
 
 class MachineRow(Struct, frozen=True):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from common.environments import FRAMEWORKS
+from common.environments import FRAMEWORKS, TITLES
 from common.errors import UsageError
 from common.recipe import Recipe
 from parity_tests.oracle.network import SIDES
@@ -320,16 +320,22 @@ def test_a_kernels_time_is_without_that_of_the_ones_it_calls():
 
 def test_a_profile_shows_each_frameworks_kernels(capsys):
     row = {"kernel": "conv2d", "calls": 8, "milliseconds": 30.0}
-    found = {"kernels": [row], "milliseconds": 40.0, "trace": "here"}
+    kernels = {"kernels": [row], "milliseconds": 40.0}
 
     class Profiled(FakeRunner):
-        measure = staticmethod(lambda job: found)
+        def measure(self, job):
+            found = super().measure(job)
+            return found | kernels if job.kind == "profile" else found
 
     given = flags.Flags(profile=True, widths=(16,), precisions=("float32",))
-    assert program.show_profiles(given, Profiled()) == 0
-    said = capsys.readouterr().out
-    assert said.count("conv2d") == 3
-    assert "75%" in said and "the whole trace: here" in said
+    assert given.file == Path("traces/profile.json")
+    made = program.measure(given, Profiled(), Console())
+    assert [one["framework"] for one in made["profiles"]] == list(TITLES)
+    program.show(made)
+    for text in (capsys.readouterr().out, markdown.profiles(made)):
+        assert text.count("conv2d") == 3
+        assert "JAX, compiled, width 16, float32: 40 ms of kernels" in text
+        assert "75%" in text
 
 
 # --- Processes ----------------------------------------------------------
