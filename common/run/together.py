@@ -217,7 +217,8 @@ def let_abort_mean_loss() -> None:
 
     def end(number: int) -> None:
         time.sleep(2 * GRACE)
-        say(f"error: {_lines[-1]}", sys.stderr)
+        line = "another process of this training was lost"
+        say(f"error: {_lines[-1] if _lines else line}", sys.stderr)
         sys.stderr.flush()
         os._exit(LostProcess.exit_code)
 

@@ -1,5 +1,7 @@
 """Several processes: shares, what must be alike, how they meet."""
 
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -108,3 +110,32 @@ def test_a_process_that_does_not_come_is_told(monkeypatch):
         meet(every, 0)
     with pytest.raises(OSError, match="refused"):
         meet(every, 1)
+
+
+@pytest.mark.parametrize(
+    ("inside", "told"),
+    [
+        (
+            "with together.losses_told(world, 'runs/x'):\n    os.abort()",
+            "runs/x",
+        ),
+        ("os.abort()", "another process of this training was lost"),
+    ],
+)
+def test_an_engine_that_aborts_means_a_lost_process(inside, told):
+    """Also where no record is known yet, or any more."""
+    text = (
+        "import os\n"
+        "from common.run import together\n"
+        "from common.world import World\n"
+        "together.GRACE = 0.0\n"
+        "world = World()\n"
+        "together.let_abort_mean_loss()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text + inside], capture_output=True, text=True
+    )
+    assert done.returncode == LostProcess.exit_code
+    assert done.stderr.startswith("error: another process of this training")
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
