@@ -56,7 +56,7 @@ def join_world(device: str, devices: int) -> World:
             process_id=rank if count > 1 else None,
             initialization_timeout=2 * JOIN_SECONDS,  # it aborts then
             heartbeat_timeout_seconds=ANSWER_SECONDS,
-            shutdown_timeout_seconds=10,
+            shutdown_timeout_seconds=ANSWER_SECONDS,
             # By default it listens to every network of the machine.
             coordinator_bind_address=address if local else None,
         )

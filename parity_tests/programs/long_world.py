@@ -4,12 +4,15 @@ A process that is stopped answers to nobody, and one that never comes is waited
 for: both end the others within a minute.
 """
 
+import os
 import signal
+import subprocess
 import time
 
 import pytest
 
-from parity_tests.programs.program import arrays
+from parity_tests.harness.processes import environments
+from parity_tests.programs.program import NO_GPU, ROOT, arrays
 from parity_tests.programs.test_world import LOST, epochs_of
 from parity_tests.programs.worlds import FEW, started
 
@@ -40,3 +43,35 @@ def test_a_process_that_never_comes_is_not_waited_for(program, tmp_path, rank):
         (line,) = processes.errors(0)
         assert "did not find each other" in line
     assert not run.exists()
+
+
+LATE = """
+import sys, time
+import numpy as np
+from frameworks.{framework} import parallel
+world = parallel.join_world("cpu", 1)
+world.gather(np.array([world.rank], np.int32))
+if world.rank == {late}:
+    time.sleep(15)
+parallel.leave_world(world)
+"""
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_a_process_that_is_late_at_the_end_is_waited_for(
+    program, tmp_path, late
+):
+    """The leader writes the record, however slow its disk is."""
+    text = LATE.format(framework=program.framework, late=late)
+    children = [
+        subprocess.Popen(
+            [str(program.python), "-c", text],
+            cwd=ROOT,
+            env=os.environ | NO_GPU | own,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for own in environments(program.framework, 2)
+    ]
+    said = [child.communicate(timeout=120)[1] for child in children]
+    assert [child.returncode for child in children] == [0, 0], said
