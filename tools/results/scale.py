@@ -2,7 +2,7 @@
 
 from common.environments import FRAMEWORKS, TITLES
 from tools.bench.sheet import markdown_table
-from tools.launch.first_epoch import ALONE, Training, differences
+from tools.launch.first_epoch import ALONE, WHOLE, Training, differences
 from tools.results.publish import FIRST_EPOCH, losses_of
 from tools.results.reports import FirstEpoch, read_report
 
@@ -16,25 +16,30 @@ def first_epoch_table() -> str:
     rows = []
     for precision, (machine, *_) in ALONE.items():
         for framework in FRAMEWORKS:
+            one = Training(framework, precision, 1, machine)
             two, elsewhere = differences(losses, framework, precision)
             rows.append(
                 (
-                    *(TITLES[framework], precision),
-                    f"{losses[Training(framework, precision, 1, machine)]:.4f}",
+                    *(TITLES[framework], precision, f"{one.images:,}"),
+                    f"{losses[one]:.4f}",
                     f"{losses[Training(framework, precision, 2)]:.4f}",
                     share(two),
                     " and ".join(map(share, elsewhere)),
                 )
             )
-    heads = ("framework", "precision", "one process", "two processes")
+    heads = ("framework", "precision", "images", "one process", "two processes")
     heads += ("two beside one", "one beside itself, rounding otherwise")
-    double = [x for who, x in losses.items() if who.precision == "float64"]
+    double = [
+        loss
+        for training, loss in losses.items()
+        if (training.precision, training.images) == ("float64", WHOLE)
+    ]
     apart = max(double) / min(double) - 1
     commit = (report.git_commit or "not known")[:7]
     return (
         markdown_table(heads, rows) + "\n\nIn float64 the largest difference "
-        f"between any two of the {len(double)} trainings, of all three "
-        f"frameworks, is {share(apart)}. On {report.processor}, 2 cores, "
+        f"between any two of the {len(double)} trainings on all images is "
+        f"{share(apart)}. On {report.processor}, 2 cores, "
         f"commit {commit}."
     )
 

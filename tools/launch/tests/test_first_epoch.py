@@ -64,7 +64,7 @@ def test_one_without_an_epoch_of_this_source_says_why(
             first_epoch.loss_of(ONE, options)
 
 
-def test_one_process_is_a_machine_of_the_matrix_and_two_are_launched(tmp_path):
+def test_one_is_a_machine_of_the_matrix_and_two_are_launched(tmp_path):
     python = tmp_path / "python"
     two = Training("pytorch", "float32", 2)
     words = " ".join(two.command(python, "--epochs 2"))
@@ -72,6 +72,9 @@ def test_one_process_is_a_machine_of_the_matrix_and_two_are_launched(tmp_path):
     assert "ATEN_CPU_CAPABILITY" not in two.environment()
     words = " ".join(ONE.command(python, "--epochs 2"))
     assert "-m frameworks.pytorch.train --epochs 2 --precision float32" in words
+    assert "--train-images" not in words
+    jax = Training("jax_flax", "float64", 1)
+    assert "--train-images 2560" in " ".join(jax.command(python, ""))
     assert ONE.environment()["ATEN_CPU_CAPABILITY"] == "avx2"
     assert ONE.environment()["OMP_NUM_THREADS"] == "1"
 

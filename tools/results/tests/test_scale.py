@@ -44,12 +44,13 @@ def test_first_epochs_are_published_and_told(publish_it):
     }
     publish_it(report(**changed))
     table = scale.first_epoch_table()
-    assert "| PyTorch | float64 | 2.0000 | 2.0000 | 2e-15 |  |" in table
-    told = "| PyTorch | float32 | 2.0000 | 2.0500 | 2.50% | 3.00% and 0e+00 |"
-    assert told in table
-    assert "any two of the 6 trainings, of all three frameworks, is 2e-15" in (
-        table
+    assert (
+        "| PyTorch | float64 | 50,000 | 2.0000 | 2.0000 | 2e-15 |  |" in table
     )
+    told = "| 50,000 | 2.0000 | 2.0500 | 2.50% | 3.00% and 0e+00 |"
+    assert f"| PyTorch | float32 {told}" in table
+    assert "| JAX | float64 | 2,560 | 2.0000" in table
+    assert "any two of the 4 trainings on all images is 2e-15" in table
 
 
 @pytest.mark.parametrize(
