@@ -17,6 +17,7 @@ import tyro
 
 from common.environments import FRAMEWORKS, find_python
 from common.errors import UsageError
+from common.run.signals import EndBySignals
 from common.run.usage import PathFlag
 from parity_tests.mutants import (
     baseline,
@@ -92,7 +93,10 @@ def main(argv: list[str] | None = None) -> int:
     flags.home.mkdir(parents=True, exist_ok=True)
     if flags.trained:
         try:
-            rows, seconds = trained.train_all(flags.home, flags.environments)
+            with EndBySignals():  # so that no training is left behind
+                rows, seconds = trained.train_all(
+                    flags.home, flags.environments
+                )
         except NoVerdict as reason:
             print(f"error: {reason}", file=sys.stderr)
             return 1

@@ -44,24 +44,23 @@ def train(mutant: Mutant, seed: int, out: Path, python: Path) -> RunRecord:
     words = [str(python), "-m", f"frameworks.{FRAMEWORK}.train", *FLAGS]
     words += ["--seed", str(seed), "--out", str(out)]
     try:
-        run = read_run(out)
+        if not (run := read_run(out)).problem:
+            return run
         words += ["--resume"]
     except RecordError:
-        run = None
-    if run is None or run.problem:
-        with copied(mutant) as tree:
-            done = subprocess.run(
-                words,
-                cwd=tree,
-                env=os.environ | {"OMP_WAIT_POLICY": "passive"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        if done.returncode:
-            raise NoVerdict(f"{out.name}: {done.stdout[-2000:]}")
-        run = read_run(out)
-    return run
+        pass  # nothing is there yet
+    with copied(mutant) as tree:
+        done = subprocess.run(
+            words,
+            cwd=tree,
+            env=os.environ | {"OMP_WAIT_POLICY": "passive"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    if done.returncode:
+        raise NoVerdict(f"{out.name}: {done.stdout[-2000:]}")
+    return read_run(out)
 
 
 def train_all(home: Path, environments: Path) -> tuple[list[dict], float]:

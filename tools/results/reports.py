@@ -180,7 +180,7 @@ class FirstEpoch(Struct, frozen=True):
 
     format: Literal["davidnet-first-epoch-1"]
     git_commit: Commit | None
-    processor: Text
+    machine: Text
     flags: Text
     rows: list[FirstLoss]
 

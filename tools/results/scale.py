@@ -39,8 +39,7 @@ def first_epoch_table() -> str:
     return (
         markdown_table(heads, rows) + "\n\nIn float64 the largest difference "
         f"between any two of the {len(double)} trainings on all images is "
-        f"{share(apart)}. On {report.processor}, 2 cores, "
-        f"commit {commit}."
+        f"{share(apart)}. On {report.machine}, commit {commit}."
     )
 
 

@@ -1,11 +1,15 @@
 """First epochs of one process and of two, with stand-ins for trainings."""
 
 import json
+import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from common.environments import environment_name
 from common.run.machine import git_commit
 from tools.launch import first_epoch
 from tools.launch.first_epoch import Options, Training, TrainingError
@@ -98,3 +102,24 @@ def test_the_exit_code_is_the_verdict_on_float64(
     report = json.loads((out / "first-epoch.json").read_text())
     assert len(report["rows"]) == 6
     assert "PyTorch, float64: " in capsys.readouterr().out
+
+
+def test_a_signal_ends_the_training_too(tmp_path):
+    python = tmp_path / environment_name("pytorch") / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    note = tmp_path / "pid"
+    python.write_text(f"#!/bin/sh\necho $$ > {note}\nexec sleep 600\n")
+    python.chmod(0o755)
+    words = ["-m", "tools.launch.first_epoch", "--only", "pytorch"]
+    words += ["--environments", str(tmp_path), "--out", str(tmp_path / "out")]
+    child = subprocess.Popen([sys.executable, *words])
+    try:
+        end = time.monotonic() + 60
+        while not (note.exists() and note.read_text().endswith("\n")):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(30) == 143
+    finally:
+        child.kill()
+    assert not Path(f"/proc/{note.read_text().strip()}").exists()

@@ -16,7 +16,7 @@ def report(**losses):
     return {
         "format": first_epoch.FORMAT,
         "git_commit": "0" * 40,
-        "processor": "a processor",
+        "machine": "2 cores of something",
         "flags": first_epoch.RECIPE,
         "rows": rows,
     }
@@ -50,6 +50,7 @@ def test_first_epochs_are_published_and_told(publish_it):
     told = "| 50,000 | 2.0000 | 2.0500 | 2.50% | 3.00% and 0e+00 |"
     assert f"| PyTorch | float32 {told}" in table
     assert "| JAX | float64 | 2,560 | 2.0000" in table
+    assert "On 2 cores of something, commit 0000000." in table
     assert "any two of the 4 trainings on all images is 2e-15" in table
 
 
