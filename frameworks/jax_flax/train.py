@@ -175,7 +175,8 @@ def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
                     state, sums = scan_epoch(train_step, state, *args)
                 else:
                     state, sums = run_epoch(train_step, state, batches, lrs)
-                train_sums = jax.device_get(sums)  # waits for a scan
+                # Waits for a scan, whose sums are arrays.
+                train_sums = {name: float(sums[name]) for name in sums}
             batches = eval_batches(test_data, recipe)
             test_sums = evaluate(eval_step, state, batches)
             record.end_epoch(epoch, train_sums, test_sums)

@@ -179,3 +179,17 @@ def test_the_gpus_loop_of_jax_flax_is_the_same_training(programs, tmp_path):
         np.testing.assert_allclose(
             two[name], one[name], rtol=0, atol=1e-10, err_msg=name
         )
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_gpus_loop_of_jax_flax_writes_a_record(
+    programs, tmp_path, precision
+):
+    """In the precisions of GPUs: NumPy's float32 is no float for JSON."""
+    out = tmp_path / "scan"
+    flags = (*SMALL, "--width", 2, "--epochs", 1, "--precision", precision)
+    flags = (*flags, "--mode", "compiled", "--device", "cpu", "--out", out)
+    programs["jax_flax"].module("scanned", *flags)
+    (row,) = rows(out)
+    assert isinstance(row["train_loss"], float)
+    assert (out / "predictions.npy").exists()  # the last thing written
