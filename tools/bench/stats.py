@@ -22,11 +22,11 @@ def noisy(values: Sequence[float]) -> bool:
 
 
 def spread(values: Sequence[float], form: str = "{:,.0f}") -> str:
-    """The median and, of several values, the range."""
+    """The median and, if it does not round to the same, the range."""
     middle = form.format(statistics.median(values))
-    if len(values) == 1:
-        return middle
     low, high = form.format(min(values)), form.format(max(values))
+    if low == high:
+        return middle
     return f"{middle} ({low} to {high})"
 
 

@@ -85,7 +85,9 @@ class Stages:
                     stderr=subprocess.STDOUT,
                 )
                 code = child.wait(limit)
-                outcome = "done" if code == 0 else f"exit code {code}"
+                outcome = "done"
+                if code:
+                    outcome = f"exit code {code}: {last_line(log)}"
             except subprocess.TimeoutExpired:
                 outcome = f"stopped after {limit:.0f} s"
                 stop(child, signal.SIGTERM)
@@ -98,6 +100,12 @@ class Stages:
                 took = time.monotonic() - begun
                 self.note(name, f"{outcome}; see {log}", code == 0, took)
         return code, took
+
+
+def last_line(log: Path) -> str:
+    """What a program that failed said at its end."""
+    lines = log.read_text(errors="replace").split("\n\n", 1)[-1].split("\n")
+    return next((line for line in reversed(lines) if line.strip()), "no word")
 
 
 def stop(child: subprocess.Popen, number: int) -> None:

@@ -24,8 +24,8 @@ KINDS = (
     ("compiled", "float32"),
     ("eager", "float32"),
 )
-# Seconds of two epochs, compilation and all: TensorFlow's wheel has no machine
-# code for new cards, so the driver compiles each kernel at its first use.
+# Seconds of two epochs, compilation and all: on an H100, XLA needed over a
+# hundred to try the algorithms of JAX's convolutions, once.
 LONGEST = 240.0
 SHARE = 0.4  # of the time that is left when the speed is measured
 UNKNOWN = 60.0  # seconds of a training of which nothing is known

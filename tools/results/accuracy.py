@@ -30,8 +30,8 @@ from tools.bench.sheet import markdown_table
 from tools.bench.stats import spread
 from tools.results.publish import MUTANTS, RESULTS
 from tools.results.reports import Mutants, read_report
+from tools.results.trainings import ALONE, was_alone
 
-ALONE = 0.05  # of the processors; more, and other programs slow a run down
 TIMED = LEVELS[1:]  # levels whose seconds are told
 
 
@@ -82,10 +82,7 @@ def pair_row(pair: Pair) -> list[str]:
 def times_table(runs: list[RunRecord]) -> str:
     """A row for each framework; seconds of runs that were alone only."""
     groups = {name: [*group.values()] for name, group in judged(runs).items()}
-    alone = {
-        name: [run for run in group if was_alone(run)]
-        for name, group in groups.items()
-    }
+    machine, alone = timed(groups)
     seconds = {
         name: [middle_seconds(group, level) for level in TIMED]
         for name, group in alone.items()
@@ -116,8 +113,8 @@ def times_table(runs: list[RunRecord]) -> str:
     heads += [f"seconds to {level:.0%}, times the fastest" for level in TIMED]
     return markdown_table(heads, rows) + (
         "\n\nSeconds are not judged: the machine decides. They are of runs "
-        f"beside which other programs used less than {ALONE:.0%} of the "
-        "processors in every epoch."
+        f"{f'on {machine}, ' if machine else ''}beside which other programs "
+        f"used less than {ALONE:.0%} of the processors in every epoch."
     )
 
 
@@ -169,10 +166,26 @@ def trained_mutants_table() -> str:
     )
 
 
-def was_alone(run: RunRecord) -> bool:
-    """Whether no other program slowed the run down, as far as is known."""
-    loads = [row.other_load for row in run.rows]
-    return all(load is not None and load < ALONE for load in loads)
+def timed(
+    groups: dict[str, list[RunRecord]],
+) -> tuple[str, dict[str, list[RunRecord]]]:
+    """The runs whose seconds may be compared, and the machine they ran on.
+
+    They were alone, as far as is known, and on one machine: the one on which
+    the most frameworks were, then the most runs.
+    """
+    alone: dict[str, dict[str, list[RunRecord]]] = {}
+    for framework, group in groups.items():
+        for run in group:
+            if was_alone(run.rows):
+                machine = alone.setdefault(run.about.machine.name, {})
+                machine.setdefault(framework, []).append(run)
+    if not alone:
+        return "", {name: [] for name in groups}
+    name = max(
+        alone, key=lambda m: (len(alone[m]), sum(map(len, alone[m].values())))
+    )
+    return name, {f: alone[name].get(f, []) for f in groups}
 
 
 def middle_seconds(runs: list[RunRecord], level: float) -> float | None:

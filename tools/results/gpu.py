@@ -4,14 +4,18 @@ Its figures are those of `nox -s gpu-paper`, published in results/gpu.json.
 Times are reckoned from them by a roofline, whose numbers are below.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from common.environments import TITLES
 from common.init import parameter_table
 from common.recipe import PRESETS
+from common.run.about import Epoch
+from common.run.records import RunRecord, find_runs
 from tools.bench.count import gflop_per_image
 from tools.bench.sheet import markdown_table
-from tools.results.publish import GPU
+from tools.bench.stats import spread
+from tools.results.publish import GPU, RESULTS
 from tools.results.reports import Gpu, read_whole
 
 RECIPE = replace(PRESETS["dawnbench"], precision="bfloat16")
@@ -150,12 +154,33 @@ def seconds(way: Way, card: str) -> tuple[str, str] | None:
     return text, "estimated"
 
 
+def measured(
+    runs: list[RunRecord], way: Way, what: Callable[[Epoch], float]
+) -> tuple[str, str] | None:
+    """A figure of the last epoch of the recipe's runs on an H100, published.
+
+    The median and the range, and of how many runs if not of one.
+    """
+    found = [
+        what(run.rows[-1])
+        for run in runs
+        if run.about.recipe == RECIPE
+        and f"{TITLES[run.about.framework]}, {run.about.mode}" == way.name
+        and "H100" in run.about.machine.device
+        and run.about.machine.devices == 1
+    ]
+    if not found:
+        return None
+    of = f", {len(found)} runs" if len(found) > 1 else ""
+    return spread(found, "{:.0f}") + of, "measured"
+
+
 def gpu_table() -> str:
     """A row for each thing to know, a column for each way to train."""
     if not GPU.exists():
         return "Nothing is published yet."
     report = read_whole(GPU, Gpu)
-    found = report["frameworks"]
+    found, (runs, _) = report["frameworks"], find_runs(RESULTS)
     ways = [
         *tensorflow(found["tensorflow_eager"]),
         *pytorch(found["pytorch"]),
@@ -172,7 +197,14 @@ def gpu_table() -> str:
         ("the host's time a step, ms", lambda w: scaled(w.host, 1e3)),
         ("24 epochs on an H100, s", lambda w: seconds(w, "H100")),
         ("24 epochs on an H200, s", lambda w: seconds(w, "H200")),
-        ("24 epochs, measured, s", lambda w: None),
+        (
+            "24 epochs on an H100, measured, s",
+            lambda w: measured(runs, w, lambda row: row.train_seconds),
+        ),
+        (
+            "the warm-up before them, measured, s",
+            lambda w: measured(runs, w, lambda row: row.compile_seconds),
+        ),
     ]
     table = markdown_table(
         ["", *(way.name for way in ways)],

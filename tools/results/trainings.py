@@ -8,6 +8,7 @@ from common.environments import FRAMEWORKS, TITLES
 from common.run import compare
 from common.run.about import Epoch
 from common.run.records import RunRecord, changed_fields, find_runs
+from parity_tests.judge.recorded_runs import JUDGED, recipe_name
 from tools.bench.sheet import markdown_table
 from tools.bench.stats import spread
 from tools.results.publish import RESULTS, no_evidence
@@ -17,6 +18,7 @@ SHOWN = ("tensorflow", "tensorflow-cpu", "torch", "jax", "flax", "optax")
 
 FULL = "dawnbench"  # the preset of the whole training
 GOAL = 0.94  # test accuracy; DAWNBench took the time to it
+ALONE = 0.05  # of the processors; more, and other programs slow a run down
 
 
 def command(run: RunRecord) -> str:
@@ -40,29 +42,64 @@ def command(run: RunRecord) -> str:
     return " ".join([*words, "--seed"])
 
 
+def was_alone(epochs: Sequence[Epoch]) -> bool | None:
+    """Whether no other program slowed a training down; None: not known."""
+    loads = [epoch.other_load for epoch in epochs]
+    known = [load for load in loads if load is not None]
+    if any(load >= ALONE for load in known):
+        return False
+    return True if len(known) == len(loads) else None
+
+
 def goal(runs: list[list[Epoch]]) -> str:
     """When a test accuracy of 94 % was first seen: "epoch 23, 80 s".
 
-    runs: the epochs of each. Of several the medians, and of how many.
+    runs: the epochs of each. Of several the medians, and of how many. No
+    seconds of trainings beside which other programs ran.
     """
-    firsts = [
-        next(epoch for epoch in epochs if epoch.test_accuracy >= GOAL)
+    reached = [
+        (epochs, first)
         for epochs in runs
-        if any(epoch.test_accuracy >= GOAL for epoch in epochs)
+        if (first := next((e for e in epochs if e.test_accuracy >= GOAL), None))
     ]
-    if not firsts:
+    if not reached:
         return "not reached"
-    of = f"{len(firsts)} of {len(runs)}: " if len(runs) > 1 else ""
-    epoch = statistics.median(first.epoch for first in firsts)
-    seconds = statistics.median(first.train_seconds for first in firsts)
-    return f"{of}epoch {epoch:g}, {seconds:,.0f} s"
+    of = f"{len(reached)} of {len(runs)}: " if len(runs) > 1 else ""
+    epoch = statistics.median(first.epoch for _, first in reached)
+    seconds = [
+        first.train_seconds
+        for epochs, first in reached
+        if was_alone(epochs) is not False
+    ]
+    took = f", {statistics.median(seconds):,.0f} s" if seconds else ""
+    return f"{of}epoch {epoch:g}{took}"
 
+
+NOT_ALONE = "not alone"  # instead of seconds
 
 # Of a row, what stands in the README too.
 SHORT = (
-    *("framework", "preset, precision, mode", "runs"),
-    *("test accuracy", "training"),
+    *("framework", "recipe, precision, mode", "runs"),
+    *("test accuracy", "training", "device"),
 )
+
+
+def versions(run: RunRecord) -> str:
+    """Of the libraries to name: "tensorflow 2.21.0"."""
+    return ", ".join(
+        f"{name.removesuffix('-cpu')} {run.about.versions[name]}"
+        for name in SHOWN
+        if name in run.about.versions
+    )
+
+
+def seeds(runs: list[RunRecord], between: str) -> str:
+    """The seeds of some runs; a longer row of them by its ends: "0 to 9"."""
+    found = sorted({run.about.seed for run in runs})
+    first, last = found[0], found[-1]
+    if len(found) > 3 and found == [*range(first, last + 1)]:
+        return f"{first} to {last}"
+    return between.join(map(str, found))
 
 
 def row(runs: list[RunRecord]) -> dict[str, str]:
@@ -70,27 +107,28 @@ def row(runs: list[RunRecord]) -> dict[str, str]:
     lasts = [run.rows[-1] for run in runs]
     about = runs[0].about
     images = about.recipe.train_images * about.recipe.epochs
-    seconds = [last.train_seconds for last in lasts]
-    seeds = sorted(run.about.seed for run in runs)
+    # Those of runs beside which other programs ran say nothing.
+    seconds = [
+        last.train_seconds
+        for run, last in zip(runs, lasts, strict=True)
+        if was_alone(run.rows) is not False
+    ]
+    rates = [images / s for s in seconds]
     days = sorted({f"{run.started:%Y-%m-%d}" for run in runs})
-    versions = ", ".join(
-        f"{name.removesuffix('-cpu')} {about.versions[name]}"
-        for name in SHOWN
-        if name in about.versions
-    )
     return {
         "framework": TITLES[about.framework],
-        SHORT[1]: f"{about.preset}, {about.precision}, {about.mode}",
-        "runs": f"{len(runs)} (seed {', '.join(map(str, seeds))})",
+        SHORT[1]: f"{runs[0].title}, {about.precision}, {about.mode}",
+        "runs": f"{len(runs)} (seed {seeds(runs, ', ')})",
         "test accuracy": spread(
             [100 * last.test_accuracy for last in lasts], "{:.2f} %"
         ),
         "94 % after": goal([run.rows for run in runs]),
-        "training": spread(seconds, "{:,.0f} s"),
-        "images/s": spread([images / s for s in seconds], "{:,.0f}"),
-        "versions; machine": f"{versions}; {about.machine.name}",
+        "training": spread(seconds, "{:,.0f} s") if seconds else NOT_ALONE,
+        "images/s": spread(rates, "{:,.0f}") if seconds else NOT_ALONE,
+        "device": about.machine.device.replace("cpu", "CPU"),
+        "versions; machine": f"{versions(runs[0])}; {about.machine.name}",
         "date": " ".join(days),
-        "command": f"`{command(runs[0])} {' / '.join(map(str, seeds))}`",
+        "command": f"`{command(runs[0])} {seeds(runs, ' / ')}`",
     }
 
 
@@ -107,8 +145,8 @@ def comparison() -> str:
     return "\n".join(["```text", *lines, "```"])
 
 
-def trainings_table(columns: Sequence[str] | None = None) -> str:
-    """The table of all records in results/; some of its columns, or all.
+def published() -> list[list[RunRecord]]:
+    """The records in results/, those together that differ in the seed only.
 
     Raises SystemExit if one of them is no evidence: what is published was
     published by `take`, or is damaged.
@@ -120,21 +158,36 @@ def trainings_table(columns: Sequence[str] | None = None) -> str:
         raise SystemExit("\n".join(wrong))
     groups = defaultdict(list)
     for run in runs:
-        groups[command(run), run.about.preset].append(run)
-    order = sorted(groups, key=lambda key: (key[1] != "dawnbench", key[0]))
-    rows = [row(groups[key]) for key in order]
-    columns = columns or list(rows[0])
+        where = run.about.machine.name, versions(run)
+        groups[run.about.preset != FULL, command(run), *where].append(run)
+    return [groups[key] for key in sorted(groups)]
+
+
+def trainings_table() -> str:
+    """All published trainings, all that is known of them."""
+    rows = [row(runs) for runs in published()]
+    columns = [name for name in rows[0] if name != "device"]
     return markdown_table(columns, [[r[c] for c in columns] for r in rows])
 
 
 def runs_table() -> str:
-    """The short table of the README."""
-    return trainings_table(SHORT)
+    """The short table of the README: the full recipe, and what is judged.
+
+    Of what was trained on several machines, the row with the most seeds.
+    """
+    most: dict[tuple, list[RunRecord]] = {}
+    for runs in published():
+        about, title = runs[0].about, runs[0].title
+        name = about.framework, title, about.precision, about.mode
+        if title == FULL or recipe_name(runs[0]) == JUDGED:
+            most[name] = max(most.get(name, []), runs, key=len)
+    rows = [row(runs) for runs in most.values()]
+    return markdown_table(SHORT, [[r[c] for c in SHORT] for r in rows])
 
 
 def full_trainings() -> str:
     """What the full recipe reached, in how many runs, and what has none."""
-    runs = [r for r in find_runs(RESULTS)[0] if r.about.preset == FULL]
+    runs = [run for run in find_runs(RESULTS)[0] if run.title == FULL]
     reached = [100 * run.rows[-1].test_accuracy for run in runs]
     have = {TITLES[run.about.framework] for run in runs}
     lacking = [name for name in TITLES.values() if name not in have]

@@ -2,12 +2,14 @@
 
 import json
 import re
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from common.cifar10 import checksums
 from common.errors import DiskError
+from common.recipe import PRESETS, Run
 from common.run.about import Epoch
 from common.run.records import find_runs, read_predictions, read_run
 from parity_tests.judge.tolerances import CHECKS
@@ -235,6 +237,39 @@ def test_all_published_records_can_be_read_and_are_evidence():
     assert [publish.no_evidence(run) for run in runs] == [""] * len(runs)
 
 
+def test_seconds_of_a_training_beside_others_are_not_told(tmp_path):
+    rows = []
+    for name, load in (("quiet", 0.01), ("busy", 0.5)):
+        fake_records.put(tmp_path / name)
+        changed = {"test_accuracy": 0.95, "other_load": load}
+        made = [fake_records.row(n + 1, **changed) for n in range(4)]
+        fake_records.write_rows(tmp_path / name, made)
+        rows.append(trainings.row([read_run(tmp_path / name)]))
+    quiet, busy = rows
+    assert (quiet["training"], busy["training"]) == ("20 s", "not alone")
+    assert quiet["94 % after"] == "epoch 1, 5 s"
+    assert busy["94 % after"] == "epoch 1"
+
+
+def test_a_row_is_of_one_machine_and_of_one_release(tmp_path, monkeypatch):
+    monkeypatch.setattr(trainings, "RESULTS", tmp_path)
+    data = {"source": "made up", "sha256": checksums.EXPECTED.sha256}
+    run = asdict(Run(preset="small", dataset="cifar10"))
+    for seed, (device, release) in enumerate(
+        [("cpu", "1.0"), ("cpu", "1.0"), ("a GPU", "1.0"), ("cpu", "2.0")]
+    ):
+        fake_records.put(
+            tmp_path / "pytorch" / str(seed),
+            seed=seed,
+            epochs=4,
+            machine={"device": device},
+            versions={"torch": release},
+            **{"data": data, "run": run | {"seed": seed}},
+        )
+    counts = re.findall(r"\| (\d \(seed .*?\)) \|", trainings.trainings_table())
+    assert sorted(counts) == ["1 (seed 2)", "1 (seed 3)", "2 (seed 0, 1)"]
+
+
 def test_the_readme_shows_the_comparison_of_the_published_runs():
     text = (publish.ROOT / "README.md").read_text()
     assert trainings.comparison() in text
@@ -269,7 +304,11 @@ def test_what_was_not_trained_in_full_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr(trainings, "RESULTS", tmp_path)
     none = trainings.full_trainings()
     assert none.endswith("not measured yet: TensorFlow, PyTorch, JAX, a GPU")
-    fake_records.put(tmp_path / "one", preset="dawnbench", framework="jax_flax")
+    full = {"preset": "dawnbench", "framework": "jax_flax"}
+    recipe = asdict(PRESETS["dawnbench"])
+    fake_records.put(tmp_path / "one", **full, recipe=recipe)
+    other = recipe | {"dropout_rate": 0.05}  # is not the full recipe
+    fake_records.put(tmp_path / "other", **full, recipe=other)
     one = trainings.full_trainings()
     assert "**90.00 % test accuracy** in 1 run (JAX)" in one
     assert one.endswith("not measured yet: TensorFlow, PyTorch, a GPU")
