@@ -18,7 +18,7 @@ DOCS = [
 USAGE = (ROOT / "docs" / "usage.md").read_text()
 # What a command wrote between marks, and blocks of code.
 WRITTEN = re.compile(
-    r"<!-- (\w+): start -->.*?<!-- \1: end -->|^```.*?^```", re.S | re.M
+    r"<!-- ([\w-]+): start -->.*?<!-- \1: end -->|^```.*?^```", re.S | re.M
 )
 
 
