@@ -190,6 +190,5 @@ def test_the_gpus_loop_of_jax_flax_writes_a_record(
     flags = (*SMALL, "--width", 2, "--epochs", 1, "--precision", precision)
     flags = (*flags, "--mode", "compiled", "--device", "cpu", "--out", out)
     programs["jax_flax"].module("scanned", *flags)
-    (row,) = rows(out)
-    assert isinstance(row["train_loss"], float)
+    assert len(rows(out)) == 1
     assert (out / "predictions.npy").exists()  # the last thing written

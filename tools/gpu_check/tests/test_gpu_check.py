@@ -105,9 +105,13 @@ def noted(stages: Stages) -> list[dict]:
 def test_each_outcome_is_on_disk_at_once_with_its_log(stages):
     assert stages.run("good", python("print(3)"), 60)[0] == 0
     assert noted(stages)[0]["ok"]
-    assert stages.run("bad", python("raise SystemExit(7)"), 60)[0] == 7
+    bad = "print('error: full'); print(); raise SystemExit(7)"
+    assert stages.run("bad", python(bad), 60)[0] == 7
     assert [s["ok"] for s in noted(stages)] == [True, False]
-    assert "exit code 7" in noted(stages)[1]["outcome"]
+    # With what it said last; nothing but the command is in a silent one's log.
+    assert "exit code 7: error: full;" in noted(stages)[1]["outcome"]
+    stages.run("silent", python("raise SystemExit(7)"), 60)
+    assert "exit code 7: no word;" in noted(stages)[2]["outcome"]
     assert (stages.out / "logs" / "good.log").read_text().endswith("\n3\n")
     assert stages.failed
 
