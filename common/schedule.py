@@ -1,6 +1,6 @@
 """The learning rate: straight lines between three points.
 
-After David Page's `PiecewiseLinear` (cifar10-fast, `torch_backend.py`): up
+After David Page's `PiecewiseLinear` (cifar10-fast, `core.py`): up
 from 0 to the peak, down to 0 at the end, a new value at every step.
 """
 

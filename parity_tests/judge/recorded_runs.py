@@ -218,7 +218,7 @@ def accuracy_verdict(runs: list[RunRecord]) -> tuple[str, str]:
     equivalent: every pair of frameworks is; DIFFERENT: one pair is; otherwise
     undecided, for want of runs or because they scatter too much.
     """
-    counts = ", ".join(
+    seeds = ", ".join(
         f"{name} {len(group)}" for name, group in judged(runs).items()
     )
     pairs = compare_pairs(runs)
@@ -228,8 +228,8 @@ def accuracy_verdict(runs: list[RunRecord]) -> tuple[str, str]:
         verdict = "DIFFERENT"
     elif verdicts == {"equivalent"}:
         verdict = "equivalent"
-    numbers = f"CIFAR-10, {JUDGED}, margin {MARGIN:.2f} points: {counts} runs"
-    numbers += f" of the {FEWEST} seeds that each needs at the least"
+    numbers = f"CIFAR-10, {JUDGED}, margin {MARGIN:.2f} points; seeds "
+    numbers += f"({FEWEST} needed of each): {seeds}"
     for pair in pairs:
         if pair.accuracy:
             numbers += f"; {pair.one} minus {pair.other} {pair.accuracy}"

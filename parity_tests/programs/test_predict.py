@@ -1,12 +1,13 @@
 """Use of what was trained: each framework reads what each wrote."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from parity_tests.programs.program import TINY, rows
+from parity_tests.programs.program import ROOT, TINY, rows
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +58,14 @@ def test_all_three_say_the_same_of_a_picture(programs, once, picture):
         assert result.returncode == 0, result.stderr
         said.add(result.stdout.splitlines()[-1])
     assert len(said) == 1, said
+
+
+def test_the_lines_for_python_in_the_docs_work(programs, once):
+    text = (ROOT / "docs" / "usage.md").read_text()
+    code = text.partition("In Python, ")[2].split("```python\n")[1]
+    code = code.partition("```")[0] + "print(probabilities.shape)\n"
+    folder = once.run(programs["pytorch"], "whole", *TINY).folder
+    code, found = re.subn(r'"runs/.*?"', repr(str(folder)), code)
+    assert found == 1
+    result = programs["pytorch"].run_words("-c", code)
+    assert (result.stdout, result.returncode) == ("(2, 10)\n", 0)

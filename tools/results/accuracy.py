@@ -101,19 +101,21 @@ def times_table(runs: list[RunRecord]) -> str:
             [
                 TITLES[name],
                 str(len(group)),
+                ", ".join(sorted({r.about.machine.name for r in group})),
                 spread_of(accuracy, group, "{:.2f}"),
                 spread_of(train_loss, group, "{:.4f}"),
                 *(epochs_cell(group, level) for level in LEVELS),
                 *(str(len(alone[name])), *ratios),
             ]
         )
-    heads = ["framework", "seeds", "test accuracy, %", "training loss"]
+    heads = ["framework", "seeds", "machine"]
+    heads += ["test accuracy, %", "training loss"]
     heads += [f"epochs to {level:.0%}" for level in LEVELS]
     heads += ["runs alone"]
     heads += [f"seconds to {level:.0%}, times the fastest" for level in TIMED]
     return markdown_table(heads, rows) + (
-        "\n\nSeconds are not judged: the machine decides. They are of runs "
-        f"{f'on {machine}, ' if machine else ''}beside which other programs "
+        "\n\nSpeed has no verdict, since machines differ. Seconds are of runs "
+        f"{f'on {machine} ' if machine else ''}that were alone: other programs "
         f"used less than {ALONE:.0%} of the processors in every epoch."
     )
 

@@ -39,7 +39,8 @@ def test_all_examples_are_looked_at_here():
     known = {path.name for path in files("*.sbatch")}
     for pattern in ("kubernetes-*.yaml", "skypilot-*.yaml"):
         known |= {path.name for path in files(pattern)}
-    assert {path.name for path in FOLDER.iterdir()} == known | {"Dockerfile"}
+    known |= {"Dockerfile", "Dockerfile.dockerignore"}
+    assert {path.name for path in FOLDER.iterdir()} == known
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.iterdir()), ids=name)

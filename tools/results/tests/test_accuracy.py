@@ -73,7 +73,7 @@ def test_survived_kills_are_published_and_told(tmp_path, monkeypatch):
     file.write_text(json.dumps(fake_records.TORTURE))
     publish.publish_torture(file)
     assert proofs.torture_line().replace("\n", " ") == (
-        "114 kills survived (TensorFlow 0, PyTorch 114, JAX 0; by INT, KILL), "
+        "114 interruptions (TensorFlow 0, PyTorch 114, JAX 0; by INT, KILL), "
         "0 differences in 18 trainings, on commit 0000000."
     )
 

@@ -47,6 +47,32 @@ def test_the_first_epoch_at_94_percent_is_told(runs, told):
     assert goal(runs) == told
 
 
+def test_it_is_told_in_how_many_trainings_94_percent_were_reached():
+    runs = [epochs(0.5, 0.9399), epochs(0.5, 0.94, 0.93), epochs(0.95)]
+    assert trainings.goal_share(runs) == "reached in 2 of 3 trainings"
+
+
+def test_the_claim_on_accuracy_is_of_the_published_trainings(
+    tmp_path, monkeypatch
+):
+    """The ladder's own report knew fewer of them."""
+    claims = [
+        {"what": what, "numbers": f"{what} 1", "verdict": "old"}
+        for what in ("counts", "accuracy")
+    ]
+    file = tmp_path / "parity.json"
+    file.write_text(json.dumps(LADDER | {"mission": claims}))
+    monkeypatch.setattr(proofs, "LADDER", file)
+    monkeypatch.setattr(proofs, "RESULTS", tmp_path)
+    for seed in range(3):
+        fake_records.put(tmp_path / "pytorch" / str(seed), 8, seed=seed)
+    *_, counts, accuracy = proofs.mission_table().splitlines()
+    assert counts == "| counts | counts 1 | old |"
+    assert "old" not in accuracy and "accuracy 1" not in accuracy
+    assert "TensorFlow 0, PyTorch 3, JAX 0" in accuracy
+    assert accuracy.endswith("| undecided |")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
