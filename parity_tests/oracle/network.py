@@ -3,8 +3,8 @@
 It judges the other three, which could agree and be wrong together, and it
 explains them: every derivative is written out by hand, nothing is hidden in
 a framework. Finite differences check it (`unit/test_oracle.py`). What it
-computes with is in `oracle_layers.py`; the images that it is shown come from
-`oracle_data.py`.
+computes with is in `layers.py`; the images that it is shown come from
+`data.py`.
 
 Names and layouts are the canonical ones of `common/init.py`; images are
 normalized, (N, 32, 32, 3). Whatever the type of the input, it computes in

@@ -130,6 +130,11 @@ def test_a_wrong_proxy_is_a_failure_and_keeps_its_password(monkeypatch, proxy):
     assert "secret" not in fails("https://host.invalid/c", "failed")
 
 
+def test_a_proxy_that_does_not_answer_is_named(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    fails("https://host.invalid/c", "HTTPS_PROXY or ALL_PROXY names this proxy")
+
+
 # ---------------------------------------------------------- in their time
 
 

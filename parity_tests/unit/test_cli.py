@@ -1,8 +1,6 @@
 """The command line: flags from the dataclasses, one line per error."""
 
-import os
 import re
-import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -266,24 +264,6 @@ def test_what_ends_a_training_is_its_exit_code(error, code, line, capsys):
 def test_debug_shows_the_traceback():
     with pytest.raises(DataError):
         ended(Mock(side_effect=DataError), "--preset", "smoke", "--debug")
-
-
-def sends(number):
-    """A training that gets a signal."""
-    return lambda *both: os.kill(os.getpid(), number)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_that_ends_a_run_is_143(number):
-    assert ended(sends(number), "--preset", "smoke") == 143
-
-
-def test_a_hang_up_that_is_ignored_stays_so():
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
-    try:
-        assert ended(sends(signal.SIGHUP), "--preset", "smoke") == 0
-    finally:
-        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_training_may_run_beside_the_main_thread():

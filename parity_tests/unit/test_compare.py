@@ -187,14 +187,6 @@ def test_a_truncated_trace_is_refused(ladder, capsys, share):
     refused(ladder, capsys, "pytorch.npz", "make it anew")
 
 
-def test_a_flipped_bit_is_refused(ladder, capsys):
-    path = put(ladder, "pytorch", numbers())
-    whole = bytearray(path.read_bytes())
-    whole[whole.index(numbers()[NAMES[1]].tobytes())] ^= 1
-    path.write_bytes(whole)
-    refused(ladder, capsys, "pytorch.npz")
-
-
 def test_two_traces_of_one_framework_are_refused(ladder, capsys):
     path = ladder / "twice.npz"
     tracefile.write(path, facts("pytorch"), numbers())

@@ -1,7 +1,5 @@
 """The oracle's whole network, backward pass, optimizer and training step."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -149,12 +147,8 @@ WHOLE_STEP = 1e-6
 WHOLE_DIFFERENCE = 1e-6
 
 
-@pytest.mark.parametrize(
-    ("n", "dropped"), [(2, False), (3, True)], ids=["2-images", "dropout"]
-)
-def test_backward_of_the_whole_network(n, dropped):
-    params, (images, labels) = make_params(), make_batch(n)
-    masks = make_masks(n) if dropped else None
+def test_backward_of_the_whole_network():
+    params, (images, labels), masks = make_params(), make_batch(), make_masks()
     net = oracle.forward(params, images, RECIPE, True, masks)
     grads, d_images = oracle.backward(net, labels)
     assert list(grads) == TRAINED
@@ -189,24 +183,6 @@ def test_backward_of_the_whole_network(n, dropped):
             assert error <= WHOLE_DIFFERENCE * largest, name
 
 
-def test_the_gradient_is_that_of_a_sum():
-    """Every image twice: the same statistics, twice the loss and slopes."""
-    params, (images, labels) = make_params(), make_batch()
-    once = oracle.forward(params, images, RECIPE, train=True)
-    net = oracle.forward(params, np.tile(images, (2, 1, 1, 1)), RECIPE, True)
-    grads, d_images = oracle.backward(once, labels)
-    doubled, d_twice = oracle.backward(net, np.tile(labels, 2))
-    for name in TRAINED:
-        # Sums of twice as many terms, rounded anew.
-        atol = 1e-11 * np.abs(grads[name]).max()
-        np.testing.assert_allclose(
-            doubled[name], 2 * grads[name], rtol=0, atol=atol, err_msg=name
-        )
-    np.testing.assert_allclose(
-        d_twice[:3], d_images, rtol=0, atol=1e-11 * np.abs(d_images).max()
-    )
-
-
 # --- Running statistics ----------------------------------------------------
 
 
@@ -233,51 +209,6 @@ def like(params, value):
     return {name: np.full(params[name].shape, value) for name in TRAINED}
 
 
-def test_twenty_random_steps_against_written_out_sums():
-    """v_t = sum of m^(t-s) g_s, w_T = w_0 - sum of lr_t (g_t + m v_t)."""
-    recipe = dataclasses.replace(RECIPE, weight_decay=0.0)
-    rng = np.random.default_rng(0)
-    start = params = make_params()
-    velocity = oracle.init_velocity(params, recipe)
-    rates = rng.uniform(0, 0.1, 20)
-    history = []
-    for lr in rates:
-        history.append(
-            {name: rng.normal(size=params[name].shape) for name in TRAINED}
-        )
-        params, velocity = oracle.optimizer_step(
-            params, velocity, history[-1], lr, recipe
-        )
-    for name in TRAINED:
-        g = np.array([grads[name] for grads in history])
-        powers = np.tril(0.9 ** np.subtract.outer(range(20), range(20)))
-        v = np.tensordot(powers, g, 1)
-        w = start[name] - np.tensordot(rates, g + 0.9 * v, 1)
-        # Twenty steps, velocities up to 10: rounding near 1e-15.
-        np.testing.assert_allclose(velocity[name], v[-1], rtol=0, atol=1e-13)
-        np.testing.assert_allclose(params[name], w, rtol=0, atol=1e-13)
-
-
-def test_weight_decay_alone_moves_every_trained_tensor():
-    """Without gradient a step is a matrix on (w, v); its fifth power."""
-    recipe = dataclasses.replace(RECIPE, weight_decay=0.05)
-    m, lr, d = 0.9, 0.3, 0.05 * 4  # d: times the batch size
-    matrix = np.array([[1 - lr * d * (1 + m), -lr * m * m], [d, m]])
-    fifth = np.linalg.matrix_power(matrix, 5)
-    start = params = make_params()
-    velocity = oracle.init_velocity(params, recipe)
-    for _ in range(5):
-        params, velocity = oracle.optimizer_step(
-            params, velocity, like(params, 0.0), lr, recipe
-        )
-    for name in TRAINED:
-        w = start[name]
-        # Five steps of order-1 arithmetic.
-        np.testing.assert_allclose(params[name], fifth[0, 0] * w, rtol=1e-13)
-        np.testing.assert_allclose(velocity[name], fifth[1, 0] * w, rtol=1e-13)
-    assert fifth[0, 0] < 0.9  # the weights did move
-
-
 def test_the_optimizer_leaves_running_statistics_alone():
     params = make_params()
     velocity, grads = oracle.init_velocity(params, RECIPE), like(params, 1.0)
@@ -295,7 +226,8 @@ def test_train_step_of_a_short_batch():
     """The decay counts the recipe's 4 images, the loss the 3 there are."""
     params, (images, labels) = make_params(), make_batch(3)
     masks, lr = make_masks(3), 0.01
-    velocity = like(params, 0.25)
+    rng = np.random.default_rng(5)
+    velocity = {n: rng.normal(size=params[n].shape) for n in TRAINED}
     net = oracle.forward(params, images, RECIPE, True, masks)
     grads, _ = oracle.backward(net, labels)
     new, new_velocity, loss, correct = oracle.train_step(
@@ -303,11 +235,11 @@ def test_train_step_of_a_short_batch():
     )
     for name in TRAINED:
         g = grads[name] + 5e-4 * 4 * params[name]
-        v = 0.9 * 0.25 + g
+        v = 0.9 * velocity[name] + g
         # The same operations, but for one factor's grouping.
-        np.testing.assert_allclose(new_velocity[name], v, rtol=1e-13)
+        np.testing.assert_allclose(new_velocity[name], v, rtol=0, atol=1e-12)
         np.testing.assert_allclose(
-            new[name], params[name] - lr * (g + 0.9 * v), rtol=0, atol=1e-14
+            new[name], params[name] - lr * (g + 0.9 * v), rtol=0, atol=1e-13
         )
     assert_same({name: new[name] for name in net.stats}, net.stats)
     assert loss == ol.cross_entropy(net.logits, labels)  # of all 3, before
@@ -339,23 +271,3 @@ def test_eval_step_is_on_running_statistics():
     loss, correct = oracle.eval_step(params, images, labels, RECIPE)
     assert loss == ol.cross_entropy(logits, labels)
     assert correct == (logits.argmax(1) == labels).sum()
-
-
-def test_twenty_steps_learn_a_batch_by_heart():
-    """16 random images and labels at width 8: from guessing to half of it.
-
-    Guessing costs ln(10) an image, 36.8 in all.
-    """
-    recipe = Recipe(width=8, batch_size=16, train_images=320)
-    params = oracle.as_float64(shared_params(recipe, 0))
-    velocity = oracle.init_velocity(params, recipe)
-    images, labels = make_batch(16)
-    losses = []
-    for _ in range(20):
-        params, velocity, loss, _ = oracle.train_step(
-            params, velocity, images, labels, 0.01 / 16, recipe
-        )
-        losses.append(loss)
-    # Random small logits add a little to guessing.
-    assert losses[0] == pytest.approx(16 * np.log(10), rel=0.1)
-    assert losses[-1] < losses[0] / 2

@@ -7,7 +7,6 @@ import pytest
 
 from common.cifar10.classes import CLASS_NAMES
 from common.errors import CheckpointError, RecordError
-from common.recipe import Run
 from common.run import use
 from common.run.use import (
     confusion,
@@ -16,20 +15,14 @@ from common.run.use import (
     find_trained,
     use_command,
 )
-from parity_tests.unit.recording import RECIPE, an_epoch, record
+from parity_tests.unit.recording import RECIPE, interrupted
 
 
 @pytest.fixture
 def run(tmp_path):
     """A run of synthetic data, of 2 of its 3 epochs."""
     out = tmp_path / "pytorch" / "run"
-    flags = {"preset": "smoke", "dataset": "synthetic", "out": str(out)}
-    with pytest.raises(KeyboardInterrupt):  # noqa: SIM117
-        with record(Run(**flags)) as log:
-            for epoch in range(2):
-                an_epoch(log, epoch)
-            raise KeyboardInterrupt
-    return out
+    return interrupted(out, 2, preset="smoke", dataset="synthetic")
 
 
 def always(label: int):
