@@ -15,8 +15,10 @@ from common.errors import UsageError
 from common.recipe import Recipe
 
 # How long a process waits for the others before it gives up, seconds: until
-# they are there, and until they answer.
+# they are there; until they have their data and have compiled their steps; and
+# from then on for each answer.
 JOIN_SECONDS = 45
+START_SECONDS = 600
 ANSWER_SECONDS = 45
 # In which variable a launcher tells a process how many it has started.
 LAUNCHERS = {
@@ -45,6 +47,8 @@ class World:
     gather: Callable[[np.ndarray], np.ndarray] = lambda numbers: numbers[None]
     # the arrays of the first process, by name, from those of this one
     spread: Callable[[Arrays], Arrays] = lambda arrays: arrays
+    # from now on the others have started: wait for them less long
+    settle: Callable[[], None] = lambda: None
 
     @property
     def leads(self) -> bool:

@@ -42,11 +42,15 @@ class Follower:
         """The same batches."""
         return batches
 
-    def warming_up(self) -> nullcontext:
+    @contextmanager
+    def warming_up(self) -> Iterator[None]:
+        """A block after which all processes have started."""
+        yield
+        self.world.settle()
+
+    def training(self) -> nullcontext:
         """A block that nobody times."""
         return nullcontext()
-
-    training = warming_up
 
     def end_epoch(
         self, epoch: int, train: Mapping[str, float], test: Mapping[str, float]

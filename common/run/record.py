@@ -200,6 +200,7 @@ class Record:
         start = time.perf_counter()
         yield
         self.compile_seconds += time.perf_counter() - start
+        self.world.settle()
 
     @contextmanager
     def training(self) -> Iterator[None]:

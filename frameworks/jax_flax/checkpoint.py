@@ -3,7 +3,7 @@
 Read beside tensorflow_eager/checkpoint.py and pytorch/checkpoint.py. Here:
   - the canonical names are the paths in the state: nothing is renamed
   - the canonical layouts are JAX's own: nothing is transposed
-  - `import_arrays` returns a new state; the old one stays as it is
+  - `import_arrays` returns a new state, which shares only `key` with the old
 """
 
 from dataclasses import replace

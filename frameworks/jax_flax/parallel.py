@@ -1,7 +1,8 @@
 """Several processes in JAX: world, place, sums.
 
 Read beside tensorflow_eager/parallel.py and pytorch/parallel.py. Here:
-  - all devices of all processes are one mesh; every array lies on all of them
+  - the devices that are asked for, of all processes, are one mesh; every array
+    lies on all of them
   - the program is written for the whole batch; XLA divides it by the one
     constraint that `share_batch` puts on images and labels, and adds the sums
     which that needs
@@ -41,6 +42,9 @@ def join_world(device: str, devices: int) -> World:
     named = "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
     count, rank = (int(os.environ.get(name, "-1")) for name in named)
     if count < 2 and not launcher() and devices == 1:
+        if "JAX_CUDA_VISIBLE_DEVICES" not in os.environ:
+            # Else JAX takes memory of every GPU that is here.
+            jax.config.update("jax_cuda_visible_devices", "0")
         return ALONE
     if device == "cpu":
         jax.config.update("jax_platforms", "cpu")
@@ -54,6 +58,8 @@ def join_world(device: str, devices: int) -> World:
         jax.distributed.initialize(
             num_processes=count if count > 1 else None,
             process_id=rank if count > 1 else None,
+            # Slurm and Open MPI would give each process one device.
+            local_device_ids=list(range(devices)) if devices > 1 else None,
             initialization_timeout=2 * JOIN_SECONDS,  # it aborts then
             heartbeat_timeout_seconds=ANSWER_SECONDS,
             shutdown_timeout_seconds=ANSWER_SECONDS,
@@ -132,8 +138,8 @@ def share_batch(rows: Array) -> Array:
     """Divide images or labels over the mesh, for all that is made of them.
 
     It asks the compiler, and changes no value: the array is still the whole
-    batch. XLA pads one that cannot be divided evenly. Eagerly there is no
-    compiler to ask, and each device computes all.
+    batch. XLA pads one that cannot be divided evenly. Eagerly JAX would refuse
+    such a one, so there each device computes all.
     """
     traced = isinstance(rows, jax.core.Tracer)
     if not traced or jax.sharding.get_abstract_mesh().empty:

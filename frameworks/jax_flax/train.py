@@ -166,14 +166,14 @@ def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
             state = warm_up(steps, state, train_data, test_data, recipe, scan)
         for epoch in (epochs := record.epochs(int(state.step))):
             draws = epoch_draws(run.seed, epoch, recipe)
-            batches = train_batches(train_data, draws, recipe)
-            batches = record.progress(batches, epoch)
             lrs = epoch_lrs(epoch, recipe)  # differs: lr-step-index
             with record.training():
-                if scan:
+                if scan:  # a program, of which nobody sees how far it is
                     args = train_data, draws, lrs, recipe
                     state, sums = scan_epoch(train_step, state, *args)
                 else:
+                    batches = train_batches(train_data, draws, recipe)
+                    batches = record.progress(batches, epoch)
                     state, sums = run_epoch(train_step, state, batches, lrs)
                 # Waits for a scan, whose sums are arrays.
                 train_sums = {name: float(sums[name]) for name in sums}

@@ -87,7 +87,7 @@ def pad(images: Tensor, recipe: Recipe) -> Tensor:
 
     images: (n, 32, 32, 3) of any dtype.
     """
-    # differs: pad-mode (F.pad wants (N, C, H, W); an index takes any layout)
+    # differs: pad-mode (F.pad reflects the last axes; an index takes any)
     p = recipe.pad_each_side
     place = torch.arange(-p, IMAGE_SIDE + p, device=images.device).abs()
     last = IMAGE_SIDE - 1

@@ -10,6 +10,7 @@ Read beside tensorflow_eager/parallel.py and jax_flax/parallel.py. Here:
 
 import os
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -17,12 +18,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed import _functional_collectives as collectives
+from torch.distributed.distributed_c10d import _set_pg_timeout
 from torch.nn.parallel import DistributedDataParallel
 
 from common.checkpoint import Arrays
 from common.draws import Draws
 from common.errors import UsageError
-from common.world import ALONE, ANSWER_SECONDS, World
+from common.run.together import let_abort_mean_loss
+from common.world import ALONE, ANSWER_SECONDS, START_SECONDS, World
 
 Rows = TypeVar("Rows", Tensor, Draws)
 
@@ -45,8 +48,14 @@ def join_world(device: str, devices: int) -> World:
     gpu = device != "cpu" and torch.cuda.is_available()
     if gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    # gloo sums the tensors of a CPU, NCCL those of a GPU.
-    dist.init_process_group(timeout=timedelta(seconds=ANSWER_SECONDS))
+    # NCCL sums the tensors of a GPU; gloo those of a CPU, which there are
+    # beside a GPU, too. By default PyTorch takes one of them alone.
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if gpu else "gloo",
+        timeout=timedelta(seconds=START_SECONDS),
+    )
+    if gpu:
+        let_abort_mean_loss()  # as NCCL aborts where an answer is missing
     return current_world("nccl" if gpu else "gloo")
 
 
@@ -61,6 +70,7 @@ def current_world(backend: str = "") -> World:
         is_lost=is_lost,
         gather=gather_over_world,
         spread=spread_state,
+        settle=partial(_set_pg_timeout, timedelta(seconds=ANSWER_SECONDS)),
     )
 
 

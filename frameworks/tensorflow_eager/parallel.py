@@ -114,14 +114,14 @@ def leave_world(world: World) -> None:
 
 def is_lost(error: BaseException) -> bool:
     """Tell whether an error says that another process does not answer."""
-    errors = tf.errors
-    return isinstance(
-        error,
-        (
-            *(errors.UnavailableError, errors.DeadlineExceededError),
-            *(errors.AbortedError, errors.CancelledError, errors.InternalError),
-        ),
+    lost = (
+        tf.errors.AbortedError,
+        tf.errors.CancelledError,
+        tf.errors.DeadlineExceededError,
+        tf.errors.InternalError,
+        tf.errors.UnavailableError,
     )
+    return isinstance(error, lost)
 
 
 def gather_over_world(numbers: np.ndarray) -> np.ndarray:
@@ -215,13 +215,12 @@ def sum_over_world(x: tf.Tensor) -> tf.Tensor:
         return replica.all_reduce(tf.distribute.ReduceOp.SUM, x)
     if current_world().alone:
         return x  # in_replicas has added what the replicas gave
-    if len(strategy.extended.worker_devices) > 1:
+    count = len(strategy.extended.worker_devices)
+    if count > 1:
         # As what the first replica of this process gives, and the others 0.
-        values = iter(
-            [x] + [tf.zeros_like(x)] * (strategy.num_replicas_in_sync)
-        )
+        parts = [x] + [tf.zeros_like(x)] * (count - 1)
         x = strategy.experimental_distribute_values_from_function(
-            lambda context: next(values)
+            lambda replica: parts[replica.replica_id_in_sync_group % count]
         )
     return strategy.reduce(tf.distribute.ReduceOp.SUM, x, axis=None)
 

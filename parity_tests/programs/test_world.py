@@ -5,13 +5,18 @@ launcher would start them. That they compute what one process does is rung 9.
 """
 
 import errno
+import os
 import signal
 import socket
+import subprocess
 
 import pytest
 
 from parity_tests.harness.error import relative_error
+from parity_tests.harness.processes import environments
 from parity_tests.programs.program import (
+    NO_GPU,
+    ROOT,
     Program,
     about,
     arrays,
@@ -109,6 +114,52 @@ def test_a_process_that_is_killed_ends_the_other(program, tmp_path, rank):
     result = program.run(*FEW, "--out", run, "--resume")
     assert result.returncode == 0, result.stderr
     assert [row["epoch"] for row in rows(run)] == list(range(1, 9))
+
+
+LATE = """
+import sys, time
+import numpy as np
+from common import world
+world.ANSWER_SECONDS = 4
+from frameworks.{framework} import parallel
+joined = parallel.join_world("cpu", 1)
+mine = np.array([joined.rank], np.int32)
+joined.gather(mine)
+time.sleep(8 * joined.rank)
+joined.gather(mine)
+joined.settle()
+if {settled} and joined.rank:
+    time.sleep(10)
+try:
+    joined.gather(mine)
+except Exception as error:
+    sys.exit(75 if joined.is_lost(error) else 1)
+parallel.leave_world(joined)
+"""
+
+
+def test_a_process_may_be_late_until_all_have_started(program):
+    """As one is that downloads the data, or compiles what others need not."""
+    assert late(program, settled=False) == [0, 0]
+
+
+def test_a_process_of_pytorch_may_not_be_late_in_training(programs):
+    """TensorFlow and JAX see by a heartbeat whether another one lives."""
+    assert late(programs["pytorch"], settled=True)[0] == 75
+
+
+def late(program: Program, settled: bool) -> list[int]:
+    """The exit codes of two processes, of which the second is late."""
+    text = LATE.format(framework=program.framework, settled=settled)
+    children = [
+        subprocess.Popen(
+            [str(program.python), "-c", text],
+            cwd=ROOT,
+            env=os.environ | NO_GPU | own,
+        )
+        for own in environments(program.framework, 2)
+    ]
+    return [child.wait(120) for child in children]
 
 
 def test_a_disk_that_is_full_for_the_leader_ends_all(program, tmp_path):

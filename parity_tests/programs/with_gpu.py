@@ -31,10 +31,32 @@ def pytorch() -> Iterator[None]:
         patch.object(torch.cuda, "is_available", lambda: True),
         patch.object(torch.cuda, "get_device_name", lambda device: NAME),
     ):
+        one_of_two()
         yield
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32
     assert torch.backends.cudnn.benchmark
+
+
+def one_of_two() -> None:
+    """Join as one of two processes of PyTorch: tensors of a CPU are summed."""
+    import torch
+
+    from frameworks.pytorch import parallel
+
+    join, place = Mock(), Mock()
+    with (
+        patch.dict("os.environ", WORLD_SIZE="2", LOCAL_RANK="1"),
+        patch.object(torch.distributed, "init_process_group", join),
+        patch.object(torch.cuda, "set_device", place),
+        patch.object(parallel, "let_abort_mean_loss") as let_abort,
+    ):
+        for device in ("auto", "cpu"):
+            parallel.join_world(device, 1)
+    asked = [call.args[0] for call in join.mock_calls]
+    assert asked == ["cpu:gloo,cuda:nccl", "gloo"]
+    place.assert_called_once_with(1)
+    let_abort.assert_called_once_with()
 
 
 @contextlib.contextmanager
@@ -45,7 +67,9 @@ def tensorflow_eager() -> Iterator[None]:
     hide = Mock()
     details = {"device_name": NAME}
     with (
-        patch.object(tf.config, "list_physical_devices", lambda kind: [NAME]),
+        patch.object(
+            tf.config, "list_physical_devices", lambda kind: [NAME, "another"]
+        ),
         patch.object(tf.config, "set_visible_devices", hide),
         patch.object(
             tf.config.experimental, "get_device_details", lambda gpu: details
@@ -53,7 +77,9 @@ def tensorflow_eager() -> Iterator[None]:
     ):
         yield
     assert not tf.config.experimental.tensor_float_32_execution_enabled()
-    hide.assert_called_once_with([], "GPU")  # for --device cpu
+    # For auto, cpu and gpu; one of two, since it takes the memory of all.
+    seen = [call.args for call in hide.mock_calls]
+    assert seen == [([NAME], "GPU"), ([], "GPU"), ([NAME], "GPU")]
 
 
 @contextlib.contextmanager
@@ -72,6 +98,8 @@ def jax_flax() -> Iterator[None]:
         yield
     for name, value in (("device", gpu), ("matmul_precision", "highest")):
         update.assert_any_call(f"jax_default_{name}", value)
+    # The memory of no other.
+    update.assert_any_call("jax_cuda_visible_devices", "0")
     hidden = [c for c in update.mock_calls if c.args[0] == "jax_platforms"]
     assert [c.args[1] for c in hidden] == ["cpu"]  # for --device cpu
 
