@@ -116,6 +116,24 @@ def test_a_process_that_is_killed_ends_the_other(program, tmp_path, rank):
     assert [row["epoch"] for row in rows(run)] == list(range(1, 9))
 
 
+@pytest.mark.parametrize("framework", ["tensorflow_eager", "jax_flax"])
+def test_processes_of_several_devices_are_one_process(
+    programs, tmp_path, framework
+):
+    """PyTorch has one device in each process."""
+    program, run = programs[framework], tmp_path / "run"
+    # JAX has as many devices of a CPU as it is told.
+    told = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    changed = {rank: told for rank in range(2)}
+    flags = (*ALIKE, "--epochs", 1, "--devices", 2, "--out", run)
+    with started(program, tmp_path, 2, *flags, changed=changed) as processes:
+        assert processes.codes() == [0, 0], processes.text(0)
+    machine = about(run)["machine"]
+    assert (machine["processes"], machine["devices"]) == (2, 4)
+    one = alone(program, tmp_path / "one", "--epochs", 1)
+    assert worst(run, one) < 1e-11
+
+
 LATE = """
 import sys, time
 import numpy as np
