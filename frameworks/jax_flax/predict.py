@@ -29,8 +29,6 @@ from frameworks.jax_flax.data import (
 from frameworks.jax_flax.model import DavidNet
 from frameworks.jax_flax.step import TrainState, create_state
 
-compute_logits = nnx.jit(DavidNet.logits)
-
 # --- Predict ------------------------------------------------------------
 
 
@@ -41,7 +39,8 @@ def predict(state: TrainState, batches: Batches) -> Array:
     """
     model = nnx.merge(state.graph, state.params, state.stats)
     model.eval()
-    logits = [compute_logits(model, images) for images, _ in batches]
+    compute = nnx.jit(DavidNet.logits)
+    logits = [compute(model, images) for images, _ in batches]
     return jax.nn.softmax(jnp.concatenate(logits), axis=1)
 
 

@@ -12,11 +12,15 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 
 from parity_tests.harness.cases import ROOT
 
+# What gloo and NCCL choose an interface by.
+LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
 # The networks are tiny: one thread for each process.
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -24,25 +28,44 @@ ONE_THREAD = {
     "TF_NUM_INTEROP_THREADS": "1",
     "NPROC": "1",  # XLA's
     "TF_CPP_MIN_LOG_LEVEL": "2",
-    "GLOO_SOCKET_IFNAME": "lo",
+    **LOOPBACK,
 }
 LIMIT = 600  # seconds for all processes of a case
 
 
 def free_ports(count: int) -> list[int]:
     """Ports of the loopback interface that nobody uses now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    with ExitStack() as stack:
+        found = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in found:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in found]
+
+
+def join(framework: str, rank: int, ports: Sequence[int]) -> dict[str, str]:
+    """What tells a process which one of all it is, and where the first is."""
+    if framework == "tensorflow_eager":
+        workers = [f"127.0.0.1:{port}" for port in ports]
+        task = {"type": "worker", "index": rank}
+        config = {"cluster": {"worker": workers}, "task": task}
+        return {"TF_CONFIG": json.dumps(config)}
+    if framework == "jax_flax":
+        return {
+            "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{ports[0]}",
+            "JAX_NUM_PROCESSES": str(len(ports)),
+            "JAX_PROCESS_ID": str(rank),
+        }
+    return {  # as torchrun does
+        **{"RANK": str(rank), "LOCAL_RANK": str(rank)},
+        "WORLD_SIZE": str(len(ports)),
+        **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(ports[0])},
+        **LOOPBACK,
+    }
 
 
 def environments(
     framework: str, size: int, devices: int = 1, port: int | None = None
-) -> list[dict]:
+) -> list[dict[str, str]]:
     """What each process finds in its environment, by rank.
 
     devices: of each process, on a CPU; port: of the first process, else any.
@@ -56,33 +79,7 @@ def environments(
         common["XLA_FLAGS"] = flag
     if size == 1:
         return [common]
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
-    found = []
-    for rank in range(size):
-        own = {
-            "pytorch": {
-                "RANK": rank,
-                "LOCAL_RANK": rank,
-                "WORLD_SIZE": size,
-                "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": ports[0],
-            },
-            "tensorflow_eager": {
-                "TF_CONFIG": json.dumps(
-                    {
-                        "cluster": cluster,
-                        "task": {"type": "worker", "index": rank},
-                    }
-                )
-            },
-            "jax_flax": {
-                "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{ports[0]}",
-                "JAX_NUM_PROCESSES": size,
-                "JAX_PROCESS_ID": rank,
-            },
-        }[framework]
-        found.append(common | {name: str(v) for name, v in own.items()})
-    return found
+    return [common | join(framework, rank, ports) for rank in range(size)]
 
 
 def run_all(driver, rung: str, case: str, size: int, devices: int) -> None:

@@ -11,21 +11,19 @@ all of them once, then all once more. Keep the machine quiet meanwhile.
 """
 
 import json
-import signal
 import sys
 import time
 
 import tyro
 from rich.console import Console
 
-from common import errors
-from common.errors import UserError
 from common.files import write_atomic
+from common.run.cli import guarded
 from common.run.terminal import align, columns, open_console, say
 from tools.bench import plan
 from tools.bench.flags import Flags, check, command
 from tools.bench.report import Report
-from tools.bench.run import ChildError, Runner, run_all, runner
+from tools.bench.run import Runner, run_all, runner
 from tools.bench.sheet import Sheet
 from tools.bench.tables import noise_line, sheets
 
@@ -82,11 +80,6 @@ def show_sheet(sheet: Sheet) -> None:
     print(sheet.title, *lines, "", sep="\n")
 
 
-def end(number, frame) -> None:
-    """On SIGTERM do as on Ctrl-C."""
-    raise errors.Terminated
-
-
 def main() -> int:
     """Measure by the flags, print the tables, write the file."""
     flags = tyro.cli(
@@ -95,27 +88,16 @@ def main() -> int:
         description=__doc__,
         config=(tyro.conf.FlagCreatePairsOff,),
     )
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    console = open_console()
-    try:
+
+    def work() -> None:
         check(flags)
         with runner(flags.environments, flags.python, flags.file) as bench:
-            report = measure(flags, bench, console)
-        text = json.dumps(report, indent=1) + "\n"
-        write_atomic(flags.file, text.encode())
-    except KeyboardInterrupt as stop:
-        print("interrupted: nothing was written", file=sys.stderr)
-        terminated = isinstance(stop, errors.Terminated)
-        return errors.TERMINATED if terminated else errors.INTERRUPTED
-    except UserError as error:
-        if isinstance(error, ChildError):
-            print(error.output.rstrip(), file=sys.stderr)
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    show(report)
-    console.print(f"written: {flags.file}; {report['seconds']} s")
-    return errors.DONE
+            report = measure(flags, bench, open_console())
+        write_atomic(flags.file, (json.dumps(report, indent=1) + "\n").encode())
+        show(report)
+        say(f"written: {flags.file}; {report['seconds']} s")
+
+    return guarded(work, debug=False)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,18 +13,11 @@ from pathlib import Path
 from common.environments import FRAMEWORKS, find_python
 from common.errors import Terminated, UsageError, UserError
 from common.files import disk_errors
+from parity_tests.harness.processes import free_ports, join
 from tools.bench import data
 from tools.bench.plan import Job
-from tools.launch.commands import JOIN, Command, free_ports
+from tools.launch.commands import Command
 from tools.launch.group import Group
-
-
-class ChildError(UserError):
-    """A measuring process ended with an error; its output is shown too."""
-
-    def __init__(self, message: str, output: str):
-        super().__init__(message)
-        self.output = output
 
 
 @dataclass
@@ -44,7 +38,7 @@ class Runner:
         return self.one_python
 
     def measure(self, job: Job) -> dict:
-        """What the child of this job found. Raises ChildError."""
+        """What the child of this job found. Raises UserError."""
         found = self.folder / "found-0.json"
         found.unlink(missing_ok=True)
         code, output = run(self.commands(job), self.folder)
@@ -52,10 +46,10 @@ class Runner:
             ended = f"exit code {code}"
             if code < 0:
                 ended = f"signal {signal.Signals(-code).name}"
-            raise ChildError(
+            print(output.rstrip(), file=sys.stderr)
+            raise UserError(
                 f"{job.title()}: the measuring process failed, {ended}; "
-                "its output is above",
-                output,
+                "its output is above"
             )
         return json.loads(found.read_text())
 
@@ -70,7 +64,7 @@ class Runner:
             out = str(self.folder / f"found-{rank}.json")
             own = cores[rank * job.threads :][: job.threads]
             pinned = ["taskset", "-c", ",".join(map(str, own))]
-            joined = JOIN[job.framework](rank, ports) if ports[1:] else {}
+            joined = join(job.framework, rank, ports) if ports[1:] else {}
             found.append(Command([*pinned, *words, out], variables | joined))
         return found
 

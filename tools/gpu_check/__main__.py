@@ -84,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
         work(stages, flags)
     except KeyboardInterrupt:
         code = 130
-    write(flags.out)
+    write(stages)
     print((flags.out / FILE).read_text())
     print(f"results: {flags.out}", flush=True)
     return code or int(stages.failed)

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools.gpu_check import summary
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds for a program to write how it was stopped
 
@@ -20,6 +22,7 @@ class Stages:
     out: Path
     minutes: float
     done: list[dict] = field(default_factory=list)
+    tables: dict[str, str] = field(default_factory=dict)
     start: float = field(default_factory=time.monotonic)
 
     @property
@@ -51,6 +54,7 @@ class Stages:
             }
         )
         self.write("stages", self.done)
+        summary.write(self)
         print(f"{name}: {outcome} ({seconds:.0f} s)", flush=True)
 
     def run(

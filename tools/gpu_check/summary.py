@@ -1,4 +1,7 @@
-"""One page of all that a check found, which can be published as it is."""
+"""One page of all that a check found, which can be published as it is.
+
+It is written anew at each step: a check may be cut off at any time.
+"""
 
 import json
 from datetime import UTC, datetime
@@ -10,21 +13,21 @@ from tools.bench.sheet import markdown_table
 FILE = "summary.md"
 
 
-def write(out: Path) -> None:
-    """Write `summary.md` of what is in the folder, however far it came."""
-    parts = [machine(out), parity(out), tables(out), failures(out)]
+def write(stages) -> None:
+    """Write `summary.md` of what was found, however far the check came."""
+    out = stages.out
+    parts = [machine(out), parity(out)]
+    parts += (f"## {n.capitalize()}\n\n{t}" for n, t in stages.tables.items())
+    parts.append(failures(stages.done).replace(f"{out}/", ""))  # no path
     text = "\n\n".join(part for part in parts if part)
     (out / FILE).write_text(text + "\n")
 
 
-def read(path: Path, missing):
-    """A file of the check; `missing` where it came not so far."""
-    return json.loads(path.read_text()) if path.exists() else missing
-
-
 def machine(out: Path) -> str:
     """The card, the processor, the commit, and each framework's versions."""
-    found = read(out / "found.json", {"gpus": [], "frameworks": {}})
+    found, file = {"gpus": [], "frameworks": {}}, out / "found.json"
+    if file.exists():
+        found = json.loads(file.read_text())
     rows = [
         (
             name,
@@ -48,7 +51,7 @@ def parity(out: Path) -> str:
     """The verdict of each comparison, and its row nearest the tolerance."""
     rows = []
     for path in sorted(out.glob("parity *.json")):
-        report = read(path, {})
+        report = json.loads(path.read_text())
         _, framework, beside = path.stem.split(" ", 2)
         compared = report["rows"]
         tensors = sum(int(row["tensors"] or 0) for row in compared)
@@ -63,21 +66,7 @@ def parity(out: Path) -> str:
     return f"## Parity\n\n{markdown_table(heads, rows)}" if rows else ""
 
 
-def tables(out: Path) -> str:
-    """The speed, then each kind of training."""
-    paths = sorted(
-        out.glob("summary *.md"), key=lambda p: "speed" not in p.name
-    )
-    return "\n\n".join(
-        f"## {path.stem.removeprefix('summary ').capitalize()}\n\n"
-        f"{path.read_text().strip()}"
-        for path in paths
-    )
-
-
-def failures(out: Path) -> str:
+def failures(done: list[dict]) -> str:
     """What did not do what it should."""
-    stages = read(out / "stages.json", [])
-    bad = [f"- {s['stage']}: {s['outcome']}" for s in stages if not s["ok"]]
-    text = "\n".join(bad).replace(f"{out}/", "")  # no path of the machine
-    return f"## Not done\n\n{text}" if bad else ""
+    bad = [f"- {s['stage']}: {s['outcome']}" for s in done if not s["ok"]]
+    return "\n".join(["## Not done\n", *bad]) if bad else ""

@@ -1,12 +1,12 @@
 """Trainings on this machine: two epochs for speed, full ones by seed."""
 
 import argparse
+import statistics
 
 from common.errors import RecordError
 from common.run.about import Epoch
 from common.run.records import read_run
 from tools.bench.sheet import markdown_table
-from tools.gpu_check.plan import HEAD, Attempt, next_run, summary
 from tools.gpu_check.stages import Stages
 
 TRAININGS = {
@@ -30,6 +30,11 @@ LONGEST = 240.0
 SHARE = 0.4  # of the time that is left when the speed is measured
 UNKNOWN = 60.0  # seconds of a training of which nothing is known
 EXTRA = 1.3  # evaluation and files, beside the training itself
+MOST_FAILURES = 2  # of a framework, then it is left out
+HEAD = (
+    *("training", "framework", "n", "test accuracy: mean", "deviation"),
+    *("seconds: median", "range", "failed"),
+)
 
 
 def train(
@@ -86,9 +91,8 @@ def speed(
                         "wall_seconds": wall,
                     }
                 )
-                stages.write("speed", rows)
                 table = markdown_table(list(rows[0]), map(cells, rows))
-                (stages.out / "summary speed.md").write_text(table + "\n")
+                stages.tables["speed"] = table
     return rows
 
 
@@ -116,38 +120,52 @@ def seeds(
     training: str,
     end: float,
     first: dict[str, float],
-) -> list[Attempt]:
+) -> None:
     """Full trainings, seed by seed, until `end` seconds are left.
 
-    first: what a training takes, by framework, before one was made.
+    All frameworks have the same number of seeds if the time runs out. first:
+    what a training takes, by framework, before one was made.
     """
-    done: list[Attempt] = []
+    found: dict[str, list[Epoch | None]] = {name: [] for name in pythons}
+    took = dict(first)
     preset = TINY if flags.tiny else TRAININGS[training]
-    while chosen := next_run(
-        done, list(pythons), stages.seconds_left - end, first, flags.seeds
-    ):
-        name, seed = chosen
-        command = [pythons[name], "-m", f"frameworks.{name}.train", *preset]
-        command += ["--mode", "compiled", "--precision", "bfloat16"]
-        command += ["--seed", str(seed)]
-        what = f"{training.replace(' ', '-').replace(',', '')}-{name}-{seed}"
-        limit = stages.seconds_left - end
-        rows, wall = train(stages, flags, what, command, limit)
-        last = rows[-1] if rows else None
-        done.append(
-            Attempt(
-                *(name, seed, wall),
-                last and last.test_accuracy,
-                last and last.train_seconds,
+    for seed in range(flags.seeds):
+        for name, python in pythons.items():
+            left = stages.seconds_left - end
+            if found[name].count(None) >= MOST_FAILURES or took[name] > left:
+                continue
+            command = [python, "-m", f"frameworks.{name}.train", *preset]
+            command += ["--mode", "compiled", "--precision", "bfloat16"]
+            command += ["--seed", str(seed)]
+            what = training.replace(" ", "-").replace(",", "")
+            what += f"-{name}-{seed}"
+            rows, took[name] = train(stages, flags, what, command, left)
+            found[name].append(rows[-1] if rows else None)
+            table = markdown_table(HEAD, summary(training, found))
+            stages.tables[training] = table
+
+
+def summary(
+    training: str, found: dict[str, list[Epoch | None]]
+) -> list[tuple[str, ...]]:
+    """A row for each framework: accuracy in points, seconds of training.
+
+    found: the last epoch of each training; None: it failed
+    """
+    rows = []
+    for framework, epochs in found.items():
+        good = [epoch for epoch in epochs if epoch]
+        accuracy = [100 * epoch.test_accuracy for epoch in good]
+        seconds = [epoch.train_seconds for epoch in good]
+        rows.append(
+            (
+                *(training, framework, str(len(good))),
+                f"{statistics.mean(accuracy):.2f} %" if good else "",
+                # One training has no deviation.
+                f"{statistics.stdev(accuracy):.2f}" if len(good) > 1 else "",
+                f"{statistics.median(seconds):.1f}" if good else "",
+                f"{min(seconds):.1f} to {max(seconds):.1f}" if good else "",
+                str(epochs.count(None)),
             )
         )
-        show(stages, training, done)
-    return done
-
-
-def show(stages: Stages, training: str, done: list[Attempt]) -> None:
-    """Write the summary of a training anew."""
-    name = f"summary {training}"
-    stages.write(name, [vars(attempt) for attempt in done])
-    table = markdown_table(HEAD, summary(training, done))
-    (stages.out / f"{name}.md").write_text(table + "\n")
+    return rows

@@ -1,20 +1,16 @@
 """What a person would type to start several processes of a training here."""
 
-import json
 import os
 import shlex
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import DeviceError
-
-# What gloo and NCCL choose an interface by.
-LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
+from parity_tests.harness.processes import LOOPBACK, free_ports, join
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ def native_commands(
     ports = free_ports(count)
     found = []
     for rank in range(count):
-        variables = JOIN[framework](rank, ports)
+        variables = join(framework, rank, ports)
         if gpus:
             variables["CUDA_VISIBLE_DEVICES"] = gpus[rank]
         # Both libraries take as many threads as they may use cores.
@@ -79,40 +75,6 @@ def program(name: str) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-def join_pytorch(rank: int, ports: Sequence[int]) -> dict[str, str]:
-    """What torchrun tells a process of PyTorch."""
-    return {
-        **{"RANK": str(rank), "LOCAL_RANK": str(rank)},
-        "WORLD_SIZE": str(len(ports)),
-        **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(ports[0])},
-        **LOOPBACK,
-    }
-
-
-def join_tensorflow(rank: int, ports: Sequence[int]) -> dict[str, str]:
-    """What tells a process of TensorFlow which one of all it is."""
-    workers = [f"127.0.0.1:{port}" for port in ports]
-    task = {"type": "worker", "index": rank}
-    config = {"cluster": {"worker": workers}, "task": task}
-    return {"TF_CONFIG": json.dumps(config)}
-
-
-def join_jax(rank: int, ports: Sequence[int]) -> dict[str, str]:
-    """What tells a process of JAX which one of all it is."""
-    return {
-        "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{ports[0]}",
-        "JAX_NUM_PROCESSES": str(len(ports)),
-        "JAX_PROCESS_ID": str(rank),
-    }
-
-
-JOIN = {
-    "tensorflow_eager": join_tensorflow,
-    "pytorch": join_pytorch,
-    "jax_flax": join_jax,
-}
-
-
 def visible_gpus(flags: Sequence[str]) -> list[str]:
     """The GPUs that flags and environment leave, by number or by name."""
     if "--device cpu" in " ".join(flags).replace("=", " "):
@@ -125,12 +87,3 @@ def visible_gpus(flags: Sequence[str]) -> list[str]:
         chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
         return there if chosen is None else [g for g in chosen.split(",") if g]
     return []
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that nobody listens on."""
-    with ExitStack() as stack:
-        found = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in found:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in found]

@@ -23,12 +23,11 @@ from pathlib import Path
 
 import tyro
 
-from common import errors
 from common.environments import FRAMEWORKS, find_python
 from common.errors import UserError
-from common.run.signals import EndBySignals
+from common.run.cli import guarded
 from common.run.usage import PathFlag
-from tools.launch.commands import free_ports
+from parity_tests.harness.processes import free_ports
 
 FOLDER = Path("docs/scale")
 # By framework: its file, and what that takes from the environment.
@@ -200,16 +199,7 @@ def run_all(options: Options) -> None:
 def main() -> int:
     """Run each framework's job and print a line of it; the exit code."""
     options = tyro.cli(Options, prog="nox -s slurm", description=__doc__)
-    try:
-        with EndBySignals():
-            run_all(options)
-    except KeyboardInterrupt as stop:
-        terminated = isinstance(stop, errors.Terminated)
-        return errors.TERMINATED if terminated else errors.INTERRUPTED
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return errors.DONE
+    return guarded(lambda: run_all(options), debug=False)
 
 
 if __name__ == "__main__":

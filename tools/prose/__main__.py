@@ -8,7 +8,6 @@ wrote between marks: it has the words of the record it was printed from.
 Exit codes: 0 all is well, 1 a word of words.toml was found.
 """
 
-import ast
 import io
 import re
 import subprocess
@@ -18,14 +17,10 @@ import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import NamedTuple
 
 TABLE = Path(__file__).with_name("words.toml")
 # The table itself, what is published as it was measured, and fakes of it.
 SKIPPED = ("results/*", "tools/prose/*")
-DOCUMENTED = (
-    *(ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef),
-)
 # In Markdown: code blocks, what is printed between marks, code, addresses.
 NOT_PROSE = re.compile(
     r"^```.*?^```|<!-- (\w+): start -->.*?<!-- \1: end -->|`[^`]*`|\]\([^)]*\)"
@@ -34,21 +29,13 @@ NOT_PROSE = re.compile(
 )
 
 
-class Word(NamedTuple):
-    """A row of the table."""
-
-    pattern: re.Pattern
-    instead: str
-    exceptions: list[str]
-
-
-def read_table() -> list[Word]:
-    """The table, with patterns that also match across a line's end."""
-    words = []
+def read_table() -> dict[re.Pattern, str]:
+    """What to say instead, by pattern; it also matches across a line's end."""
+    words = {}
     for row in tomllib.loads(TABLE.read_text())["words"]:
         pattern = row["not"].replace(" ", r"[\s#]+")
         pattern = re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE)
-        words.append(Word(pattern, row["but"], row.get("except", [])))
+        words[pattern] = row["but"]
     return words
 
 
@@ -66,27 +53,23 @@ def python_prose(text: str) -> str:
     """The same lines, with nothing but comments and docstrings."""
     lines = [""] * (text.count("\n") + 1)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            lines[token.start[0] - 1] = token.string
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, DOCUMENTED) and ast.get_docstring(node):
-            string = node.body[0]
-            first, last = string.lineno - 1, string.end_lineno
-            lines[first:last] = text.split("\n")[first:last]
+        first, last = token.start[0] - 1, token.end[0]
+        if token.string.startswith(("#", '"""')):
+            lines[first:last] = token.string.split("\n")
     return "\n".join(lines)
 
 
-def problems(path: str, text: str, table: list[Word]) -> Iterator[str]:
+def problems(
+    path: str, text: str, table: dict[re.Pattern, str]
+) -> Iterator[str]:
     """A line for each word of the table in a file's prose."""
     prose = python_prose if path.endswith(".py") else markdown_prose
     found = prose(text)
-    for word in table:
-        if any(fnmatch(path, pattern) for pattern in word.exceptions):
-            continue
-        for match in word.pattern.finditer(found):
+    for pattern, instead in table.items():
+        for match in pattern.finditer(found):
             line = found.count("\n", 0, match.start()) + 1
             said = " ".join(match[0].split())
-            yield f"{path}:{line}: {said!r}: say {word.instead}"
+            yield f"{path}:{line}: {said!r}: say {instead}"
 
 
 def prose_files() -> list[str]:

@@ -4,8 +4,9 @@ Its figures are those of `nox -s gpu-paper`, published in results/gpu.json.
 Times are reckoned from them by a roofline, whose numbers are below.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
+from operator import attrgetter
 
 from common.environments import TITLES
 from common.init import parameter_table
@@ -26,25 +27,24 @@ CARDS = {"H100": (989e12, 3.35e12), "H200": (989e12, 4.8e12)}
 SHARE_OF_ARITHMETIC, SHARE_OF_MEMORY = 0.5, 0.8
 DROPOUT = "bfloat16 dropout 0.05"
 PLAIN = "bfloat16 dropout 0"
+UNKNOWN = "not known"
 
 
-@dataclass(frozen=True)
-class Way:
-    """One way to train, and what is known of a step of it; None: nothing.
-
-    Each is a number and how it is known. A call of the host is an operation
-    that Python asks for, or a compiled program that it starts.
-    """
-
-    name: str
-    calls: tuple[float, str]
-    kernels: tuple[float, str] | None
-    crossings: tuple[float, str]
-    with_dropout: tuple[float, str]
-    copies: tuple[float, str]  # of an epoch, in both directions
-    moved: tuple[float, str] | None  # bytes
-    memory: tuple[float, str] | None  # bytes
-    host: tuple[float, str] | None  # seconds
+# A way to train: its name, and what is known of a step of it, each a number and
+# how it is known. A call of the host is an operation that Python asks for, or a
+# compiled program that it starts.
+Way = dict[str, tuple[float, str]]
+# By what is known: the row's head, the factor to its unit, and its form.
+ROWS = {
+    "calls": ("calls of the host a step", 1, "{:,.0f}"),
+    "kernels": ("kernels a step", 1, "{:,.0f}"),
+    "crossings": ("crossings a step", 1, "{:,.0f}"),
+    "with dropout": ("crossings a step, with dropout", 1, "{:,.0f}"),
+    "copies": ("copies an epoch", 1, "{:,.0f}"),  # in both directions
+    "moved": ("bytes moved a step, GB", 1e-9, "{:.1f}"),
+    "memory": ("memory, GB", 1e-9, "{:.1f}"),
+    "host": ("the host's time a step, ms", 1e3, "{:.1f}"),
+}
 
 
 def a_step(seen: dict, count: int) -> float:
@@ -60,28 +60,28 @@ def weights() -> int:
     return 3 * 4 * trained + images + RECIPE.test_images * 32 * 32 * 3
 
 
-def tensorflow(found: dict) -> Iterable[Way]:
+def tensorflow(found: dict) -> dict[str, Way]:
     """TensorFlow's two modes. In each case five steps were followed."""
-    full, steps = found["full"]["bfloat16"], 5
+    full, steps, ways = found["full"]["bfloat16"], 5, {}
     for mode in ("eager", "compiled"):
         plain = found["cases"][f"{mode} {PLAIN}"]
         masked = found["cases"][f"{mode} {DROPOUT}"]["train step"]
         step = plain["train step"]
-        eager = mode == "eager"
-        yield Way(
-            f"TensorFlow, {mode}",
-            (step["ops"] / steps + 1 if eager else 2, "proven"),
-            (step["kernels"] / steps, "read"),
-            (a_step(step, steps), "proven"),
-            (a_step(masked, steps), "proven"),
-            (sum(plain["epoch"]["copies"].values()), "proven"),
-            (full["bytes moved"], "read"),
-            (weights() + full["bytes kept"], "estimated"),
-            (full[f"host seconds, {mode}"], "measured"),
-        )
+        calls = step["ops"] / steps + 1 if mode == "eager" else 2
+        ways[f"TensorFlow, {mode}"] = {
+            "calls": (calls, "proven"),
+            "kernels": (step["kernels"] / steps, "read"),
+            "crossings": (a_step(step, steps), "proven"),
+            "with dropout": (a_step(masked, steps), "proven"),
+            "copies": (sum(plain["epoch"]["copies"].values()), "proven"),
+            "moved": (full["bytes moved"], "read"),
+            "memory": (weights() + full["bytes kept"], "estimated"),
+            "host": (full[f"host seconds, {mode}"], "measured"),
+        }
+    return ways
 
 
-def pytorch(found: dict) -> Iterable[Way]:
+def pytorch(found: dict) -> dict[str, Way]:
     """PyTorch's two modes."""
     cases, full = found["eager"], found["full"]["bfloat16"]
     on_meta = cases["float32 dropout 0, on meta"]
@@ -91,72 +91,61 @@ def pytorch(found: dict) -> Iterable[Way]:
     sums = 2  # that come back at the end of an epoch
     known = {
         "crossings": (a_step(on_meta["train step"], 1), "proven"),
-        "with_dropout": (a_step(masked, 1), "proven"),
+        "with dropout": (a_step(masked, 1), "proven"),
         "copies": (a_step(on_meta["batches"], 1) + sums, "proven"),
     }
-    yield Way(
-        "PyTorch, eager",
-        calls=(step["ops"] + batch["ops"] / 5, "proven"),
-        kernels=(step["kernels"] + batch["kernels"] / 5, "read"),
-        moved=(full["bytes moved"], "read"),
-        memory=(weights() + full["bytes kept"], "estimated"),
-        host=(full["host seconds"], "measured"),
-        **known,
-    )
+    eager = {
+        "calls": (step["ops"] + batch["ops"] / 5, "proven"),
+        "kernels": (step["kernels"] + batch["kernels"] / 5, "read"),
+        "moved": (full["bytes moved"], "read"),
+        "memory": (weights() + full["bytes kept"], "estimated"),
+        "host": (full["host seconds"], "measured"),
+    }
     # Forward, backward, the fused update.
-    graphs = full.get("inductor")
-    yield Way(
-        "PyTorch, compiled",
-        calls=(batch["ops"] / 5 + 3, "proven"),
-        kernels=graphs
-        and (graphs["kernels"] + 1 + batch["kernels"] / 5, "read"),
-        moved=graphs and (graphs["bytes moved"], "read"),
-        memory=None,
-        host=None,
-        **known,
-    )
+    compiled = {"calls": (batch["ops"] / 5 + 3, "proven")}
+    if graphs := full.get("inductor"):
+        kernels = graphs["kernels"] + 1 + batch["kernels"] / 5
+        compiled["kernels"] = kernels, "read"
+        compiled["moved"] = graphs["bytes moved"], "read"
+    return {
+        "PyTorch, eager": known | eager,
+        "PyTorch, compiled": known | compiled,
+    }
 
 
-def jax(found: dict) -> Iterable[Way]:
+def jax(found: dict) -> dict[str, Way]:
     """JAX's whole epoch as one program."""
     epoch = found["bfloat16"]["epoch"]
-    masked = found[DROPOUT]["epoch"]
-    memory = epoch["argument bytes"] + epoch["temporary bytes"]
-    yield Way(
-        "JAX, compiled",
-        (0, "proven"),
-        (epoch["kernels"], "proven"),
-        (sum(epoch["crossings"].values()), "proven"),
-        (sum(masked["crossings"].values()), "proven"),
-        (7 + 2, "read"),
-        (epoch["bytes moved"], "proven"),
-        (memory, "proven"),
-        (0.0, "proven"),
-    )
+    known = {
+        "calls": 0,
+        "kernels": epoch["kernels"],
+        "crossings": sum(epoch["crossings"].values()),
+        "with dropout": sum(found[DROPOUT]["epoch"]["crossings"].values()),
+        "moved": epoch["bytes moved"],
+        "memory": epoch["argument bytes"] + epoch["temporary bytes"],
+        "host": 0.0,
+    }
+    proven = {name: (value, "proven") for name, value in known.items()}
+    return {"JAX, compiled": proven | {"copies": (7 + 2, "read")}}
 
 
-def seconds(way: Way, card: str) -> tuple[str, str] | None:
+def seconds(way: Way, card: str) -> str:
     """Seconds of 24 epochs: from all at once, to one after the other."""
-    if way.moved is None:
-        return None
+    if "moved" not in way:
+        return UNKNOWN
     rate, width = CARDS[card]
     flop = 1e9 * gflop_per_image(RECIPE) * RECIPE.batch_size
     arithmetic = flop / (SHARE_OF_ARITHMETIC * rate)
-    memory = way.moved[0] / (SHARE_OF_MEMORY * width)
-    host = way.host[0] if way.host else 0.0
+    memory = way["moved"][0] / (SHARE_OF_MEMORY * width)
+    host = way.get("host", (0.0,))[0]
     each = (max(arithmetic, memory, host), max(arithmetic + memory, host))
-    low, high = (RECIPE.total_steps * time for time in each)
-    text = (
-        f"{low:.0f} to {high:.0f}"
-        if f"{low:.0f}" != f"{high:.0f}"
-        else (f"{low:.0f}")
-    )
-    return text, "estimated"
+    both = [f"{RECIPE.total_steps * time:.0f}" for time in each]
+    return f"{' to '.join(dict.fromkeys(both))} *estimated*"
 
 
 def measured(
-    runs: list[RunRecord], way: Way, what: Callable[[Epoch], float]
-) -> tuple[str, str] | None:
+    runs: list[RunRecord], way: str, what: Callable[[Epoch], float]
+) -> str:
     """A figure of the last epoch of the recipe's runs on an H100, published.
 
     The median and the range, and of how many runs if not of one.
@@ -165,14 +154,14 @@ def measured(
         what(run.rows[-1])
         for run in runs
         if run.about.recipe == RECIPE
-        and f"{TITLES[run.about.framework]}, {run.about.mode}" == way.name
+        and f"{TITLES[run.about.framework]}, {run.about.mode}" == way
         and "H100" in run.about.machine.device
         and run.about.machine.devices == 1
     ]
     if not found:
-        return None
+        return UNKNOWN
     of = f", {len(found)} runs" if len(found) > 1 else ""
-    return spread(found, "{:.0f}") + of, "measured"
+    return f"{spread(found, '{:.0f}')}{of} *measured*"
 
 
 def gpu_table() -> str:
@@ -181,55 +170,33 @@ def gpu_table() -> str:
         return "Nothing is published yet."
     report = read_whole(GPU, Gpu)
     found, (runs, _) = report["frameworks"], find_runs(RESULTS)
-    ways = [
-        *tensorflow(found["tensorflow_eager"]),
-        *pytorch(found["pytorch"]),
-        *jax(found["jax_flax"]),
-    ]
+    ways = {
+        **tensorflow(found["tensorflow_eager"]),
+        **pytorch(found["pytorch"]),
+        **jax(found["jax_flax"]),
+    }
     rows = [
-        ("calls of the host a step", lambda w: whole(w.calls)),
-        ("kernels a step", lambda w: whole(w.kernels)),
-        ("crossings a step", lambda w: whole(w.crossings)),
-        ("crossings a step, with dropout", lambda w: whole(w.with_dropout)),
-        ("copies an epoch", lambda w: whole(w.copies)),
-        ("bytes moved a step, GB", lambda w: scaled(w.moved, 1e-9)),
-        ("memory, GB", lambda w: scaled(w.memory, 1e-9)),
-        ("the host's time a step, ms", lambda w: scaled(w.host, 1e3)),
-        ("24 epochs on an H100, s", lambda w: seconds(w, "H100")),
-        ("24 epochs on an H200, s", lambda w: seconds(w, "H200")),
-        (
-            "24 epochs on an H100, measured, s",
-            lambda w: measured(runs, w, lambda row: row.train_seconds),
-        ),
-        (
-            "the warm-up before them, measured, s",
-            lambda w: measured(runs, w, lambda row: row.compile_seconds),
-        ),
+        [head, *(cell(way.get(key), *shape) for way in ways.values())]
+        for key, (head, *shape) in ROWS.items()
     ]
-    table = markdown_table(
-        ["", *(way.name for way in ways)],
-        [[head, *(cell(make(way)) for way in ways)] for head, make in rows],
-    )
+    for card in CARDS:
+        times = [seconds(way, card) for way in ways.values()]
+        rows.append([f"24 epochs on an {card}, s", *times])
+    for head, name in (
+        ("24 epochs on an H100, measured, s", "train_seconds"),
+        ("the warm-up before them, measured, s", "compile_seconds"),
+    ):
+        of = attrgetter(name)
+        rows.append([head, *(measured(runs, way, of) for way in ways)])
     commit = (report["git_commit"] or "not known")[:12]
     return (
-        f"{table}\n\nBy `nox -s gpu-paper` at commit {commit}; the host's time "
-        f"on {report['processor']}."
+        f"{markdown_table(['', *ways], rows)}\n\nBy `nox -s gpu-paper` at "
+        f"commit {commit}; the host's time on {report['processor']}."
     )
 
 
-Cell = tuple[str, str] | None
-
-
-def whole(known: tuple[float, str] | None) -> Cell:
-    """A count."""
-    return known and (f"{known[0]:,.0f}", known[1])
-
-
-def scaled(known: tuple[float, str] | None, by: float) -> Cell:
-    """A size or a time in another unit."""
-    return known and (f"{known[0] * by:.1f}", known[1])
-
-
-def cell(known: Cell) -> str:
-    """The text of a cell, with how it is known."""
-    return f"{known[0]} *{known[1]}*" if known else "not known"
+def cell(known: tuple[float, str] | None, factor: float, form: str) -> str:
+    """A number in its unit, with how it is known."""
+    if known is None:
+        return UNKNOWN
+    return f"{form.format(known[0] * factor)} *{known[1]}*"

@@ -1,25 +1,114 @@
-"""The three sources, cut by section and public name, and lined up.
+"""The contract of the mirror, and the three sources, cut and lined up by it.
 
-The contract (which files, sections and names there must be) stands in
-parity_tests/unit/test_mirror.py. It is read from there as text, so that
-neither pytest nor a framework is needed.
+Seven files in each framework folder, the same sections in the same order, and
+in each section the same public names in the same order. The folders are read
+as text: no framework is needed.
 """
 
 import ast
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 
+from common.environments import TITLES
+
 ROOT = Path(__file__).parents[2]
-CONTRACT_FILE = "parity_tests/unit/test_mirror.py"
-# The order of the columns.
-FRAMEWORKS = {
-    "tensorflow_eager": "TensorFlow",
-    "pytorch": "PyTorch",
-    "jax_flax": "JAX",
-}
+FRAMEWORKS = TITLES  # in the order of the columns
 HEAD = "Head"  # what stands above the first section
+
+# What each section must hold, in this order.
+CONTRACT = {
+    "model.py": {
+        "Init": ["init_uniform"],
+        "Blocks": ["BatchNorm", "ConvBN", "ResBlock"],
+        "Loss": ["cross_entropy", "count_correct"],
+        "Network": ["DavidNet", "build_model"],
+        "Probes": ["activations"],
+    },
+    "data.py": {
+        "Device": ["find_device", "describe_device", "configure", "to_device"],
+        "Preprocess": ["normalize", "pad"],
+        "Augment": ["crop", "flip_lr", "cutout", "augment"],
+        "Batches": ["Batches", "take_batch", "train_batches", "eval_batches"],
+    },
+    "step.py": {
+        "Optimizer": ["make_optimizer"],
+        "State": ["TrainState", "create_state"],
+        "Steps": ["train_step", "eval_step", "make_steps"],
+    },
+    "parallel.py": {
+        "World": ["join_world", "leave_world", "is_lost", "gather_over_world"],
+        "Place": ["spread_state", "share_batch"],
+        "Sums": ["sum_over_world", "sum_gradients"],
+    },
+    "checkpoint.py": {
+        "Convert": ["named_tensors", "export_arrays", "import_arrays"],
+        "Files": ["save", "load"],
+    },
+    "train.py": {
+        "Epoch": ["run_epoch", "evaluate"],
+        "Train": ["warm_up", "train"],
+        "Command line": ["main"],
+    },
+    "predict.py": {
+        "Predict": ["predict", "use"],
+        "Command line": ["main"],
+    },
+}
+
+# Names that not all three have, and why.
+ALONE = {
+    ("tensorflow_eager", "step.py", "Nesterov"): (
+        "no Keras optimizer has the learning rate outside the velocity; "
+        "torch.optim.SGD and optax.trace do, so make_optimizer takes them"
+    ),
+    ("pytorch", "data.py", "mean_and_std"): (
+        "made once; in the other two normalize makes it, a constant of a "
+        "compiled program"
+    ),
+    ("jax_flax", "train.py", "scan_epoch"): (
+        "a loop in Python would keep a GPU waiting; the other two always "
+        "loop, in run_epoch"
+    ),
+    ("pytorch", "parallel.py", "current_world"): (
+        "a process knows its share of a batch; in JAX each has the whole"
+    ),
+    ("pytorch", "parallel.py", "moments_over_world"): (
+        "in JAX the mean over a batch is the one over the whole batch"
+    ),
+    ("tensorflow_eager", "parallel.py", "current_world"): "as in PyTorch",
+    ("tensorflow_eager", "parallel.py", "moments_over_world"): "as in PyTorch",
+    ("tensorflow_eager", "parallel.py", "addresses"): (
+        "the others know their rank from their engine"
+    ),
+    ("tensorflow_eager", "parallel.py", "in_world"): (
+        "replicas of one process share a batch, too"
+    ),
+    ("tensorflow_eager", "parallel.py", "choose_devices"): (
+        "a strategy takes what TensorFlow sees"
+    ),
+    ("tensorflow_eager", "parallel.py", "in_replicas"): (
+        "a strategy runs functions, where the others run the program"
+    ),
+    ("tensorflow_eager", "parallel.py", "replica_number"): (
+        "the number belongs to a call, not to the process"
+    ),
+    ("tensorflow_eager", "parallel.py", "fold_in_replica"): (
+        "a seed is a tensor here, and a number in PyTorch"
+    ),
+    ("tensorflow_eager", "parallel.py", "make_generator"): (
+        "a strategy must be told about each variable"
+    ),
+    ("jax_flax", "parallel.py", "place_in_process"): (
+        "one program for the devices of all processes"
+    ),
+    ("jax_flax", "parallel.py", "everywhere"): "a place is a value in JAX",
+    ("jax_flax", "parallel.py", "put_everywhere"): "a place is a value in JAX",
+}
+# Aliases of types: they say what a framework calls the thing.
+TYPES = {"Metrics", "Rows", "Sums"}
 
 
 class BuildError(Exception):
@@ -65,64 +154,50 @@ class Section:
         return self.name.lower().replace(" ", "-")
 
 
-def read_contract(root: Path = ROOT) -> tuple[dict, dict]:
-    """CONTRACT, names by file and section, and ALONE, reasons by name."""
-    path = root / CONTRACT_FILE
-    try:
-        found = {
-            getattr(node.targets[0], "id", ""): node.value
-            for node in ast.parse(path.read_text()).body
-            if isinstance(node, ast.Assign)
-        }
-        wanted = found["CONTRACT"], found["ALONE"]
-        return tuple(map(ast.literal_eval, wanted))
-    except (OSError, SyntaxError, ValueError, KeyError) as error:
-        raise BuildError(
-            f"{path}: the mirror contract cannot be read ({error})"
-        ) from error
-
-
 def sections(root: Path = ROOT) -> list[Section]:
     """All sections of the mirror, aligned. Raises BuildError.
 
     The head of each file, its docstring and imports, comes first, under
     the name `HEAD`.
     """
-    contract, alone = read_contract(root)
-    found = []
-    for file, wanted in contract.items():
+    found, unused = [], {*ALONE}
+    for file, wanted in CONTRACT.items():
         cuts = {f: cut(f, file, read(f, file, root)) for f in FRAMEWORKS}
+        for framework, pieces in cuts.items():
+            agree(f"frameworks/{framework}/{file}", pieces, [HEAD, *wanted])
         for name, names in {HEAD: [HEAD], **wanted}.items():
             rows = [Row(name) for name in names]
             lone: dict[str, Row] = {}
             for framework, pieces in cuts.items():
                 where = f"frameworks/{framework}/{file}: section {name}"
-                if name not in pieces:
-                    raise BuildError(
-                        f"{where} is missing; {CONTRACT_FILE} asks for it"
-                    )
                 shared = []
                 for piece in pieces[name]:
-                    why = alone.get((framework, file, piece.name), "")
-                    if why:
+                    key = framework, file, piece.name
+                    if why := ALONE.get(key):
+                        unused.discard(key)
                         row = lone.setdefault(piece.name, Row(piece.name))
                         row.pieces[framework] = piece
                         if not why.startswith("as in "):
                             row.alone.append(why)
                     else:
                         shared.append(piece)
-                present = [piece.name for piece in shared]
-                if present != names:
-                    raise BuildError(
-                        f"{where} has {', '.join(present)}; {CONTRACT_FILE} "
-                        f"asks for {', '.join(names)}"
-                    )
+                agree(where, [piece.name for piece in shared], names)
                 for row, piece in zip(rows, shared, strict=True):
                     row.pieces[framework] = piece
             for row in lone.values():
                 rows.insert(1 + user(row, rows), row)
             found.append(Section(file, name, rows))
+    agree("ALONE: what is not needed", unused, [])
     return found
+
+
+def agree(where: str, found: Iterable[str], wanted: list[str]) -> None:
+    """Raise BuildError unless the names are those of the contract."""
+    if list(found) != wanted:
+        raise BuildError(
+            f"{where} has {', '.join(map(str, found))}; the contract in "
+            f"tools/site/contract.py asks for {', '.join(wanted)}"
+        )
 
 
 def user(lone: Row, rows: list[Row]) -> int:
@@ -169,8 +244,10 @@ def cut(framework: str, file: str, text: str) -> dict[str, list[Piece]]:
         if (match := re.match(r"# --- (.+?) -+$", line))
     ]
     starts = dict(_starts(text, lines))
+    loose = {name for n, name in starts.items() if n < borders[0][0]} - TYPES
+    agree(f"{framework}/{file}: outside of the sections", loose, [])
     ends = [number for number, _ in borders[1:]] + [len(lines) + 1]
-    pieces = {HEAD: [piece(HEAD, 1, borders[0][0] - 1 if borders else None)]}
+    pieces = {HEAD: [piece(HEAD, 1, borders[0][0] - 1)]}
     for (border, section), end in zip(borders, ends, strict=True):
         inside = [(n, starts[n]) for n in starts if border < n < end]
         stops = [number for number, _ in inside[1:]] + [end]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from common.run.about import Epoch
 from tools.gpu_check import __main__ as program
 from tools.gpu_check import look, parity, trainings
 from tools.gpu_check import summary as page
-from tools.gpu_check.plan import Attempt, next_run, summary
 from tools.gpu_check.stages import ROOT, Stages
 from tools.results.tests import fake_records
 
@@ -22,54 +22,17 @@ FIRST = dict.fromkeys(TWO, 10.0)
 PYTHON = dict.fromkeys(TWO, sys.executable)
 
 
-def attempt(framework, seed, wall=10.0, accuracy=0.9, seconds=5.0):
-    return Attempt(framework, seed, wall, accuracy, seconds)
-
-
-def test_frameworks_take_turns_and_seeds_count_up():
-    done, order = [], []
-    while len(order) < 5:
-        order.append(next_run(done, TWO, 100, FIRST))
-        done.append(attempt(*order[-1]))
-    assert order == [
-        ("pytorch", 0),
-        ("jax_flax", 0),
-        ("pytorch", 1),
-        ("jax_flax", 1),
-        ("pytorch", 2),
-    ]
-
-
-def test_what_does_not_fit_is_not_started():
-    assert next_run([], TWO, 9.9, FIRST) is None
-
-
-def test_time_that_is_too_short_for_one_is_given_to_another():
-    done = [attempt("pytorch", 0, wall=50), attempt("jax_flax", 0, wall=20)]
-    assert next_run(done, TWO, 30, FIRST) == ("jax_flax", 1)
-
-
-def test_a_framework_that_fails_twice_is_left_out():
-    done = [attempt("pytorch", seed, accuracy=None) for seed in (0, 1)]
-    assert next_run(done, ("pytorch",), 1000, FIRST) is None
-    assert next_run(done[:1], ("pytorch",), 1000, FIRST) == ("pytorch", 1)
-
-
-def test_no_more_seeds_than_asked_for():
-    done = [attempt("pytorch", 0), attempt("jax_flax", 0)]
-    assert next_run(done, TWO, 100, FIRST, most=1) is None
-    assert next_run(done[:1], TWO, 100, FIRST, most=1) == ("jax_flax", 0)
+def epoch(accuracy, seconds):
+    row = fake_records.row(1, test_accuracy=accuracy, train_seconds=seconds)
+    return Epoch(**row)
 
 
 def test_the_summary_gives_mean_deviation_and_median():
-    done = [
-        attempt("pytorch", 0, accuracy=0.940, seconds=9.0),
-        attempt("pytorch", 1, accuracy=0.942, seconds=8.0),
-        attempt("pytorch", 2, accuracy=None, seconds=None),
-        attempt("jax_flax", 0, accuracy=0.939, seconds=7.0),
-    ]
-    rows = summary("dawnbench", done)
-    assert rows == [
+    found = {
+        "pytorch": [epoch(0.940, 9.0), epoch(0.942, 8.0), None],
+        "jax_flax": [epoch(0.939, 7.0)],
+    }
+    assert trainings.summary("dawnbench", found) == [
         (
             *("dawnbench", "pytorch", "2", "94.10 %", "0.14"),
             *("8.5", "8.0 to 9.0", "1"),
@@ -79,6 +42,46 @@ def test_the_summary_gives_mean_deviation_and_median():
             *("7.0", "7.0 to 7.0", "0"),
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("takes", "limit", "made"),
+    [
+        # In turns, the seeds count up; what does not fit is not started.
+        ({}, 35, ["pytorch-0", "jax_flax-0", "pytorch-1"]),
+        ({}, 9.9, []),
+        # Time that is too short for one is given to the other.
+        (
+            {"pytorch": 30},
+            61,
+            ["pytorch-0", "jax_flax-0", "jax_flax-1", "jax_flax-2"],
+        ),
+        # One that fails twice is left out.
+        (
+            {"pytorch": None},
+            70,
+            [
+                *("pytorch-0", "jax_flax-0", "pytorch-1", "jax_flax-1"),
+                *("jax_flax-2", "jax_flax-3"),
+            ],
+        ),
+    ],
+)
+def test_seeds_share_the_time(tmp_path, monkeypatch, takes, limit, made):
+    stages, done = Stages(tmp_path, 0), []
+
+    def train(stages, flags, name, command, left):
+        done.append(name.removeprefix("dawnbench-"))
+        took = takes.get(command[0], 10.0)
+        stages.minutes -= (took or 10) / 60
+        return [epoch(0.9, 5.0)] if took else [], took or 10.0
+
+    monkeypatch.setattr(trainings, "train", train)
+    stages.minutes = limit / 60
+    pythons = {name: name for name in TWO}
+    trainings.seeds(stages, flags(seeds=4), pythons, "dawnbench", 0.0, FIRST)
+    assert done == made
+    assert ("dawnbench" in stages.tables) == bool(made)
 
 
 def test_two_epochs_tell_how_long_a_full_training_takes():
@@ -199,30 +202,17 @@ def test_the_speed_of_each_mode_and_precision_is_measured(tmp_path):
         *((name, "compiled", "float32") for name in TWO),
         ("pytorch", "eager", "float32"),
     ]
-    text = (tmp_path / "summary speed.md").read_text()
-    assert "| jax_flax | compiled | float32 | 9 | 1 | 25 |" in text
+    row = "| jax_flax | compiled | float32 | 9 | 1 | 25 |"
+    assert row in stages.tables["speed"]
 
 
 def test_records_are_kept_without_checkpoints_and_summed_up(tmp_path):
     stages = Fakes(tmp_path, 1)
-    # 25 s each are more than the 20 s that would be left after one of each.
-    stages.start -= 15
-    clock = iter([60, 60, 35, 35, 10, 10, 10])
-    Fakes.seconds_left = property(lambda self: next(clock))
-    try:
-        done = trainings.seeds(
-            *(stages, flags(), PYTHON, "dropout 0.05, cutout 8", 0.0, FIRST)
-        )
-    finally:
-        del Fakes.seconds_left
-    assert [(a.framework, a.seed) for a in done] == [
-        ("pytorch", 0),
-        ("jax_flax", 0),
-    ]
+    name = "dropout 0.05, cutout 8"
+    trainings.seeds(stages, flags(seeds=1), PYTHON, name, 0.0, FIRST)
     kept = tmp_path / "runs" / "dropout-0.05-cutout-8-pytorch-0"
     assert {p.name for p in kept.iterdir()} == {"metrics.jsonl", "run.json"}
-    text = (tmp_path / "summary dropout 0.05, cutout 8.md").read_text()
-    assert "| jax_flax | 1 | 50.00 % |" in text
+    assert "| jax_flax | 1 | 50.00 % |" in stages.tables[name]
     command = stages.commands[0]
     assert command[command.index("--dropout-rate") + 1] == "0.05"
     assert "--offline" in command
@@ -284,7 +274,6 @@ def test_the_summary_is_a_page_of_what_was_found(tmp_path):
     stages.write("parity pytorch cpu", report)
     trainings.speed(stages, flags(), PYTHON)
     stages.note("train x", f"exit code 1; see {tmp_path}/x.log", False)
-    page.write(tmp_path)
     text = (tmp_path / "summary.md").read_text()
     for words in (
         "# A check of NVIDIA H100 80GB HBM3, 81559 MiB, 580.82.07, 9.0\n",
@@ -300,6 +289,6 @@ def test_the_summary_is_a_page_of_what_was_found(tmp_path):
 
 
 def test_a_check_that_found_nothing_has_a_page_too(tmp_path):
-    page.write(tmp_path)
+    page.write(Stages(tmp_path, 1))
     text = (tmp_path / "summary.md").read_text()
     assert text.startswith("# A check of no answer of nvidia-smi\n")

@@ -3,13 +3,13 @@
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tools.site.contract import read_contract
+from tools.site.contract import CONTRACT
 from tools.site.words import NAMES, reader_page
 
 PAGES = (
     *("index", "src/common-init"),
     *(page.removesuffix(".html") for page in NAMES),
-    *(reader_page(file).removesuffix(".html") for file in read_contract()[0]),
+    *(reader_page(file).removesuffix(".html") for file in CONTRACT),
 )
 CONTRAST = """
 const canvas = new OffscreenCanvas(1, 1).getContext("2d", {

@@ -1,20 +1,14 @@
 """Parts of the site that need no library beyond those of common/."""
 
-import re
-
 import pytest
 
 from common.run.records import find_runs
-from tools import side_by_side
 from tools.site import groups, report
 from tools.site.contract import (
-    FRAMEWORKS,
     HEAD,
     ROOT,
     Row,
     cut,
-    read_contract,
-    sections,
     user,
 )
 from tools.site.tests import fakes
@@ -67,61 +61,6 @@ def test_a_name_of_one_framework_stands_behind_what_uses_it():
     assert user(Row("b", {"pytorch": free}, ["why"]), rows) == 0
 
 
-def test_all_sections_of_the_contract_are_found():
-    wanted = [
-        (file, name)
-        for file, parts in read_contract()[0].items()
-        for name in (HEAD, *parts)
-    ]
-    assert [(s.file, s.name) for s in sections()] == wanted
-
-
-def test_side_by_side_prints_three_pieces(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "100")
-    assert side_by_side.main(["ConvBN"]) == 0
-    out = capsys.readouterr().out
-    assert out.count("class ConvBN(") == 3
-    assert out.index("TensorFlow") < out.index("PyTorch") < out.index("JAX")
-
-
-def test_side_by_side_uses_a_wide_terminal(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "300")
-    assert side_by_side.main(["ConvBN"]) == 0
-    first = capsys.readouterr().out.splitlines()[0]
-    assert all(title in first for title in FRAMEWORKS.values())
-
-
-def test_side_by_side_prints_a_section(capsys):
-    assert side_by_side.main(["Loss"]) == 0
-    assert capsys.readouterr().out.count("def count_correct") == 3
-
-
-def test_side_by_side_wraps_no_line_in_a_pipe(capsys, monkeypatch):
-    monkeypatch.delenv("COLUMNS", raising=False)
-    for section in sections():
-        if section.name == HEAD:
-            continue
-        assert side_by_side.main([section.name]) == 0
-        out = capsys.readouterr().out
-        said = {re.sub(r"^ *\d+ ", "", line) for line in out.splitlines()}
-        for row in section.rows:
-            for _, lines in side_by_side.pieces(row).values():
-                assert {line for line in lines if line} <= said
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("convbn", "mean ConvBN?"),
-        ("optimizer", "mean Optimizer?"),
-        ("", "; there are"),
-    ],
-)
-def test_side_by_side_names_the_nearest(capsys, name, words):
-    assert side_by_side.main([name]) == 2
-    assert words in capsys.readouterr().err
-
-
 @pytest.fixture
 def experiment(tmp_path):
     fakes.three(tmp_path)
@@ -159,13 +98,6 @@ def test_an_interrupted_run_is_a_curve_of_its_own(tmp_path):
     (only,) = groups.experiments(find_runs(tmp_path)[0])
     labels = [group.label for group in only.groups]
     assert labels == ["PyTorch, eager", "PyTorch, eager, interrupted"]
-
-
-def test_a_record_in_two_folders_is_listed_once(tmp_path):
-    fakes.record(tmp_path / "runs", "pytorch")
-    fakes.record(tmp_path / "results", "pytorch")
-    found, _ = find_runs(tmp_path / "results", tmp_path / "runs")
-    assert [run.folder.parts[-3] for run in found] == ["results"]
 
 
 @pytest.mark.parametrize(
