@@ -148,7 +148,10 @@ def loss_of(training: Training, options: Options) -> float:
         output.seek(0)
         said = output.read()
     if (found := recorded(out)) is None:
-        raise TrainingError(f"{training.name}: no first epoch\n{said[-3000:]}")
+        print(said[-3000:], file=sys.stderr)
+        raise TrainingError(
+            f"{training.name}: no first epoch; what it said is above"
+        )
     return found
 
 

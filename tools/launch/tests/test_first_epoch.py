@@ -59,13 +59,14 @@ def test_a_training_is_ended_after_its_first_epoch_and_kept(options, tmp_path):
     ("epochs", "commit"), [(0, git_commit()), (1, "0" * 40)]
 )
 def test_one_without_an_epoch_of_this_source_says_why(
-    options, tmp_path, epochs, commit
+    options, tmp_path, capsys, epochs, commit
 ):
     record(tmp_path, epochs, commit)
     stand_in(tmp_path, "sys.exit('no memory')")
     for _ in range(2):  # what is left behind is no hindrance
-        with pytest.raises(TrainingError, match="no memory"):
+        with pytest.raises(TrainingError, match="what it said is above"):
             first_epoch.loss_of(ONE, options)
+        assert "no memory" in capsys.readouterr().err
 
 
 def test_one_is_a_machine_of_the_matrix_and_two_are_launched(tmp_path):
