@@ -8,7 +8,8 @@ within a function that is marked by `@holding_signals` none is raised.
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from common.errors import Terminated
 F = TypeVar("F", bound=Callable)
 
 _HOLDING: set[CodeType] = set()
+_ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def holding_signals(function: F) -> F:
@@ -102,9 +104,30 @@ def _end(number: int, frame: FrameType | None) -> None:
     raise EndBySignals.raised
 
 
+@contextmanager
+def delayed_signals() -> Iterator[None]:
+    """A block that is left before a signal raises: for the start of a child.
+
+    Else one that comes while `Popen` runs would leave a child that nobody
+    knows of. For the main thread.
+    """
+    came: list[int] = []
+    before = {n: signal.getsignal(n) for n in _ENDS}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, lambda n, frame: came.append(n))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        if came:
+            signal.raise_signal(came[0])
+
+
 def take_back() -> None:
     """Set the handlers anew: the C++ of a library may have replaced them."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in _ENDS:
         if signal.getsignal(number) is _end:
             signal.signal(number, _end)
 

@@ -14,6 +14,7 @@ from common.run.cli import run_command
 from common.run.records import read_run
 from common.run.signals import (
     EndBySignals,
+    delayed_signals,
     holding_signals,
     let_ctrl_c_end_imports,
 )
@@ -216,3 +217,19 @@ def test_signals_are_held_back_at_every_depth_and_only_there():
             deep()
     assert told == ["went on"]
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_at_the_start_of_a_child_is_raised_once_it_is_known(number):
+    told, before = [], signal.getsignal(number)
+    with EndBySignals():
+        with (
+            pytest.raises(KeyboardInterrupt, match=signal.Signals(number).name),
+            delayed_signals(),
+        ):
+            os.kill(os.getpid(), number)
+            told.append("went on")
+        with delayed_signals():  # none came
+            told.append("again")
+    assert told == ["went on", "again"]
+    assert signal.getsignal(number) == before

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.run.signals import delayed_signals
 from tools.gpu_check import summary
 
 ROOT = Path(__file__).parents[2]
@@ -81,13 +82,14 @@ class Stages:
             file.write(" ".join(command) + "\n\n")
             file.flush()
             try:
-                child = subprocess.Popen(
-                    command,
-                    cwd=ROOT,
-                    env=os.environ | (environment or {}),
-                    stdout=file,
-                    stderr=subprocess.STDOUT,
-                )
+                with delayed_signals():
+                    child = subprocess.Popen(
+                        command,
+                        cwd=ROOT,
+                        env=os.environ | (environment or {}),
+                        stdout=file,
+                        stderr=subprocess.STDOUT,
+                    )
                 code = child.wait(limit)
                 outcome = "done"
                 if code:

@@ -30,6 +30,7 @@ from common.run.cli import guarded
 from common.run.folder import now
 from common.run.machine import ROOT, describe_machine, git_commit
 from common.run.records import read_run
+from common.run.signals import delayed_signals
 from common.run.usage import PathFlag
 from parity_tests.machines.matrix import MACHINES
 
@@ -132,19 +133,22 @@ def loss_of(training: Training, options: Options) -> float:
     python = find_python(options.environments, training.framework)
     # A file: nobody reads a pipe meanwhile, and a full one would block.
     with tempfile.TemporaryFile("w+") as output:
-        child = subprocess.Popen(
-            [*training.command(python, options.flags), "--out", str(out)],
-            env=training.environment(),
-            cwd=ROOT,
-            stdout=output,
-            stderr=output,
-        )
+        child = None
         try:
+            with delayed_signals():
+                child = subprocess.Popen(
+                    [*training.command(python, options.flags), "--out", out],
+                    env=training.environment(),
+                    cwd=ROOT,
+                    stdout=output,
+                    stderr=output,
+                )
             while child.poll() is None and recorded(out) is None:
                 time.sleep(1)
         finally:  # what follows is not needed
-            child.terminate()
-            child.wait()
+            if child:
+                child.terminate()
+                child.wait()
         output.seek(0)
         said = output.read()
     if (found := recorded(out)) is None:

@@ -26,6 +26,7 @@ import tyro
 from common.environments import FRAMEWORKS, find_python
 from common.errors import UserError
 from common.run.cli import guarded
+from common.run.signals import delayed_signals
 from common.run.usage import PathFlag
 from parity_tests.harness.processes import free_ports
 
@@ -106,21 +107,23 @@ def cluster(home: Path) -> Iterator[dict[str, str]]:
 @contextmanager
 def daemon(words: list[str], environment: dict, home: Path) -> Iterator[None]:
     """A program that runs beside the block, and ends with it."""
-    with open(home / "log", "ab") as log:
-        # In a session of its own: Ctrl-C is for this program, which cancels
-        # the jobs before the daemons end.
-        options = {"env": environment, "start_new_session": True}
-        child = subprocess.Popen(words, stdout=log, stderr=log, **options)
+    child = None
+    # In a session of its own: Ctrl-C is for this program, which cancels the
+    # jobs before the daemons end.
+    options = {"env": environment, "start_new_session": True}
     try:
+        with open(home / "log", "ab") as log, delayed_signals():
+            child = subprocess.Popen(words, stdout=log, stderr=log, **options)
         time.sleep(0.5)  # each needs the one before it
         yield
     finally:
-        child.terminate()
-        try:
-            child.wait(10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        if child:
+            child.terminate()
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
 
 
 def wait_for_nodes(environment: dict[str, str], home: Path) -> None:
