@@ -244,5 +244,7 @@ def killed_mutants() -> str:
     tried -= sum(verdict.startswith("equivalent") for verdict in judged)
     return (
         f"**{killed:,} of {able:,} injected bugs killed**, and {dead:,} of "
-        f"{tried:,} changes by mutation operators"
+        f"{tried:,} changes by mutation operators, a sample of "
+        f"{100 * found.generated.share:g} %; on commit "
+        f"{found.commit_of['named'][:7]}"
     )

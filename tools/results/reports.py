@@ -70,6 +70,7 @@ class Generated(Struct, frozen=True):
     """The mutants that operators made."""
 
     by_file: list[Tried]
+    share: float  # of all that they could make
 
 
 class TrainedMutant(Struct, frozen=True):

@@ -86,7 +86,7 @@ def test_trained_mistakes_are_told_beside_runs_without(tmp_path, monkeypatch):
     report = {
         "format": "davidnet-mutants-1",
         "named": [killed | {"framework": "pytorch"}],
-        "generated": {"by_file": []},
+        "generated": {"share": 0.02, "by_file": []},
         "commit_of": {"trained": "1" * 40},
     }
     accuracy.MUTANTS.write_text(json.dumps(report))
