@@ -21,14 +21,15 @@ class Framework(NamedTuple):
     short: str  # in the names of sessions
     requirements: str  # in requirements/ and .nox/
     package: str  # that is imported, and Keras's name of the back end
+    mode: str  # of a training on a CPU, if no flag names another
 
 
 FRAMEWORKS = {  # by folder
     "tensorflow_eager": Framework(
-        "TensorFlow", "tf", "tensorflow", "tensorflow"
+        "TensorFlow", "tf", "tensorflow", "tensorflow", "eager"
     ),
-    "pytorch": Framework("PyTorch", "torch", "pytorch", "torch"),
-    "jax_flax": Framework("JAX", "jax", "jax", "jax"),
+    "pytorch": Framework("PyTorch", "torch", "pytorch", "torch", "eager"),
+    "jax_flax": Framework("JAX", "jax", "jax", "jax", "compiled"),
 }
 TITLES = {folder: names.title for folder, names in FRAMEWORKS.items()}
 KINDS = ("cpu", "gpu")

@@ -53,7 +53,7 @@ class Program:
     @property
     def default_mode(self) -> str:
         """What --mode is on a CPU where no flag names it."""
-        return "compiled" if self.framework == "jax_flax" else "eager"
+        return FRAMEWORKS[self.framework].mode
 
     def command(self, *flags) -> list[str]:
         """The words of a training."""

@@ -4,15 +4,10 @@ import os
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 
-from common.environments import TITLES
+from common.environments import FRAMEWORKS, TITLES
 from common.recipe import Recipe
 from tools.bench.flags import Flags
 
-DEFAULT_MODE = {
-    "tensorflow_eager": "eager",
-    "pytorch": "eager",
-    "jax_flax": "compiled",
-}
 DROPOUT_RATE = 0.05  # of the preset `dropout`
 SCALE_WIDTHS = (8, 16, 32, 64, 128)
 SCALE_BATCHES = (128, 256, 512, 1_024, 2_048)
@@ -77,7 +72,7 @@ def cores() -> int:
 def job(flags: Flags, kind: str, framework: str, **fields) -> Job:
     """A job in this framework's own mode, on all cores."""
     own = {
-        "mode": DEFAULT_MODE[framework],
+        "mode": FRAMEWORKS[framework].mode,
         "threads": cores(),
         "device": flags.device,
         "seconds": QUICK_SECONDS if flags.quick else flags.seconds,
@@ -105,7 +100,7 @@ def rows(flags: Flags) -> list[Job]:
     for width, precision, framework, mode in product(
         flags.widths, flags.precisions, flags.frameworks, flags.modes
     ):
-        own = mode == DEFAULT_MODE[framework]
+        own = mode == FRAMEWORKS[framework].mode
         large = width > SMALL and precision != "float32"
         if flags.quick and (large or not own):
             continue

@@ -34,8 +34,7 @@ def command(run: RunRecord) -> str:
     gpu = about.machine.device != "cpu"
     if about.precision != "float32" or gpu:
         words.append(f"--precision {about.precision}")
-    default = "compiled" if about.framework == "jax_flax" else "eager"
-    if gpu or about.mode != default:
+    if gpu or about.mode != FRAMEWORKS[about.framework].mode:
         words.append(f"--mode {about.mode}")
     if about.run.init != "native":
         words.append(f"--init {about.run.init}")

@@ -4,17 +4,12 @@ import math
 import re
 from dataclasses import dataclass, replace
 
+from common import environments
 from common.recipe import Recipe
 from common.run.records import RunRecord
 from tools.site.contract import FRAMEWORKS
 
 GOAL = 94  # percent of the test images; DAWNBench took the time to it
-# The modes whose times are laid together: on a GPU, on a CPU. On a CPU each
-# framework's own default; on a GPU all compile, and so does tools/gpu_check.
-USUAL_MODES = [
-    {"tensorflow_eager": mode, "pytorch": mode, "jax_flax": "compiled"}
-    for mode in ("compiled", "eager")
-]
 
 
 @dataclass
@@ -108,12 +103,14 @@ def traits(run: RunRecord) -> tuple[str, ...]:
 def conditions(run: RunRecord) -> str:
     """Machine, precision and mode: times are compared where these agree.
 
-    Modes agree where each framework has its usual one.
+    Modes agree where each framework has its usual one: on a CPU its own
+    default; on a GPU all compile, and so does tools/gpu_check.
     """
     about = run.about
     cpu = about.machine.device == "cpu"
-    usual = USUAL_MODES[cpu][about.framework] == about.mode
-    words = [processor(run), about.precision, *([] if usual else [about.mode])]
+    usual = environments.FRAMEWORKS[about.framework].mode if cpu else "compiled"
+    words = [processor(run), about.precision]
+    words += [] if about.mode == usual else [about.mode]
     return ", ".join(words)
 
 

@@ -197,7 +197,5 @@ def write_lessons(site: Site, env: Environment, part: Path) -> None:
         seed=lessons.SEED,
         schedule=Markup(schedule[schedule.index("<svg") :]),
         full=PRESETS["dawnbench"],
-        knots=still.knots(PRESETS["dawnbench"]),
-        small=PRESETS["small"],
         small_knots=still.knots(PRESETS["small"]),
     )

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from common import environments
 from common.recipe import PRESETS
 from common.schedule import step_lr
 from tools.results.tests.fake_records import put, write_rows
 from tools.site.contract import FRAMEWORKS
-from tools.site.groups import USUAL_MODES
 
 RECIPE = replace(PRESETS["small"], epochs=4)
 
@@ -17,7 +17,7 @@ RECIPE = replace(PRESETS["small"], epochs=4)
 def record(root: Path, framework: str, seed: int = 0, **about) -> Path:
     """A finished training of 4 epochs; `about` changes its run.json."""
     folder = root / framework / f"small-seed{seed}-20260101T00000{seed}Z"
-    about.setdefault("mode", USUAL_MODES[True][framework])
+    about.setdefault("mode", environments.FRAMEWORKS[framework].mode)
     put(folder, 4, framework=framework, seed=seed, **about)
     speed = 500 + 100 * list(FRAMEWORKS).index(framework) + 10 * seed
     write_rows(folder, [row(epoch, speed, seed) for epoch in range(1, 5)])
