@@ -271,14 +271,15 @@ def reader(words: list[str], home: Path) -> str:
     path of the run, or else the first whose environment is there.
     """
     there = [f for f in FRAMEWORKS if (home / environment_name(f)).exists()]
+    words[:] = [p for w in words for p in re.split(r"(?<=^--with)=", w)]
     if "--with" in words:
         place = words.index("--with")
         named = words[place + 1 : place + 2]
         del words[place : place + 2]
         found = [f for f in FRAMEWORKS if [FRAMEWORKS[f].short] == named]
     else:
-        own = Path(words[0]).absolute().parts if words else ()
-        found = [f for f in there if f in own] or there
+        parts = [p for word in words for p in reversed(Path(word).parts)]
+        found = [part for part in parts if part in there] or there
     if not found or found[0] not in there:
         shorts = [names.short for names in FRAMEWORKS.values()]
         names = " or ".join(environment_name(f) for f in found or FRAMEWORKS)

@@ -152,6 +152,10 @@ class Run:
             raise UsageError(f"--seed {self.seed}: expected 0 to {2**31 - 1}")
         if not 1 <= self.devices <= 1024:
             raise UsageError(f"--devices {self.devices}: expected 1 to 1024")
+        for name in ("data_dir", "load", "out"):
+            if getattr(self, name) == "":  # as of a variable that is not set
+                flag = "--" + name.replace("_", "-")
+                raise UsageError(f"{flag}: expected a path, found nothing")
         if "://" in (self.data_dir or ""):
             # Not repeated: there may be a password in it.
             raise UsageError(

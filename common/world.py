@@ -27,6 +27,10 @@ LAUNCHERS = {
 }
 
 
+# And in which the three are told of the others.
+NAMED = ("WORLD_SIZE", "TF_CONFIG", "JAX_NUM_PROCESSES")
+
+
 def launcher() -> str:
     """Return the variable of the launcher that started several; "" without."""
     several = (n for n in LAUNCHERS if int(os.environ.get(n, "1")) > 1)

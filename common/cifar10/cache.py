@@ -6,6 +6,7 @@ at every start, which takes a quarter of a second. Whatever is written is
 written inside that folder, so that it may be a link to another disk.
 """
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -166,13 +167,16 @@ def cache_lock(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     with disk_errors(folder, ADVICE, "make and lock the cache"):
         # A link to a folder that is not there yet is followed.
         Path(os.path.realpath(folder)).mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK)
+        # A soft lock, a file, would outlive a process that is killed.
+        lock = FileLock(folder / LOCK, fallback_to_soft=False)
         try:
             lock.acquire(timeout=0)
         except Timeout:
             say("CIFAR-10: another process is fetching it; waiting for that")
             lock.acquire()
-        except NotImplementedError as error:
+        except OSError as error:
+            if error.errno != errno.ENOSYS:
+                raise
             raise DiskError(
                 f"the file system of {folder} has no locks; {ADVICE}"
             ) from error

@@ -88,6 +88,16 @@ class Start(Struct, frozen=True):
     versions: dict[Text, Text]
     git_commit: Commit | None
 
+    @property
+    def ran_on(self) -> tuple:
+        """What must be the same in all starts of one measurement."""
+        m = self.machine
+        return (
+            *(self.git_commit, self.mode, sorted(self.versions.items())),
+            *(m.device, m.processor, m.cores, m.threads),
+            *(m.processes, m.devices, m.backend),
+        )
+
 
 class About(Struct, frozen=True):
     """The content of run.json."""

@@ -32,7 +32,7 @@ from common.run.signals import EndBySignals, behind, take_back
 from common.run.terminal import say, tolerant_output
 from common.run.together import joining, suppress_lost
 from common.run.usage import first_sentence, name_unknown
-from common.world import ALONE, LAUNCHERS, World, launcher
+from common.world import ALONE, LAUNCHERS, NAMED, World, launcher
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,13 @@ def parse(
     sees_gpu: Callable[[], bool],
     cpu_mode: Mode,
     gpu_mode: Mode,
+    leads: bool = True,
 ) -> tuple[Recipe, Run]:
     """Recipe and run from a command line; `--help` prints and exits.
 
     sees_gpu: asked unless the flags say that the CPU is meant. cpu_mode,
-    gpu_mode: the framework's own default for --mode. Raises UsageError with
+    gpu_mode: the framework's own default for --mode. leads: whether --load
+    is for this process; others get its arrays from it. Raises UsageError with
     one line that names the flag, CheckpointError for --load.
     """
     on_cpu = Defaults(auto_preset(False), "float32", cpu_mode)
@@ -92,7 +94,7 @@ def parse(
         run = replace(run, data_dir=str(user_path(run.data_dir)))
     if run.out:
         run = replace(run, out=str(user_path(run.out)))
-    if run.load:
+    if run.load and leads:
         run = replace(run, load=str(find_checkpoint(run.load, recipe)))
     return recipe, run
 
@@ -187,7 +189,8 @@ def run_command(
         ignored = describe_environment()
         worlds[:] = [world] = [_join(argv, join_world)]
         with _silent_followers(world):
-            recipe, run = parse(argv, prog, sees_gpu, cpu_mode, gpu_mode)
+            modes = cpu_mode, gpu_mode
+            recipe, run = parse(argv, prog, sees_gpu, *modes, world.leads)
             if ignored:
                 say(ignored)
             train(recipe, run, world)
@@ -203,7 +206,8 @@ def _join(
     """Find the other processes, as far as the flags can be read yet."""
     device = _word(argv, "--device") or "auto"
     devices = _word(argv, "--devices") or ""
-    with joining():
+    several = launcher() or any(name in os.environ for name in NAMED)
+    with joining() if several else contextlib.nullcontext():
         world = join_world(device, int(devices) if devices.isdecimal() else 1)
     if not world.alone:
         take_back()  # TensorFlow's wait for a preemption takes SIGTERM
@@ -269,8 +273,6 @@ def _guarded(
         if isinstance(signaled, KeyboardInterrupt):
             return errors.INTERRUPTED
         code, line = _told(error)
-        if debug and worlds[-1].alone:
-            raise
         if debug:
             traceback.print_exc()
         who = "" if worlds[-1].leads else f"process {worlds[-1].rank}: "

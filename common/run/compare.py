@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from common.environments import TITLES
+from common.errors import UsageError
 from common.files import user_path
 from common.run.folder import RUNS
 from common.run.records import RunRecord, find_runs
@@ -27,7 +28,21 @@ SITE = "`nox -s site` draws these runs, beside the source of the three"
 
 def comparable(run: RunRecord) -> bool:
     """Whether a run is one whole training, from its first epoch on."""
-    return not run.problem and run.about.run.load is None
+    return not why_not(run)
+
+
+def why_not(run: RunRecord) -> str:
+    """Why a run is not to be compared; "" if it is."""
+    first, *later = [start.ran_on for start in run.about.all_starts]
+    if run.problem:
+        return run.problem
+    if run.about.run.load is not None:
+        return "it started by --load"
+    if run.rows[0].epoch != 1:
+        return "its first epochs are not recorded"
+    if any(other != first for other in later):
+        return "it was resumed by other source, libraries, mode or machine"
+    return ""
 
 
 def likeness(run: RunRecord) -> str:
@@ -38,6 +53,7 @@ def likeness(run: RunRecord) -> str:
             asdict(about.recipe),
             [about.run.dataset, about.run.init],
             [machine.device, machine.processor, machine.cores],
+            [machine.processes, machine.devices],
         ]
     )
 
@@ -50,6 +66,9 @@ def title(run: RunRecord) -> str:
         parts.append(f"{about.run.dataset} data")
     if about.run.init != "native":
         parts.append(f"{about.run.init} initial weights")
+    if about.machine.devices > 1:
+        parts.append(f"{about.machine.processes} processes")
+        parts.append(f"{about.machine.devices} devices")
     return f"{', '.join(parts)}; {about.machine.name}"
 
 
@@ -162,7 +181,7 @@ def print_all(*roots: Path) -> int:
     reasons = [(problem.name, problem.reason) for problem in problems]
     for run in found:
         if not comparable(run):
-            reasons.append((run.name, run.problem or "it started by --load"))
+            reasons.append((run.name, why_not(run)))
     if reasons:
         say("not compared:")
     for name, reason in sorted(reasons):
@@ -187,8 +206,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     words = "folders with records (default: runs)"
     parser.add_argument("folders", type=user_path, nargs="*", help=words)
-    folders = parser.parse_args(argv).folders or [RUNS]
     with tolerant_output():
+        try:
+            folders = parser.parse_args(argv).folders or [RUNS]
+        except UsageError as error:
+            say(f"error: {error}", sys.stderr)
+            return error.exit_code
         if print_all(*folders):
             return 0
         places = ", ".join(map(str, folders))

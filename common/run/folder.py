@@ -145,7 +145,8 @@ def _remove_temporary(path: Path) -> None:
 
 def _lock(path: Path) -> filelock.BaseFileLock:
     """The lock of a folder. Raises DiskError if another process has it."""
-    lock = filelock.FileLock(path / LOCK)
+    # A soft lock, a file, would outlive a process that is killed.
+    lock = filelock.FileLock(path / LOCK, fallback_to_soft=False)
     with disk_errors(path, doing="lock"):
         try:
             lock.acquire(timeout=0)

@@ -81,13 +81,13 @@ def git_commit() -> str | None:
     outside = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
 
     def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(ROOT), *words],
+        done = subprocess.run(
+            ["git", "--no-optional-locks", "-C", str(ROOT), *words],
             capture_output=True,
-            text=True,
             check=True,
             env=outside,
-        ).stdout.strip()
+        )
+        return os.fsdecode(done.stdout.strip())
 
     try:
         if Path(git("rev-parse", "--show-toplevel")).resolve() != ROOT:

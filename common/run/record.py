@@ -208,6 +208,8 @@ class Record:
         before, start = other_seconds(), time.perf_counter()
         yield
         self.epoch_seconds = time.perf_counter() - start
+        # What the other processes of this training take is not told apart.
+        before = before if self.world.alone else None
         if before is not None and (after := other_seconds()) is not None:
             cores = os.cpu_count() or 1
             load = (after - before) / (self.epoch_seconds * cores)

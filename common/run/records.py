@@ -190,15 +190,16 @@ def find_runs(*roots: Path) -> tuple[list[RunRecord], list[Problem]]:
 
     Of a record in two places, as a published one is, the first counts.
     """
-    runs: dict[str, RunRecord] = {}
+    runs: dict[tuple[str, str], RunRecord] = {}
     problems: dict[str, Problem] = {}
     for root in roots:
         for folder in _record_folders(root):
             name = short_name(folder)
-            if name in runs or name in problems:
+            if name in problems:
                 continue
             try:
-                runs[name] = read_run(folder)
+                run = read_run(folder)
+                runs.setdefault((name, run.about.started), run)
             except RecordError as error:
                 # The table that shows the reason shows the folder, too.
                 reason = str(error).removeprefix(f"{folder}")

@@ -129,8 +129,8 @@ def test_a_cache_that_is_not_read_back_is_not_used(
 def test_a_file_system_without_locks_is_named(
     place, toronto, arrays, root, monkeypatch
 ):
-    no_locks = Mock(side_effect=NotImplementedError("no support for flock"))
-    monkeypatch.setattr(cache.FileLock, "acquire", no_locks)
+    no_locks = Mock(side_effect=OSError(errno.ENOSYS, "no flock"))
+    monkeypatch.setattr("fcntl.flock", no_locks)
     fails(DiskError, "has no locks; set .* DAVIDNET_CACHE")
     assert_not_kept(arrays, "has no locks; ", data_dir=place)
     fails(SourceError, "--offline", offline=True)

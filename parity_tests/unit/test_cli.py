@@ -1,6 +1,7 @@
 """The command line: flags from the dataclasses, one line per error."""
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -261,9 +262,36 @@ def test_what_ends_a_training_is_its_exit_code(error, code, line, capsys):
     assert capsys.readouterr().err.startswith(line)
 
 
-def test_debug_shows_the_traceback():
-    with pytest.raises(DataError):
-        ended(Mock(side_effect=DataError), "--preset", "smoke", "--debug")
+def test_debug_shows_the_traceback_and_changes_no_exit_code(capsys):
+    train = Mock(side_effect=DataError("damaged"))
+    assert ended(train, "--preset", "smoke", "--debug") == 65
+    told = capsys.readouterr().err
+    assert told.startswith("Traceback (most recent call last)")
+    assert told.endswith("error: damaged\n")
+
+
+@pytest.mark.parametrize(("named", "code"), [(False, 0), (True, 78)])
+def test_only_processes_that_others_are_named_to_are_timed(
+    monkeypatch, named, code
+):
+    """A strategy over eight GPUs may take its time, and meets nobody."""
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    if named:
+        monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("common.run.together.JOIN_SECONDS", 0.1)
+    monkeypatch.setattr(
+        "os._exit", Mock(side_effect=lambda code: found.append(code))
+    )
+    found = []
+
+    def join_world(device, devices):
+        time.sleep(0.5)
+        return ALONE
+
+    argv = ["--preset", "smoke", "--devices", "8"]
+    modes = "eager", "compiled"
+    ended = run_command(argv, "p", Mock(), lambda: False, *modes, join_world)
+    assert (found or [ended])[0] == code
 
 
 def test_a_training_may_run_beside_the_main_thread():

@@ -90,6 +90,7 @@ OTHERS = {
     "initial weights": {"run": asdict(Run(init="shared"))},
     "machine": {"machine": MACHINE | {"processor": "another"}},
     "device": {"machine": MACHINE | {"device": "a GPU"}},
+    "processes": {"machine": MACHINE | {"processes": 2, "devices": 2}},
     "start": {"run": asdict(Run(load="a.safetensors"))},
     "status": {"status": "interrupted"},
 }
@@ -100,6 +101,36 @@ def test_what_is_not_alike_is_not_in_the_table(changed, capsys):
     folder = a_run(machine=MACHINE)
     a_run("jax_flax", **{"machine": MACHINE} | changed)
     assert "JAX" not in "".join(shown(folder, capsys)[:-1])
+
+
+def start(**changed) -> dict:
+    """One of the starts of a run; the machine is the one of the run."""
+    facts = {"started": "20260101T000000Z", "epoch": 0, "mode": "eager"}
+    facts |= {"versions": {"made-up": "1.0"}, "git_commit": "0" * 40}
+    return facts | {"machine": MACHINE} | changed
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"machine": MACHINE | {"cores": 64}},
+        {"mode": "compiled"},
+        {"git_commit": "1" * 40},
+        {"versions": {"made-up": "2.0"}},
+    ],
+)
+def test_a_run_that_was_resumed_elsewhere_is_no_measurement(changed, capsys):
+    a_run(machine=MACHINE, starts=[start(), start()])
+    a_run("jax_flax", machine=MACHINE, starts=[start(), start(**changed)])
+    assert compare.print_all(compare.RUNS) == 1
+    told = capsys.readouterr().out
+    assert "not compared:" in told
+    assert "it was resumed by other source, libraries, mode or machine" in told
+
+
+def test_a_home_that_nobody_has_is_one_line(capsys):
+    assert compare.main(["~nosuchuser/x"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_of_several_seeds_the_medians_are_shown(capsys):

@@ -248,6 +248,10 @@ def test_pytorchs_index_is_asked_only_if_the_build_is_not_found(
         ("runs/tensorflow_eager/small", "pytorch"),  # it is not installed
         ("runs/jax_flax/small --with torch", "pytorch"),
         ("--with jax elsewhere/small x.png", "jax_flax"),
+        ("elsewhere/small --with=jax", "jax_flax"),
+        ("--offline runs/jax_flax/small", "jax_flax"),
+        ("--device cpu runs/jax_flax/small", "jax_flax"),
+        ("pytorch/runs/jax_flax/small", "jax_flax"),
         ("", "pytorch"),
         ("a --with tf", None),
         ("a --with keras", None),

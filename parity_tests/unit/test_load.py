@@ -47,6 +47,13 @@ def test_what_does_not_fit_is_an_error_before_the_training_starts(run_folder):
         parsed("no/such")
 
 
+def test_only_the_process_that_leads_needs_the_file():
+    argv = ("--preset", "smoke", "--load=no/such")
+    modes = "eager", "eager"
+    _, run = parse(argv, "prog", lambda: False, *modes, leads=False)
+    assert run.load == "no/such"
+
+
 def zip_of(name):
     """A zip archive with one file of this name."""
     buffer = io.BytesIO()

@@ -86,6 +86,18 @@ def test_a_file_of_ours_that_git_does_not_know_of_is_a_change(checkout):
     assert machine.git_commit() == clean + "+"
 
 
+def test_the_commit_is_read_in_a_folder_of_any_name(checkout, monkeypatch):
+    """Not UTF-8; and the index stays as the user's other git left it."""
+    before = (checkout / ".git" / "index").stat().st_ino
+    clean = machine.git_commit()
+    other = checkout.rename(checkout.parent / os.fsdecode(b"m\xfcller"))
+    monkeypatch.setattr(machine, "ROOT", other)
+    assert machine.git_commit() == clean
+    (other / "common" / "a.py").touch()  # as good as changed, for git
+    assert machine.git_commit() == clean
+    assert (other / ".git" / "index").stat().st_ino == before
+
+
 def test_the_commit_of_a_repository_around_the_source_is_not_ours(
     checkout, monkeypatch
 ):

@@ -190,3 +190,11 @@ def test_a_seed_of_31_bits_is_allowed(seed):
 def test_a_usage_error_needs_no_traceback_and_exits_with_2():
     assert issubclass(UsageError, UserError)
     assert UsageError.exit_code == 2
+
+
+@pytest.mark.parametrize("field", ["data_dir", "load", "out"])
+def test_a_path_of_no_letter_is_refused(field):
+    """As of a shell's variable that is not set."""
+    flag = "--" + field.replace("_", "-")
+    with pytest.raises(UsageError, match=f"{flag}: expected a path"):
+        Run(**{field: ""})

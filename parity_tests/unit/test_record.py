@@ -11,8 +11,10 @@ from common.checkpoint import read_step
 from common.errors import CheckpointError, DiskError, LossNotFinite, UsageError
 from common.recipe import Run
 from common.run.about import Data, Evaluation
+from common.run.record import Record
 from common.run.records import read_run
 from common.schedule import step_lr
+from common.world import World
 from parity_tests.unit.recording import (
     GOOD,
     RECIPE,
@@ -188,3 +190,15 @@ def test_without_the_flag_there_are_no_event_files(out):
     with record(Run(out=str(out))) as log:
         an_epoch(log, 0)
     assert not (out / "tensorboard").exists()
+
+
+def test_the_load_beside_several_processes_is_not_known(out, monkeypatch):
+    """They would count as other programs."""
+    others = iter(range(10))
+    monkeypatch.setattr("common.run.record.other_seconds", lambda: next(others))
+    run, facts = Run(out=str(out)), {"device": "cpu", "threads": 1}
+    for world, known in ((World(), True), (World(0, 2), False)):
+        log = Record("pytorch", RECIPE, run, facts, world)
+        with log.training():
+            pass
+        assert (log.other_load is not None) == known

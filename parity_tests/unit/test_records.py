@@ -236,6 +236,14 @@ def test_a_record_in_two_places_counts_once(tmp_path):
     assert not problems
 
 
+def test_two_records_of_one_name_are_two_runs(tmp_path):
+    for place, day in (("one", 1), ("two", 2)):
+        started = f"2026010{day}T000000Z"
+        fake_records.put(tmp_path / place / "pytorch" / "a", started=started)
+    runs, _ = find_runs(tmp_path / "one", tmp_path / "two")
+    assert len(runs) == 2
+
+
 def test_what_a_newer_program_adds_is_passed_over(tmp_path):
     folder = fake_records.put(tmp_path / "a", new_field={"a": [1]})
     fake_records.write_rows(folder, [row(1, gpu_memory=3)])

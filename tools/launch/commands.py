@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import DeviceError
+from common.run.gpu import HIDING
 from parity_tests.harness.processes import LOOPBACK, free_ports, join
 
 
@@ -85,5 +86,7 @@ def visible_gpus(flags: Sequence[str]) -> list[str]:
         )
         there = [str(n) for n in range(done.stdout.count("GPU "))]
         chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-        return there if chosen is None else [g for g in chosen.split(",") if g]
+        if chosen in HIDING["CUDA_VISIBLE_DEVICES"]:
+            return []
+        return there if chosen is None else chosen.split(",")
     return []

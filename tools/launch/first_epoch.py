@@ -12,6 +12,7 @@ Exit codes: 0 the same in float64; 1 not the same.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -126,8 +127,10 @@ def loss_of(training: Training, options: Options) -> float:
 
     Raises TrainingError if it ends without one.
     """
-    out = options.out / training.name
-    if (found := recorded(out)) is not None:
+    # A record does not say all flags: those of others lie elsewhere.
+    out = options.out / re.sub(r"[^\w.]+", "-", options.flags) / training.name
+    clean = not (git_commit() or "+").endswith("+")
+    if clean and (found := recorded(out)) is not None:
         return found
     shutil.rmtree(out, ignore_errors=True)  # of another commit, or unfinished
     python = find_python(options.environments, training.framework)

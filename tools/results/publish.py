@@ -12,11 +12,12 @@ from common.environments import FRAMEWORKS
 from common.errors import RecordError
 from common.files import write_atomic
 from common.recipe import PRESETS
-from common.run.about import ABOUT, PREDICTIONS, Start
+from common.run.about import ABOUT, PREDICTIONS
 from common.run.metrics import write_metrics
 from common.run.records import RunRecord, read_predictions, read_run
 from parity_tests.harness import digest, tracefile
 from parity_tests.harness.tracefile import TraceError
+from parity_tests.judge.tolerances import CHECKS
 from parity_tests.machines import matrix, report
 from tools.bench.stats import NOISE_LIMIT
 from tools.launch import first_epoch
@@ -110,7 +111,7 @@ def no_evidence(run: RunRecord) -> str:
         return "it was started from a checkpoint by --load"
     if [row.epoch for row in run.rows] != [*range(1, about.recipe.epochs + 1)]:
         return "its epochs are not recorded without a gap"
-    first, *later = map(ran_on, about.all_starts)
+    first, *later = [start.ran_on for start in about.all_starts]
     if any(other != first for other in later):
         return "it was resumed by other source, libraries or machine"
     for start in about.all_starts:
@@ -122,15 +123,6 @@ def no_evidence(run: RunRecord) -> str:
     if about.preset not in PRESETS:
         return f"{about.preset} is no preset of this version"
     return ""
-
-
-def ran_on(start: Start) -> tuple:
-    """What must be the same in all starts of a run that is published."""
-    machine = start.machine
-    return (
-        *(start.git_commit, start.versions, start.mode),
-        *(machine.device, machine.processor, machine.cores, machine.threads),
-    )
 
 
 def without_paths(about: dict) -> dict:
@@ -175,9 +167,14 @@ def publish_bench(file: Path) -> None:
 
 
 def publish_ladder(file: Path) -> None:
-    """Copy a parity report to results/, if every row of it passed."""
-    verdict = read_report(file, Ladder).verdict
+    """Copy a parity report to results/: whole, green, of committed source."""
+    found = read_report(file, Ladder)
+    verdict = found.verdict
     require(verdict == "pass", file, f"the verdict is {verdict}, not pass")
+    lacking = {c.what for c in CHECKS} - {row.what for row in found.rows}
+    require(not lacking, file, f"without {', '.join(sorted(lacking))}")
+    for trace in found.traces.values():
+        require_commit(trace.git_commit, file)
     shutil.copy(file, LADDER)
 
 

@@ -31,6 +31,12 @@ class Claim(Struct, frozen=True):
     numbers: Text
 
 
+class Trace(Struct, frozen=True):
+    """What made the trace of a framework."""
+
+    git_commit: Commit | None
+
+
 class Ladder(Struct, frozen=True):
     """parity.json, as `python -m parity_tests.compare --json` writes it."""
 
@@ -38,6 +44,7 @@ class Ladder(Struct, frozen=True):
     verdict: Text
     rows: list[Rung]
     mission: list[Claim]
+    traces: dict[Text, Trace]
 
 
 class Named(Struct, frozen=True):

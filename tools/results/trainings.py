@@ -36,6 +36,11 @@ def command(run: RunRecord) -> str:
         words.append(f"--precision {about.precision}")
     if gpu or about.mode != FRAMEWORKS[about.framework].mode:
         words.append(f"--mode {about.mode}")
+    processes, devices = about.machine.processes, about.machine.devices
+    if processes > 1:
+        words.append(f"--processes {processes}")
+    if devices > processes:
+        words.append(f"--devices {devices // processes}")
     if about.run.init != "native":
         words.append(f"--init {about.run.init}")
     return " ".join([*words, "--seed"])

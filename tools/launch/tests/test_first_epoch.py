@@ -10,12 +10,17 @@ from pathlib import Path
 import pytest
 
 from common.environments import environment_name
-from common.run.machine import git_commit
 from tools.launch import first_epoch
-from tools.launch.first_epoch import Options, Training, TrainingError
+from tools.launch.first_epoch import (
+    RECIPE,
+    Options,
+    Training,
+    TrainingError,
+)
 from tools.results.tests import fake_records
 
 ONE = Training("pytorch", "float32", 1, "avx2-1")
+COMMIT = "1" * 40
 
 
 @pytest.fixture
@@ -23,6 +28,7 @@ def options(tmp_path, monkeypatch):
     """Of trainings that are `python`, a file in the folder of the test."""
     python = tmp_path / "python"
     monkeypatch.setattr(first_epoch, "find_python", lambda *words: python)
+    monkeypatch.setattr(first_epoch, "git_commit", lambda: COMMIT)
     return Options(out=tmp_path / "out")
 
 
@@ -46,7 +52,7 @@ def record(folder, epochs, commit):
 
 
 def test_a_training_is_ended_after_its_first_epoch_and_kept(options, tmp_path):
-    record(tmp_path, 1, git_commit())
+    record(tmp_path, 1, COMMIT)
     stand_in(tmp_path, "time.sleep(600)")
     began = time.monotonic()
     assert first_epoch.loss_of(ONE, options) == 0.5
@@ -56,8 +62,26 @@ def test_a_training_is_ended_after_its_first_epoch_and_kept(options, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("epochs", "commit"), [(0, git_commit()), (1, "0" * 40)]
+    ("flags", "commit"),
+    [("--preset smoke", COMMIT), (RECIPE, COMMIT + "+"), (RECIPE, None)],
 )
+def test_one_of_other_flags_or_unknown_source_is_trained_again(
+    options, tmp_path, monkeypatch, flags, commit
+):
+    record(tmp_path, 1, COMMIT)
+    stand_in(tmp_path, "")
+    assert first_epoch.loss_of(ONE, options) == 0.5
+    record_again = tmp_path / "record" / "metrics.jsonl"
+    record_again.write_text(record_again.read_text().replace("0.5,", "0.25,"))
+    options.flags = flags
+    about = json.loads((tmp_path / "record" / "run.json").read_text())
+    about["git_commit"] = commit
+    (tmp_path / "record" / "run.json").write_text(json.dumps(about))
+    monkeypatch.setattr(first_epoch, "git_commit", lambda: commit)
+    assert first_epoch.loss_of(ONE, options) == 0.25
+
+
+@pytest.mark.parametrize(("epochs", "commit"), [(0, COMMIT), (1, "0" * 40)])
 def test_one_without_an_epoch_of_this_source_says_why(
     options, tmp_path, capsys, epochs, commit
 ):

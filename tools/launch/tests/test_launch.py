@@ -101,6 +101,8 @@ def test_the_gpus_are_those_that_flags_and_environment_leave(
     assert commands.visible_gpus(["--device=cpu"]) == []
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     assert commands.visible_gpus([]) == ["1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")  # hides all
+    assert commands.visible_gpus([]) == []
     smi.unlink()
     monkeypatch.setenv("PATH", str(tmp_path))
     assert commands.visible_gpus([]) == []

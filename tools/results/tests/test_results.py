@@ -78,6 +78,12 @@ def test_the_claim_on_accuracy_is_of_the_published_trainings(
     [
         ("ladder", LADDER | {"verdict": "fail"}, "fail, not pass"),
         ("ladder", LADDER | {"verdict": ["pass"]}, "Expected `str`"),
+        ("ladder", LADDER | {"rows": []}, "without "),
+        (
+            "ladder",
+            LADDER | {"traces": {"pytorch": {"git_commit": CHANGED}}},
+            "changed source",
+        ),
         ("ladder", LADDER | {"format": "x"}, "Invalid enum value 'x'"),
         ("ladder", [], "Expected `object`"),
         ("bench", BENCH | {"quick": True}, "of --quick"),
@@ -176,6 +182,7 @@ START = {
     "versions": {},
 }
 CLEAN = START | {"git_commit": "0" * 40}
+FOUR = {"device": "cpu", "processes": 4, "devices": 8}
 
 
 @pytest.mark.parametrize(
@@ -201,6 +208,10 @@ CLEAN = START | {"git_commit": "0" * 40}
         ),
         (
             {"starts": [CLEAN, CLEAN | {"machine": {"device": "a GPU"}}]},
+            "resumed by other source",
+        ),
+        (
+            {"starts": [CLEAN, CLEAN | {"machine": FOUR}]},
             "resumed by other source",
         ),
         ({"framework": "../../x"}, "Invalid enum value"),
@@ -261,6 +272,12 @@ def test_all_published_records_can_be_read_and_are_evidence():
     assert len(runs) == len([*results.glob("*/*/run.json")]) > 0
     assert not problems
     assert [publish.no_evidence(run) for run in runs] == [""] * len(runs)
+
+
+def test_the_command_of_several_processes_names_them(tmp_path):
+    fake_records.put(tmp_path / "a", machine=FOUR)
+    command = trainings.command(read_run(tmp_path / "a"))
+    assert " --processes 4 --devices 2 " in command
 
 
 def test_seconds_of_a_training_beside_others_are_not_told(tmp_path):
