@@ -114,13 +114,14 @@ def delayed_signals() -> Iterator[None]:
     came: list[int] = []
     before = {n: signal.getsignal(n) for n in _ENDS}
     for number, handler in before.items():
-        if handler != signal.SIG_IGN:
+        if handler != signal.SIG_IGN:  # as by nohup, and for the child too
             signal.signal(number, lambda n, frame: came.append(n))
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
+        # SIGTERM last: once it is back, one that comes raises.
+        for number in reversed(_ENDS):
+            signal.signal(number, before[number] or signal.SIG_DFL)
         if came:
             signal.raise_signal(came[0])
 

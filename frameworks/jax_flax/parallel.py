@@ -55,11 +55,13 @@ def join_world(device: str, devices: int) -> World:
         local = address.startswith(("127.", "localhost"))
         if rank == 0 and address:
             listen(address).close()  # raises if the port is taken
+        # Slurm and Open MPI would give each process one device.
+        told = {"JAX_LOCAL_DEVICE_IDS", "JAX_CUDA_VISIBLE_DEVICES"}
+        several = devices > 1 and launcher() and not told & set(os.environ)
         jax.distributed.initialize(
             num_processes=count if count > 1 else None,
             process_id=rank if count > 1 else None,
-            # Slurm and Open MPI would give each process one device.
-            local_device_ids=list(range(devices)) if devices > 1 else None,
+            local_device_ids=list(range(devices)) if several else None,
             initialization_timeout=2 * JOIN_SECONDS,  # it aborts then
             heartbeat_timeout_seconds=ANSWER_SECONDS,
             shutdown_timeout_seconds=ANSWER_SECONDS,

@@ -65,11 +65,8 @@ class Suite:
 
     def mirror(self, tree: Path) -> str:
         """What reads the frameworks' folders as text."""
-        paths = (
-            "parity_tests/unit/test_mirror.py",
-            "tools/site/tests/test_site_parts.py",
-        )
-        return self.run(tree, *paths, "-k", NOT_THE_TEXT)
+        path = "parity_tests/unit/test_mirror.py"
+        return self.run(tree, path, "-k", NOT_THE_TEXT)
 
     def contract(self, tree: Path, framework: str) -> str:
         """The program of one framework as users run it, then all three."""

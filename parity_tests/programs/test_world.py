@@ -177,7 +177,12 @@ def late(program: Program, settled: bool) -> list[int]:
         )
         for own in environments(program.framework, 2)
     ]
-    return [child.wait(120) for child in children]
+    try:
+        return [child.wait(120) for child in children]
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
 
 
 def test_a_disk_that_is_full_for_the_leader_ends_all(program, tmp_path):

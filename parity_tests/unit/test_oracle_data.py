@@ -20,12 +20,17 @@ def images():
 
 
 @pytest.mark.parametrize(
-    ("pad", "cutout_size"), [(4, 0), (4, 8), (0, 1), (31, 32)]
+    ("pad", "cutout_size"), [(4, 0), (4, 32), (0, 1), (31, 8)]
 )
 def test_augment_pixel_by_pixel(images, pad, cutout_size):
     """Where each pixel comes from, written as one formula."""
-    changed = {"pad_each_side": pad, "cutout_size": cutout_size}
-    recipe = dataclasses.replace(RECIPE, **changed)
+    recipe = dataclasses.replace(
+        RECIPE,
+        pad_each_side=pad,
+        cutout_size=cutout_size,
+        pixel_mean=(20.0, 200.0, 90.0),
+        pixel_std=(3.0, 70.0, 11.0),
+    )
     draws, before = epoch_draws(0, 0, recipe), images.copy()
     out = od.augment(images, draws, recipe)
     np.testing.assert_array_equal(images, before)
@@ -64,3 +69,9 @@ def test_a_choice_for_every_image_or_an_error(images, apply):
     """Never one draw for many images, nor fewer images than came in."""
     with pytest.raises(ValueError, match="shorter"):
         apply(images, np.zeros(39, int))
+
+
+def test_cutout_leaves_its_argument_alone(images):
+    before = images.copy()
+    od.cutout(images, np.zeros(40, int), np.zeros(40, int), RECIPE)
+    np.testing.assert_array_equal(images, before)

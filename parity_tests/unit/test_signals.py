@@ -229,7 +229,17 @@ def test_a_signal_at_the_start_of_a_child_is_raised_once_it_is_known(number):
         ):
             os.kill(os.getpid(), number)
             told.append("went on")
+        ours = signal.getsignal(number)
         with delayed_signals():  # none came
             told.append("again")
+        assert signal.getsignal(number) == ours != before
     assert told == ["went on", "again"]
-    assert signal.getsignal(number) == before
+
+
+def test_what_is_ignored_stays_so_in_a_child_that_starts_meanwhile():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with delayed_signals():
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -7,7 +7,7 @@
     nox -s bench -- --profile             the kernels of a step
 
 Each measurement has a process of its own, in its framework's environment;
-all of them once, then all once more. Keep the machine quiet meanwhile.
+all of them once, then all again. Keep the machine quiet meanwhile.
 """
 
 import json
@@ -17,6 +17,7 @@ import time
 import tyro
 from rich.console import Console
 
+from common import errors
 from common.files import write_atomic
 from common.run.cli import guarded
 from common.run.terminal import align, columns, open_console, say
@@ -97,7 +98,10 @@ def main() -> int:
         show(report)
         say(f"written: {flags.file}; {report['seconds']} s")
 
-    return guarded(work, debug=False)
+    code = guarded(work, flags.debug)
+    if code in (errors.INTERRUPTED, errors.TERMINATED):
+        say("interrupted: nothing was written", sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

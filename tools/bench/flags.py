@@ -48,6 +48,8 @@ class Flags:
     python: PathFlag | None = None
     # the JSON file; else in traces/: bench.json, world.json or profile.json
     out: PathFlag | None = None
+    # show tracebacks
+    debug: bool = False
 
     @property
     def file(self) -> Path:
@@ -82,6 +84,8 @@ def command(flags: Flags) -> str:
     for field in fields(flags):
         value = getattr(flags, field.name)
         if isinstance(value, Path) or value in (None, field.default):
+            continue
+        if field.name == "debug":
             continue
         words.append(f"--{field.name}")
         if isinstance(value, tuple):

@@ -120,7 +120,7 @@ def run_all(
     repeats: int,
     say: Callable[[str], None],
 ) -> Iterator[tuple[Job, dict]]:
-    """All jobs once, then all once more: a slow hour meets every row."""
+    """All jobs once, then all again: a slow hour affects all rows alike."""
     for repeat in range(repeats):
         for place, job in enumerate(jobs):
             say(

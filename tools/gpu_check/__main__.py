@@ -3,7 +3,9 @@
 import argparse
 import sys
 
+from common import errors
 from common.files import user_path
+from common.run.signals import EndBySignals
 from tools.gpu_check.look import FRAMEWORKS, look
 from tools.gpu_check.parity import parity
 from tools.gpu_check.stages import Stages
@@ -71,7 +73,10 @@ def work(stages: Stages, flags: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """All stages. 0: all done; 1: one could not run or failed; 130: Ctrl-C."""
+    """All stages; the exit code.
+
+    0: all done; 1: one could not run or failed; 130, 143: by a signal.
+    """
     flags = parse(argv)
     flags.out = flags.out.resolve()
     if flags.out.exists():
@@ -81,9 +86,11 @@ def main(argv: list[str] | None = None) -> int:
     stages = Stages(flags.out, flags.minutes)
     code = 0
     try:
-        work(stages, flags)
-    except KeyboardInterrupt:
-        code = 130
+        with EndBySignals():
+            work(stages, flags)
+    except KeyboardInterrupt as stop:
+        ended = isinstance(stop, errors.Terminated)
+        code = errors.TERMINATED if ended else errors.INTERRUPTED
     write(stages)
     print((flags.out / FILE).read_text())
     print(f"results: {flags.out}", flush=True)

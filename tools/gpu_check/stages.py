@@ -58,6 +58,11 @@ class Stages:
         summary.write(self)
         print(f"{name}: {outcome} ({seconds:.0f} s)", flush=True)
 
+    def table(self, name: str, text: str) -> None:
+        """Put a table onto the page, at once: a check may be cut off."""
+        self.tables[name] = text
+        summary.write(self)
+
     def run(
         self,
         name: str,

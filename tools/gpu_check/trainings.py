@@ -92,7 +92,7 @@ def speed(
                     }
                 )
                 table = markdown_table(list(rows[0]), map(cells, rows))
-                stages.tables["speed"] = table
+                stages.table("speed", table)
     return rows
 
 
@@ -123,8 +123,9 @@ def seeds(
 ) -> None:
     """Full trainings, seed by seed, until `end` seconds are left.
 
-    All frameworks have the same number of seeds if the time runs out. first:
-    what a training takes, by framework, before one was made.
+    In turns, so that frameworks of one speed get as many seeds; time that is
+    too short for one goes to the others. first: what a training takes, by
+    framework, before one was made.
     """
     found: dict[str, list[Epoch | None]] = {name: [] for name in pythons}
     took = dict(first)
@@ -142,7 +143,7 @@ def seeds(
             rows, took[name] = train(stages, flags, what, command, left)
             found[name].append(rows[-1] if rows else None)
             table = markdown_table(HEAD, summary(training, found))
-            stages.tables[training] = table
+            stages.table(training, table)
 
 
 def summary(

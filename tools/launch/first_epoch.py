@@ -66,6 +66,8 @@ class Options:
     out: PathFlag = ROOT / "traces" / "first-epoch"
     # folder of the train sessions' environments
     environments: PathFlag = ROOT / ".nox"
+    # show tracebacks
+    debug: bool = False
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,7 @@ def main() -> int:
     options = tyro.cli(Options, prog="nox -s first-epoch", description=__doc__)
     same: list[bool] = []
     # A signal becomes an exception, so that no training is left behind.
-    code = guarded(lambda: same.append(measure(options)), debug=False)
+    code = guarded(lambda: same.append(measure(options)), options.debug)
     return code or int(not same[0])
 
 

@@ -73,6 +73,7 @@ class Options:
     """Where the frameworks are."""
 
     environments: PathFlag = Path(".nox")
+    debug: bool = False  # show tracebacks
 
 
 @contextmanager
@@ -131,8 +132,11 @@ def wait_for_nodes(environment: dict[str, str], home: Path) -> None:
     end, states = time.monotonic() + PATIENCE, ""
     while states.split() != ["idle", "idle"]:
         if time.monotonic() > end:
-            log = (home / "log").read_text()[-2000:]
-            raise SlurmError(f"the nodes do not start: {states}\n{log}")
+            print((home / "log").read_text()[-2000:], file=sys.stderr)
+            raise SlurmError(
+                f"the nodes do not start, they are {states.split()}; their "
+                "log is above"
+            )
         time.sleep(0.5)
         states = subprocess.run(
             ["sinfo", "--noheader", "--Node", "--format=%T"],
@@ -174,7 +178,10 @@ def submit(
     )
     if done.returncode:
         said = log.read_text() if log.exists() else done.stderr
-        raise SlurmError(f"{name}: exit code {done.returncode}\n{said[-3000:]}")
+        print(said[-3000:], file=sys.stderr)
+        raise SlurmError(
+            f"{name}: exit code {done.returncode}; what it said is above"
+        )
     record = json.loads((out / "run.json").read_text())
     machine = record["machine"]
     if (record["status"], machine["processes"]) != ("done", 2):
@@ -202,7 +209,7 @@ def run_all(options: Options) -> None:
 def main() -> int:
     """Run each framework's job and print a line of it; the exit code."""
     options = tyro.cli(Options, prog="nox -s slurm", description=__doc__)
-    return guarded(lambda: run_all(options), debug=False)
+    return guarded(lambda: run_all(options), options.debug)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def markdown_prose(text: str) -> str:
 
 
 def python_prose(text: str) -> str:
-    """The same lines, with nothing but comments and docstrings."""
+    """The same lines, with nothing but comments and texts in three quotes."""
     lines = [""] * (text.count("\n") + 1)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         first, last = token.start[0] - 1, token.end[0]

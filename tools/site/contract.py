@@ -187,7 +187,9 @@ def sections(root: Path = ROOT) -> list[Section]:
             for row in lone.values():
                 rows.insert(1 + user(row, rows), row)
             found.append(Section(file, name, rows))
-    agree("ALONE: what is not needed", unused, [])
+    if unused:
+        names = ", ".join(sorted(map("/".join, unused)))
+        raise BuildError(f"tools/site/contract.py: ALONE has {names}, in vain")
     return found
 
 
@@ -244,10 +246,14 @@ def cut(framework: str, file: str, text: str) -> dict[str, list[Piece]]:
         if (match := re.match(r"# --- (.+?) -+$", line))
     ]
     starts = dict(_starts(text, lines))
-    loose = {name for n, name in starts.items() if n < borders[0][0]} - TYPES
-    agree(f"{framework}/{file}: outside of the sections", loose, [])
+    first = borders[0][0] if borders else len(lines) + 1
+    if loose := {name for n, name in starts.items() if n < first} - TYPES:
+        raise BuildError(
+            f"frameworks/{framework}/{file}: {', '.join(sorted(loose))} stands "
+            "in no section"
+        )
     ends = [number for number, _ in borders[1:]] + [len(lines) + 1]
-    pieces = {HEAD: [piece(HEAD, 1, borders[0][0] - 1)]}
+    pieces = {HEAD: [piece(HEAD, 1, first - 1)]}
     for (border, section), end in zip(borders, ends, strict=True):
         inside = [(n, starts[n]) for n in starts if border < n < end]
         stops = [number for number, _ in inside[1:]] + [end]

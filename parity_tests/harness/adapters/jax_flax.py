@@ -11,12 +11,13 @@ import optax
 from flax import nnx
 from jax import Array
 
+from common.environments import FRAMEWORKS
 from common.recipe import Recipe
 from common.schedule import epoch_lrs
 from frameworks.jax_flax import model, parallel, step
 from frameworks.jax_flax.step import TrainState
 
-MODE = "compiled"  # the default of --mode
+MODE = FRAMEWORKS["jax_flax"].mode
 FAST_MODE = "compiled"  # where there are thousands of steps
 
 

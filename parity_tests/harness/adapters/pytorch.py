@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from common.environments import FRAMEWORKS
 from common.recipe import Recipe
 from common.schedule import epoch_lrs
 from frameworks.pytorch import checkpoint, model, step
 from frameworks.pytorch.step import TrainState
 
-MODE = "eager"  # the default of --mode
+MODE = FRAMEWORKS["pytorch"].mode
 FAST_MODE = "eager"  # where there are thousands of steps
 
 

@@ -6,12 +6,13 @@ from operator import attrgetter
 import numpy as np
 import tensorflow as tf
 
+from common.environments import FRAMEWORKS
 from common.recipe import Recipe
 from common.schedule import epoch_lrs
 from frameworks.tensorflow_eager import checkpoint, model, step
 from frameworks.tensorflow_eager.step import TrainState
 
-MODE = "eager"  # the default of --mode
+MODE = FRAMEWORKS["tensorflow_eager"].mode
 FAST_MODE = "compiled"  # where there are thousands of steps
 
 
