@@ -120,7 +120,8 @@ def processor(run: RunRecord) -> str:
     if found.device != "cpu":
         return found.device
     name = re.sub(r"\((R|TM)\)| Processor", "", found.processor) or "CPU"
-    return f"{name}, {found.cores} cores" if found.cores else name
+    many = "s" * (found.cores > 1)
+    return f"{name}, {found.cores} core{many}" if found.cores else name
 
 
 def unfinished(run: RunRecord) -> str:
