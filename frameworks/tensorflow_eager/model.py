@@ -130,9 +130,13 @@ class ConvBN(tf.keras.layers.Layer):
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         x = self.conv(x)
         if training and self.dropout_rate > 0:
-            x = tf.keras.random.dropout(
-                x, self.dropout_rate, seed=self.generator
+            # differs: dropout-half (of x in bfloat16 it would draw in that)
+            mask = tf.keras.random.dropout(
+                tf.ones_like(x, self.variable_dtype),
+                self.dropout_rate,
+                seed=self.generator,
             )
+            x = x * tf.cast(mask, x.dtype)
         return tf.nn.relu(self.bn(x, training=training))
 
 

@@ -8,7 +8,7 @@ from common.init import conv_bn_channels
 from parity_tests.harness.cases import NET
 from parity_tests.judge.checks import Check, Measure, Traces
 from parity_tests.oracle.network import SIDES
-from parity_tests.rungs.rung4_dropout import IMAGES, RATES
+from parity_tests.rungs.rung4_dropout import HALF, HALF_RATE, IMAGES, RATES
 
 LAYERS = list(conv_bn_channels(NET))
 STANDARD_ERRORS = 5.0
@@ -16,10 +16,14 @@ STANDARD_ERRORS = 5.0
 VALUE = {name: 2.0 if name == "layer2.conv_bn" else 1.0 for name in LAYERS}
 
 
-def tensors(traces: Traces, case: str) -> Iterator[tuple]:
+# By rate: what its tensors' names begin with.
+DOUBLE = {rate: f"4/float64/dropout-{rate}" for rate in RATES}
+
+
+def tensors(traces: Traces, prefixes: dict[float, str]) -> Iterator[tuple]:
     """Rate, layer, name, framework, kept share by channel, factor."""
-    for rate in RATES:
-        prefix = f"4/float64/dropout-{rate}/{case}"
+    for rate, start in prefixes.items():
+        prefix = f"{start}/first"
         traces.names(f"{prefix}/*")
         for layer in LAYERS:
             name = f"{prefix}/{layer}"
@@ -32,7 +36,7 @@ def tensors(traces: Traces, case: str) -> Iterator[tuple]:
 
 def scale(traces: Traces) -> Iterator[Measure]:
     """What is kept grows by 1 / (1 - rate): exactly, in each channel."""
-    for rate, _, name, who, mean, square, _ in tensors(traces, "first"):
+    for rate, _, name, who, mean, square, _ in tensors(traces, DOUBLE):
         factors = square / mean
         worst = float(factors[np.abs(factors * (1 - rate) - 1).argmax()])
         error, law = abs(worst * (1 - rate) - 1), 1 / (1 - rate)
@@ -41,7 +45,8 @@ def scale(traces: Traces) -> Iterator[Measure]:
 
 def share_kept(traces: Traces) -> Iterator[Measure]:
     """1 - rate of all elements, and no more spread than coins have."""
-    for rate, _, name, who, mean, square, n in tensors(traces, "first"):
+    both = DOUBLE | {HALF_RATE: HALF}
+    for rate, _, name, who, mean, square, n in tensors(traces, both):
         kept, wanted = mean**2 / square, 1 - rate
         limit = STANDARD_ERRORS * (rate * wanted / (n * len(kept))) ** 0.5
         found = float(kept.mean())
@@ -61,6 +66,8 @@ CASES = (
     ("second", "first", False),
     ("next", "first", False),
     ("other-seed", "first", False),
+    ("epoch", "first", False),
+    ("byte", "first", False),
     ("next", "second", True),
 )
 # Layers of one shape.

@@ -2,6 +2,9 @@
 
 import re
 
+import numpy as np
+
+from common.cifar10 import synthetic
 from parity_tests.programs.program import about, rows
 
 LIBRARIES = {
@@ -41,6 +44,13 @@ def test_a_run_leaves_its_record(program, whole):
     assert named == LIBRARIES[program.framework]
     steps = [row["step"] for row in rows(whole.folder)]
     assert steps == [6 * epoch for epoch in range(1, 9)]
+
+
+def test_the_predictions_are_those_that_the_record_counts(whole):
+    labels = synthetic.make(0, 512, 224)["y_test"]
+    found = np.load(whole.folder / "predictions.npy")
+    share = rows(whole.folder)[-1]["test_accuracy"]
+    assert (found == labels).mean() == share
 
 
 def test_it_learns(whole):

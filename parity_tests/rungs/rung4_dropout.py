@@ -20,6 +20,9 @@ from parity_tests.oracle.layers import count_correct, cross_entropy
 from parity_tests.rungs.rung4_forward import cases
 
 RATES = (0.25,)
+# The rate of the preset `dropout`, which bfloat16 does not hold.
+HALF_RATE = 0.05
+HALF = f"4/bfloat16/dropout-{HALF_RATE}"
 IMAGES = 16
 
 
@@ -54,6 +57,9 @@ def trace(driver: Driver) -> None:
             ("again", 5, 0),
             ("next", 5, 1),
             ("other-seed", 6, 0),
+            # An epoch of `dawnbench`, and what a byte holds, later.
+            ("epoch", 5, 98),
+            ("byte", 5, 256),
         ):
             state = driver.state(recipe, network(), seed, step)
             images = driver.images(pixels, recipe)
@@ -83,6 +89,13 @@ def trace(driver: Driver) -> None:
         images = driver.images(plain.images, recipe)
         sums = driver.eval_step(state, images, driver.labels(plain.labels))
         driver.put_all(f"4/float64/evaluation/dropout-{rate}", sums)
+
+    half = in_precision(replace(NET, dropout_rate=HALF_RATE), "bfloat16")
+    state = driver.state(half, network(), 5, 0)
+    labels = driver.labels(random_labels(IMAGES, 0))
+    images = driver.images(pixels, half)
+    state, _ = driver.train_step(state, images, labels, 0.0)
+    put(driver, f"{HALF}/first", driver.export(state, half))
 
 
 def put(driver: Driver, prefix: str, arrays: Arrays) -> None:
