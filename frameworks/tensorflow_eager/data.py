@@ -51,13 +51,14 @@ def describe_device(device: str) -> dict:
 
 def configure(recipe: Recipe, device: str) -> None:
     """Set every process-wide switch of TensorFlow."""
-    if not tf.distribute.has_strategy():
+    if device == "/CPU:0":
+        tf.config.set_visible_devices([], "GPU")
+    elif not tf.distribute.has_strategy():
         # Else TensorFlow takes the memory of every GPU that is here. Where it
         # has started before, it has it already, and refuses.
         gpus = tf.config.list_physical_devices("GPU")
-        used = [] if device == "/CPU:0" else gpus[:1]
         with suppress(RuntimeError):
-            tf.config.set_visible_devices(used, "GPU")
+            tf.config.set_visible_devices(gpus[:1], "GPU")
     # differs: tf32 (TensorFlow would use it in convolutions and products)
     tf.config.experimental.enable_tensor_float_32_execution(False)
     # The dtype of weights and the optimizer, then that of the layers.

@@ -130,7 +130,7 @@ class ConvBN(tf.keras.layers.Layer):
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         x = self.conv(x)
         if training and self.dropout_rate > 0:
-            # differs: dropout-half (of x in bfloat16 it would draw in that)
+            # differs: dropout-half (it draws in the dtype of its input)
             mask = tf.keras.random.dropout(
                 tf.ones_like(x, self.variable_dtype),
                 self.dropout_rate,
