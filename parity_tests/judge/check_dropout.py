@@ -1,14 +1,21 @@
 """Rung 4: whether dropout follows its law, in each framework."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from common.init import conv_bn_channels
 from parity_tests.harness.cases import NET
-from parity_tests.judge.checks import Check, Measure, Traces
+from parity_tests.judge.checks import Check, Measure, Traces, equal_tensors
 from parity_tests.oracle.network import SIDES
-from parity_tests.rungs.rung4_dropout import HALF, HALF_RATE, IMAGES, RATES
+from parity_tests.rungs.rung4_dropout import (
+    HALF,
+    HALF_RATE,
+    IMAGES,
+    RATES,
+    SLOPE,
+)
+from parity_tests.rungs.rung7_mode import DROPOUT as MODE
 
 LAYERS = list(conv_bn_channels(NET))
 STANDARD_ERRORS = 5.0
@@ -70,29 +77,41 @@ CASES = (
     ("byte", "first", False),
     ("next", "second", True),
 )
+CASES_OF_MODE = (("second", "first", False), ("other-seed", "first", False))
 # Layers of one shape.
 ALIKE = (("layer1.res1", "layer1.res2"), ("layer3.res1", "layer3.res2"))
 
 
 def masks(traces: Traces) -> Iterator[Measure]:
     """The same for a (seed, step); new for every step, seed and layer."""
-    for rate in RATES:
-        prefix = f"4/float64/dropout-{rate}"
-        traces.names(f"{prefix}/*")
-        pairs = [
-            (f"{one}/{layer}", f"{other}/{layer}", same)
-            for layer in LAYERS
-            for one, other, same in CASES
-        ]
-        pairs += [(f"first/{a}", f"first/{b}", False) for a, b in ALIKE]
-        for one, other, same in pairs:
-            others = traces.holders(f"{prefix}/{other}")
-            for who, value in traces.holders(f"{prefix}/{one}").items():
-                equal = bool(np.array_equal(value, others[who]))
-                yield Measure(
-                    *(float(equal != same), f"{prefix}/{one}", who),
-                    *(equal, "masks equal", same),
-                )
+    for prefix in DOUBLE.values():
+        yield from compare_masks(traces, prefix, CASES)
+
+
+def masks_of_mode(traces: Traces) -> Iterator[Measure]:
+    """New for every step, seed and layer, compiled or eagerly."""
+    yield from compare_masks(traces, MODE, CASES_OF_MODE)
+
+
+def compare_masks(
+    traces: Traces, prefix: str, cases: Iterable[tuple[str, str, bool]]
+) -> Iterator[Measure]:
+    """Whether statistics of two cases, or of two layers, are equal or not."""
+    traces.names(f"{prefix}/*")
+    pairs = [
+        (f"{one}/{layer}", f"{other}/{layer}", same)
+        for layer in LAYERS
+        for one, other, same in cases
+    ]
+    pairs += [(f"first/{a}", f"first/{b}", False) for a, b in ALIKE]
+    for one, other, same in pairs:
+        others = traces.holders(f"{prefix}/{other}")
+        for who, value in traces.holders(f"{prefix}/{one}").items():
+            equal = bool(np.array_equal(value, others[who]))
+            yield Measure(
+                *(float(equal != same), f"{prefix}/{one}", who),
+                *(equal, "masks equal", same),
+            )
 
 
 LAW = "5 standard errors of so many coins: shares of this limit"
@@ -100,4 +119,15 @@ CHECKS = [
     Check(4, "dropout: place and factor", 1e-11, "rounding", scale),
     Check(4, "dropout: share kept, spread", 1.0, LAW, share_kept, LAW),
     Check(4, "dropout: masks by seed, step, layer", 0, "bits", masks),
+    equal_tensors(
+        4,
+        "dropout: gradient is the slope",
+        f"{SLOPE}/*",
+        1e-3,
+        "a ReLU that is moved over its kink; other masks would change all",
+        unguarded="no ReLU is that near in the cases that were run",
+    ),
+]
+CHECKS_7 = [
+    Check(7, "dropout: masks, the other mode", 0, "bits", masks_of_mode)
 ]

@@ -122,6 +122,7 @@ CHECKS: list[Check] = [
         7, "checkpoint exchange, 9 pairs", "7/float64/exchange/*", 1e-11, DOUBLE
     ),
     same(7, "whole epochs, float64", "7/float64/epochs/*", 1e-11, DOUBLE),
+    *check_dropout.CHECKS_7,
     *check_repeat.CHECKS,
     *check_margins.CHECKS_7,
     *check_noise.CHECKS,
@@ -130,6 +131,20 @@ CHECKS: list[Check] = [
     same(8, "race: losses of all epochs", "8/*/race/*loss", 1e-13, DOUBLE),
     *check_race.CHECKS,
     *check_world.CHECKS,
+    same(
+        9,
+        "statistics of one batch, float32",
+        "9/float32/*",
+        3e-5,
+        "as in one process: the mean is large beside the deviation",
+    ),
+    same(
+        9,
+        "the same between two numbers of bfloat16",
+        "9/bfloat16/*",
+        2e-6,
+        "statistics are float32; bfloat16 would lose 4e-3",
+    ),
     same(9, "processes end equal to the bit", "9/float64/*/unequal", 0, EXACT),
     same(9, "each process has masks of its own", "9/*/dropout/*", 0, EXACT),
 ]

@@ -44,7 +44,7 @@ NAMES = {
     "rung1_schedule": ("1/*",),
     "rung7_wide": ("7/float64/wide/*",),
     "rung7_page": ("7/float64/page/*", "7/float32/page/*"),
-    "rung7_mode": ("7/float64/other-mode/*",),
+    "rung7_mode": ("7/float64/other-mode/*", "7/float64/dropout/*"),
     "rung9_world": ("9/*",),
 }
 # Most of the time, and little that others do not see.

@@ -6,13 +6,18 @@ take the mean of their input, every convolution gives one number c. What
 batch norm keeps of it tells all: with the share k kept and the factor s,
 the mean is c k s and the mean square c^2 k s^2. Were dropout in another
 place, the two would not fit together.
+
+That the gradient has the masks of the forward pass is seen in a usual network:
+it must be the slope of the loss.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
+from common.checkpoint import VELOCITY
 from common.init import conv_bn_channels, parameter_table
+from common.recipe import Recipe
 from parity_tests.harness.cases import NET, Arrays, random_labels
 from parity_tests.harness.driver import Driver, in_precision
 from parity_tests.oracle import network as oracle
@@ -24,6 +29,9 @@ RATES = (0.25,)
 HALF_RATE = 0.05
 HALF = f"4/bfloat16/dropout-{HALF_RATE}"
 IMAGES = 16
+SLOPE = "4/float64/dropout-slope"
+# How far the kernel goes to each side: 1e-5 moves some ReLUs over their kinks.
+EPSILON = 1e-7
 
 
 def network() -> Arrays:
@@ -90,12 +98,60 @@ def trace(driver: Driver) -> None:
         sums = driver.eval_step(state, images, driver.labels(plain.labels))
         driver.put_all(f"4/float64/evaluation/dropout-{rate}", sums)
 
+        driver.put(f"{SLOPE}/{rate}", slope(driver, recipe))
+
     half = in_precision(replace(NET, dropout_rate=HALF_RATE), "bfloat16")
     state = driver.state(half, network(), 5, 0)
     labels = driver.labels(random_labels(IMAGES, 0))
     images = driver.images(pixels, half)
     state, _ = driver.train_step(state, images, labels, 0.0)
     put(driver, f"{HALF}/first", driver.export(state, half))
+
+
+def trace_mode(driver: Driver, mode: str, prefix: str) -> None:
+    """Two steps of one function in a mode, and the first of another seed.
+
+    A function that is compiled once must not keep the masks of its first step.
+    """
+    pixels = np.ones((IMAGES, 32, 32, 3), np.float32)
+    recipe = replace(NET, dropout_rate=RATES[0], precision="float64")
+    images = driver.images(pixels, recipe)
+    labels = driver.labels(random_labels(IMAGES, 0))
+    rate = driver.adapter.rate(0.0, driver.device)
+    for seed, names in ((5, ("first", "second")), (6, ("other-seed",))):
+        state = driver.state(recipe, network(), seed)
+        train_step, _ = driver.step.make_steps(state, mode)
+        for case in names:
+            state, _ = train_step(state, images, labels, rate)
+            arrays = driver.export(state, recipe)
+            put(driver, f"{prefix}/{case}", arrays)
+            state = driver.load(state, network(), recipe, int(state.step))
+
+
+def slope(driver: Driver, recipe: Recipe) -> float:
+    """The slope of the loss along the gradient of the first kernel, by length.
+
+    1 if the backward pass has the masks of the forward pass: between the
+    first kernel and the loss lie those of all layers. They belong to the
+    seed and the step, so three losses have the same ones.
+    """
+    case, name = cases()["plain"], "prep.conv.kernel"
+    images = driver.images(case.images, recipe)
+    labels = driver.labels(case.labels)
+
+    def step(kernel: np.ndarray) -> tuple[float, np.ndarray]:
+        params = case.params | {name: kernel}
+        state = driver.state(recipe, params, 5, 3)
+        state, metrics = driver.train_step(state, images, labels, 0.0)
+        gradient = driver.export(state, recipe)[VELOCITY + name]
+        return float(driver.numbers(metrics)["loss"]), gradient
+
+    kernel = case.params[name].astype(np.float64)
+    _, gradient = step(kernel)
+    length = np.linalg.norm(gradient)
+    way = EPSILON / length * gradient
+    rise = step(kernel + way)[0] - step(kernel - way)[0]
+    return rise / (2 * EPSILON * length)
 
 
 def put(driver: Driver, prefix: str, arrays: Arrays) -> None:
@@ -107,9 +163,10 @@ def put(driver: Driver, prefix: str, arrays: Arrays) -> None:
 
 
 def expected() -> Arrays:
-    """Evaluation drops nothing and changes nothing."""
+    """Evaluation drops nothing and changes nothing; a gradient is a slope."""
     found = {}
     for rate in RATES:
+        found[f"{SLOPE}/{rate}"] = np.array(1.0)
         prefix = f"4/float64/dropout-{rate}/eval"
         # linear.kernel is 0, so are all logits.
         found[f"{prefix}/loss"] = np.array(IMAGES * np.log(10))

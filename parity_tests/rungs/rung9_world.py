@@ -6,7 +6,8 @@ last one has 16 images. State goes from one number of processes to another by
 checkpoints. All of it is on a CPU, in float64.
 
 That all processes agree proves nothing: with averaged gradients they do, too.
-So the judge compares with the oracle, and with one process.
+So the judge compares with the oracle, and with one process. Single steps show
+the statistics of batch norm where precision counts, and the masks of dropout.
 """
 
 from dataclasses import replace
@@ -16,9 +17,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from common.checkpoint import shared_start
+from common.init import parameter_table
 from common.recipe import Recipe
-from common.world import ALONE, World
+from common.world import World
 from parity_tests.harness.cases import (
+    NET,
     TRAJECTORY,
     Arrays,
     random_images,
@@ -26,6 +29,8 @@ from parity_tests.harness.cases import (
 )
 from parity_tests.harness.driver import Driver, in_precision
 from parity_tests.harness.processes import run_all
+from parity_tests.oracle import network as oracle
+from parity_tests.rungs.rung4_forward import Case, cases
 from parity_tests.rungs.rung7_trajectory import (
     SEED,
     expected_run,
@@ -34,14 +39,21 @@ from parity_tests.rungs.rung7_trajectory import (
     run,
 )
 
-# Four epochs of 5 steps; of 2 steps, the second with 2 images a device.
+# Four epochs of 5 steps; of 2 steps, the second with 11 images for 8 devices.
+# Batch norm's constants are not those of a layer that forgets the recipe.
 SMALL = replace(
-    TRAJECTORY, width=4, batch_size=32, train_images=144, test_images=40
+    TRAJECTORY,
+    width=4,
+    batch_size=32,
+    bn_keep=0.7,
+    bn_eps=1e-2,
+    train_images=144,
+    test_images=40,
 )
 RECIPE = in_precision(SMALL, "float64")
-SHORT = replace(RECIPE, train_images=48)
+SHORT = replace(RECIPE, train_images=43, test_images=44)
 DROPOUT = replace(RECIPE, dropout_rate=0.5)
-PREFIX = "9/float64"
+PREFIX = "9"
 # What is trained, and which of its epochs. "one-two": from a checkpoint of
 # one process on in two.
 PARTS = {
@@ -55,6 +67,8 @@ PARTS = {
 }
 # Processes, and devices of each.
 CASES = {"two": (2, 1), "three": (3, 1), "eight": (1, 8)}
+# In which there are single steps, too.
+WITH_STEPS = ("two", "eight")
 
 
 def trace(driver: Driver) -> None:
@@ -67,8 +81,10 @@ def trace(driver: Driver) -> None:
         permuted = run(
             driver, RECIPE, driver.adapter.MODE, probe=False, order=1
         )
-        driver.put(f"{PREFIX}/floor", furthest(steps, permuted[0]))
-        np.save(driver.folder / "dropout.npy", dropout_loss(driver, ALONE))
+        driver.put(f"{PREFIX}/float64/floor", furthest(steps, permuted[0]))
+        for times in (1, 2, 8):
+            loss = dropout_loss(driver, times)
+            np.save(driver.folder / f"dropout{times}.npy", loss)
         for case, (size, devices) in CASES.items():
             if driver.framework == "pytorch":
                 size, devices = size * devices, 1
@@ -90,8 +106,12 @@ def work(driver: Driver, world: World, case: str) -> None:
         steps, named = train(driver, part, save=part == "two" and world.leads)
         found |= named
         ends = {f"{part}/ends/{name}": a for name, a in steps[-1].items()}
-    if case == "two":
-        found["dropout/wrong"] = np.array(dropout_wrong(driver, world))
+    if case in WITH_STEPS:
+        found[f"float64/dropout/{case}"] = dropout_wrong(driver, world, case)
+        for precision, one in STEPS.items():
+            recipe = in_precision(NET, precision)
+            for name, array in one_step(driver, world, recipe, one).items():
+                found[f"{precision}/{case}/{name}"] = array
     kept = found | ends if world.leads else ends
     np.savez(driver.folder / f"{case}.{world.rank}.npz", **kept)
 
@@ -128,11 +148,11 @@ def train(
 
 
 def numbered(part: str, steps: list[Arrays], sums: list[dict]) -> Arrays:
-    """By `part/step/tensor`, counted from the start of the training."""
+    """By `float64/part/step/tensor`, from the start of the training on."""
     recipe, epochs = PARTS[part]
     before = epochs.start * recipe.steps_per_epoch
     found = flatten([{}] * before + steps, [{}] * epochs.start + sums)
-    return {f"{part}/{name}": value for name, value in found.items()}
+    return {f"float64/{part}/{name}": value for name, value in found.items()}
 
 
 def collected(folder: Path, case: str, size: int) -> Arrays:
@@ -147,21 +167,19 @@ def collected(folder: Path, case: str, size: int) -> Arrays:
         for name in ends
     )
     found = {name: a for name, a in first.items() if name not in ends}
-    return found | {f"{case}/unequal": np.array(unequal)}
+    return found | {f"float64/{case}/unequal": np.array(unequal)}
 
 
 # --- Dropout ------------------------------------------------------------
 
 
-def dropout_loss(driver: Driver, world: World) -> float:
+def dropout_loss(driver: Driver, times: int) -> float:
     """The loss of a training step with dropout, as this process has it.
 
-    The images of a batch come twice. In PyTorch and TensorFlow each of two
-    processes has them once; the arrays of JAX are the whole batch.
+    times: how often the images come, one after the other.
     """
-    images, labels = random_images(8, 32, 9), random_labels(8, 9)
-    if driver.framework == "jax_flax":
-        images, labels = np.tile(images, (2, 1, 1, 1)), np.tile(labels, 2)
+    images = np.tile(random_images(8, 32, 9), (times, 1, 1, 1))
+    labels = np.tile(random_labels(8, 9), times)
     state = driver.state(DROPOUT, shared_start(DROPOUT, SEED), SEED)
     _, metrics = driver.train_step(
         state, driver.images(images, DROPOUT), driver.labels(labels), 0.0
@@ -169,15 +187,77 @@ def dropout_loss(driver: Driver, world: World) -> float:
     return float(driver.numbers(metrics)["loss"])
 
 
-def dropout_wrong(driver: Driver, world: World) -> int:
-    """1 if both processes have one mask, or JAX's masks depend on them."""
-    loss = dropout_loss(driver, world)
+def dropout_wrong(driver: Driver, world: World, case: str) -> np.ndarray:
+    """1 if some have the same masks, or JAX's masks depend on the world.
+
+    Each device has the same images. In PyTorch and TensorFlow a process has
+    those of its own devices; the arrays of JAX are the whole batch.
+    """
+
+    def alone(times: int) -> float:
+        return float(np.load(driver.folder / f"dropout{times}.npy"))
+
+    devices = CASES[case][1] if world.alone else 1
     if driver.framework == "jax_flax":
-        alone = float(np.load(driver.folder / "dropout.npy"))
-        return int(abs(loss - alone) > 1e-9 * abs(alone))
+        times = world.size * devices
+        loss = dropout_loss(driver, times)
+        return np.array(int(abs(loss / alone(times) - 1) > 1e-9))
+    loss = dropout_loss(driver, devices)
+    if world.alone:  # replicas with the same masks have the same loss
+        return np.array(int(abs(loss / (devices * alone(1)) - 1) < 1e-9))
     bits = np.frombuffer(np.float64(loss).tobytes(), np.int32)
-    both = world.gather(bits.copy())
-    return int((both[0] == both[1]).all())
+    every = world.gather(bits.copy())
+    return np.array(int(len({row.tobytes() for row in every}) < world.size))
+
+
+# --- Statistics ---------------------------------------------------------
+
+
+def one_step(
+    driver: Driver, world: World, recipe: Recipe, case: Case
+) -> Arrays:
+    """What batch norm keeps of a batch, each process with its share."""
+    share = world.share(len(case.labels))
+    if driver.framework == "jax_flax":
+        share = slice(None)  # its arrays are the whole batch
+    state = driver.state(recipe, case.params)
+    state, _ = driver.train_step(
+        state,
+        driver.images(case.images[share], recipe),
+        driver.labels(case.labels[share]),
+        0.0,
+    )
+    arrays = driver.export(state, recipe)
+    return {name: arrays[name] for name in stats_of(recipe.precision)}
+
+
+def stats_of(precision: str) -> list[str]:
+    """Names of what is compared: in bfloat16, of the first layer only."""
+    first = "prep" if precision == "bfloat16" else ""
+    return [
+        row.name
+        for row in parameter_table(NET)
+        if not row.trained and row.name.startswith(first)
+    ]
+
+
+def between() -> Case:
+    """Half of the pixels 1, and half the next number of bfloat16.
+
+    The mean of both is none of bfloat16's numbers.
+    """
+    plain = cases()["plain"]
+    kernel = np.zeros_like(plain.params["prep.conv.kernel"])
+    kernel[1, 1, 0] = 1
+    mean = np.zeros_like(plain.params["prep.bn.mean"])
+    changed = {"prep.conv.kernel": kernel, "prep.bn.mean": mean}
+    images = np.ones_like(plain.images)
+    images[:, ::2] += 2.0**-7
+    return Case(plain.params | changed, images, plain.labels)
+
+
+# By precision, a batch whose moments it loses where they are summed in it.
+STEPS = {"float32": cases()["offset"], "bfloat16": between()}
 
 
 # --- Oracle -------------------------------------------------------------
@@ -187,8 +267,8 @@ def expected() -> Arrays:
     """The oracle's one process, under the name of each part."""
     whole = {recipe: expected_run(recipe, probe=False) for recipe in recipes()}
     found: Arrays = {
-        f"{PREFIX}/dropout/wrong": np.array(0),
-        **{f"{PREFIX}/{case}/unequal": np.array(0) for case in CASES},
+        **{f"{PREFIX}/float64/dropout/{c}": np.array(0) for c in WITH_STEPS},
+        **{f"{PREFIX}/float64/{case}/unequal": np.array(0) for case in CASES},
     }
     for part, (recipe, epochs) in PARTS.items():
         steps, sums = whole[recipe]
@@ -196,6 +276,11 @@ def expected() -> Arrays:
         some = steps[epochs.start * each : epochs.stop * each]
         named = numbered(part, some, sums[epochs.start : epochs.stop])
         found |= {f"{PREFIX}/{name}": value for name, value in named.items()}
+    for precision, one in STEPS.items():
+        net = oracle.forward(one.params, one.images, NET, True)
+        for case in WITH_STEPS:
+            for name in stats_of(precision):
+                found[f"{PREFIX}/{precision}/{case}/{name}"] = net.stats[name]
     return found
 
 
