@@ -7,12 +7,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import safetensors.numpy
 
 from common.environments import FRAMEWORKS, find_python
+from common.recipe import PRESETS
+from parity_tests.harness.cases import TRAJECTORY
 
 ROOT = Path(__file__).parents[2]
 # Small enough for seconds, long enough to be stopped in the middle; dropout
@@ -181,3 +183,29 @@ def rows(folder: Path) -> list[dict]:
 def about(folder: Path) -> dict:
     """The run.json of a run."""
     return json.loads((folder / "run.json").read_text())
+
+
+def flags_of(recipe, base) -> tuple:
+    """The flags of every field in which a recipe is not the base."""
+    words = []
+    for field in fields(recipe):
+        value = getattr(recipe, field.name)
+        if value != getattr(base, field.name):
+            words += ["--" + field.name.replace("_", "-"), value]
+    return tuple(words)
+
+
+# Rung 7's programs, which caches then know. One epoch at so low a learning rate
+# that what rounding does to a step hardly reaches the next one.
+SMALL = (
+    *("--preset", "small", "--dataset", "synthetic", "--init", "shared"),
+    *flags_of(TRAJECTORY, PRESETS["small"]),
+    *("--epochs", 1, "--peak-lr", 1e-6),
+)
+
+
+def small_run(program, once, precision: str, mode: str = "") -> Ended:
+    """One epoch of SMALL, in the default mode if none is named."""
+    mode = mode or program.default_mode
+    flags = (*SMALL, "--precision", precision, "--mode", mode)
+    return once.run(program, f"{precision}-{mode}", *flags)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from parity_tests.programs.program import ROOT, TINY, rows
+from parity_tests.programs.program import ROOT, TINY, rows, small_run
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +69,29 @@ def test_the_lines_for_python_in_the_docs_work(programs, once):
     assert found == 1
     result = programs["pytorch"].run_words("-c", code)
     assert (result.stdout, result.returncode) == ("(2, 10)\n", 0)
+
+
+# The same images twice: as a fresh process computes them, then with every
+# switch of the process surely as the recipe wants it.
+TWICE = """
+import sys
+import numpy as np
+from common.cifar10.load import Split
+from common.run.use import find_trained
+from frameworks.{framework}.data import configure, find_device
+from frameworks.{framework}.predict import use
+
+images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
+split, trained = Split(images, np.zeros(8, np.uint8)), find_trained({folder!r})
+first = use(trained, split, "cpu")
+configure(trained.recipe, find_device("cpu"))
+print(np.ptp(first) > 0, np.array_equal(first, use(trained, split, "cpu")))
+"""
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float64"])
+def test_use_needs_no_switch_set_before(program, once, precision):
+    run = small_run(program, once, precision)
+    code = TWICE.format(framework=program.framework, folder=str(run.folder))
+    result = program.run_words("-c", code)
+    assert result.stdout == "True True\n", result.stderr

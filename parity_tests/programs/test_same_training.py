@@ -1,41 +1,20 @@
 """The same training, whichever framework, mode, precision and loop."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from common.environments import FRAMEWORKS
-from common.recipe import PRESETS
-from parity_tests.harness.cases import TRAJECTORY
-from parity_tests.programs.program import TINY, Ended, about, arrays, rows
-
-
-def flags_of(recipe, base) -> tuple:
-    """The flags of every field in which a recipe is not the base."""
-    words = []
-    for field in fields(recipe):
-        value = getattr(recipe, field.name)
-        if value != getattr(base, field.name):
-            words += ["--" + field.name.replace("_", "-"), value]
-    return tuple(words)
-
-
-# Rung 7's programs, which caches then know. One epoch at so low a learning rate
-# that what rounding does to a step hardly reaches the next one.
-SMALL = (
-    *("--preset", "small", "--dataset", "synthetic", "--init", "shared"),
-    *flags_of(TRAJECTORY, PRESETS["small"]),
-    *("--epochs", 1, "--peak-lr", 1e-6),
+from parity_tests.programs.program import (
+    SMALL,
+    TINY,
+    Ended,
+    about,
+    arrays,
+    rows,
+    small_run,
 )
-
-
-def small_run(program, once, precision: str, mode: str = "") -> Ended:
-    """One epoch of SMALL, in the default mode if none is named."""
-    mode = mode or program.default_mode
-    flags = (*SMALL, "--precision", precision, "--mode", mode)
-    return once.run(program, f"{precision}-{mode}", *flags)
 
 
 def loss(run: Ended) -> float:
