@@ -35,10 +35,9 @@ class Flags:
     device: Literal["cpu", "gpu"] = "cpu"
     # the same for all traces of one comparison
     run_id: str = "by-hand"
-    # second pass: go on from the checkpoints that the first left here
+    # second pass: go on from the checkpoints that the first left here,
+    # beside its traces
     exchange: PathFlag | None = None
-    # where the first pass leaves its checkpoint; none: beside `out`
-    checkpoints: PathFlag | None = None
     # only rungs whose names contain one of these
     only: tuple[str, ...] = ()
 
@@ -53,9 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    driver.folder = flags.checkpoints or flags.out.parent
-    if flags.exchange:
-        driver.folder = flags.exchange
+    driver.folder = flags.exchange or flags.out.parent
     driver.folder.mkdir(parents=True, exist_ok=True)
     names = ("rung7_exchange",) if flags.exchange else RUNGS
     for name in names:

@@ -159,26 +159,10 @@ def full(recipe: Recipe) -> dict:
         name: at_batch(lambda n, i=i: measure(n)[i], recipe.batch_size)
         for i, name in enumerate(("bytes moved", "bytes kept"))
     }
-    found["host seconds"] = host(replace(recipe, width=1))
+    found["host seconds"] = host_seconds("pytorch", "eager", recipe)
     if find_spec("triton"):
         found["inductor"] = inductor.facts(recipe)
     return found
-
-
-def host(recipe: Recipe) -> float:
-    """Seconds of the host in a step, with its batch."""
-    driver = Driver("pytorch", "cpu")
-    tiny = replace(recipe, batch_size=4, train_images=4, test_images=4)
-    arrays = synthetic.make(0, 4, 4)
-    data, _ = driver.splits(arrays, tiny)
-    draws = epoch_draws(0, 0, tiny)
-    state = driver.step.create_state(tiny, 0, driver.device)
-
-    def one() -> None:
-        [(images, labels)] = driver.data.train_batches(data, draws, tiny)
-        driver.step.train_step(state, images, labels, 0.0)
-
-    return host_seconds(one)
 
 
 def compiled(recipe: Recipe) -> dict:

@@ -108,27 +108,9 @@ def full(recipe: Recipe) -> dict:
         for i, name in enumerate(("bytes moved", "bytes kept"))
     }
     for mode in ("eager", "compiled"):
-        seconds = host(replace(recipe, width=1), mode)
+        seconds = host_seconds("tensorflow_eager", mode, recipe)
         found[f"host seconds, {mode}"] = seconds
     return found
-
-
-def host(recipe: Recipe, mode: str) -> float:
-    """Seconds of the host in a step, with its batch."""
-    driver = Driver("tensorflow_eager", "cpu")
-    tiny = replace(recipe, batch_size=4, train_images=4, test_images=4)
-    arrays = synthetic.make(0, 4, 4)
-    state = driver.state(tiny)
-    data, _ = driver.splits(arrays, tiny)
-    draws = epoch_draws(0, 0, tiny)
-    train_step, _ = driver.step.make_steps(state, mode)
-    lr = tf.constant(0.0)
-
-    def one() -> None:
-        [(images, labels)] = driver.data.train_batches(data, draws, tiny)
-        train_step(state, images, labels, lr)
-
-    return host_seconds(one)
 
 
 if __name__ == "__main__":

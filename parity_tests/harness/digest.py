@@ -48,19 +48,8 @@ def write(path: Path, trace: Trace) -> None:
     tracefile.write(path, facts, arrays, compressed=True)
 
 
-def read(path: Path) -> Trace:
-    """The trace that `write` has written: small arrays by name.
-
-    Raises TraceError, also if it is not a digest.
-    """
-    trace = tracefile.read(path)
-    if trace.facts["part"] != "digest":
-        raise tracefile.TraceError(f"{path}: a whole trace, not a digest")
-    return unpacked(path, trace)
-
-
 def unpacked(path: Path, trace: Trace) -> Trace:
-    """A digest's arrays by name. Raises TraceError."""
+    """What `write` has written, its arrays by name. Raises TraceError."""
     arrays: Arrays = {}
     begin = dict.fromkeys(trace.arrays, 0)
     try:

@@ -15,6 +15,7 @@ import numpy as np
 from common.checkpoint import VELOCITY, array_shapes
 from common.cifar10.load import Split
 from common.recipe import Recipe
+from common.schedule import epoch_lrs
 
 Arrays = dict[str, np.ndarray]
 
@@ -104,6 +105,15 @@ class Driver:
         train_step, _ = self.step.make_steps(state, mode or self.adapter.MODE)
         rate = self.adapter.rate(lr, self.device)
         return train_step(state, images, labels, rate)
+
+    def whole_epoch(self, state, data, draws, epoch: int, recipe: Recipe):
+        """An epoch as train() runs it, in JAX on a GPU; state and sums."""
+        lrs = epoch_lrs(epoch, recipe)
+        if scan := getattr(self.train, "scan_epoch", None):
+            return scan(self.step.train_step, state, data, draws, lrs, recipe)
+        train_step, _ = self.step.make_steps(state, self.adapter.MODE)
+        batches = self.data.train_batches(data, draws, recipe)
+        return self.train.run_epoch(train_step, state, batches, lrs)
 
     def eval_step(self, state, images, labels, mode=None) -> dict[str, float]:
         """The sums of a batch as the framework's default mode makes them."""

@@ -234,8 +234,9 @@ def moment(out: Path, own: bool, first: int) -> str:
 def require(fact: bool, what: str, out: Path) -> None:
     """Raise Difference, with the end of the log, unless a fact is one."""
     if not fact:
-        log = out.with_suffix(".log").read_text()[-2000:]
-        raise Difference(f"{out}: {what}\n{log}")
+        log = out.with_suffix(".log")
+        said = log.read_text()[-2000:] if log.exists() else ""
+        raise Difference(f"{out}: {what}\n{said}")
 
 
 def check(out: Path, must_say_so: bool) -> None:

@@ -4,17 +4,15 @@ A process that is stopped answers to nobody, and one that never comes is waited
 for: both end the others within a minute.
 """
 
-import os
 import signal
-import subprocess
 import time
 
 import pytest
 
-from parity_tests.harness.processes import environments
-from parity_tests.programs.program import NO_GPU, ROOT, arrays
-from parity_tests.programs.test_world import LOST, epochs_of
-from parity_tests.programs.worlds import FEW, started
+from parity_tests.programs.kills import epochs_of
+from parity_tests.programs.program import arrays
+from parity_tests.programs.test_world import LOST
+from parity_tests.programs.worlds import FEW, started, started_code
 
 
 @pytest.mark.parametrize("rank", [0, 1])
@@ -63,15 +61,5 @@ def test_a_process_that_is_late_at_the_end_is_waited_for(
 ):
     """The leader writes the record, however slow its disk is."""
     text = LATE.format(framework=program.framework, late=late)
-    children = [
-        subprocess.Popen(
-            [str(program.python), "-c", text],
-            cwd=ROOT,
-            env=os.environ | NO_GPU | own,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for own in environments(program.framework, 2)
-    ]
-    said = [child.communicate(timeout=120)[1] for child in children]
-    assert [child.returncode for child in children] == [0, 0], said
+    with started_code(program, tmp_path, text) as processes:
+        assert processes.codes() == [0, 0], processes.text(late)

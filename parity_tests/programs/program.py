@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -28,17 +27,6 @@ TINY = (
 # On a machine with a GPU: nothing here uses it, so nothing may fill it.
 SHY = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 NO_GPU = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
-
-
-def take_signals() -> None:
-    """Let programs get SIGHUP and SIGINT where this process ignores them.
-
-    nohup ignores the one, a shell the other for what it runs in the
-    background, and what is ignored stays so in programs that are started.
-    """
-    for number in (signal.SIGHUP, signal.SIGINT):
-        if signal.getsignal(number) == signal.SIG_IGN:
-            signal.signal(number, lambda number, frame: None)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from parity_tests.gpu.__main__ import CHECKS
 from parity_tests.programs.program import Ended
 
 
@@ -46,12 +47,10 @@ def facts(programs, once) -> Callable[[str], dict]:
     return get
 
 
-def test_every_op_of_tensorflow_has_a_kernel_for_a_gpu(facts):
-    for case, stages in facts("tensorflow_eager")["cases"].items():
-        assert len(stages) == 8
-        for stage, seen in stages.items():
-            assert seen["ops"] > 0
-            assert not seen["missing"], f"{case}, {stage}"
+@pytest.mark.parametrize("framework", ["tensorflow_eager", "pytorch"])
+def test_every_claim_that_gpu_paper_judges_holds(facts, framework):
+    """A kernel for every op, no copy in a step, a graph for each batch size."""
+    assert CHECKS[framework](facts(framework)) == []
 
 
 # Of TensorFlow, in an epoch: six arrays of draws and the learning rates go to
@@ -69,14 +68,14 @@ MASK = {
 
 def test_in_a_step_of_tensorflow_nothing_crosses_without_dropout(facts):
     for case, stages in facts("tensorflow_eager")["cases"].items():
-        assert not stages["evaluation step"]["copies"], case
+        assert len(stages) == 8
+        assert all(seen["ops"] > 0 for seen in stages.values()), case
         dropout = not case.endswith("dropout 0")
         copies = stages["train step"]["copies"]
         assert {name for name in MASK if name in copies} == (
             MASK if dropout else set()
         ), case
         if not dropout:
-            assert not copies, case
             assert stages["epoch"]["copies"] == EPOCH, case
         count = 2  # batches in evaluation
         found = stages["evaluation batches"]["copies"]
@@ -95,11 +94,3 @@ def test_in_a_step_of_pytorch_nothing_crosses(facts):
         assert crossed.pop("batches") == {"_to_copy": 6}
         assert not any(crossed.values()), crossed
         assert stages["train step"]["kernels"] > 80
-
-
-def test_pytorch_compiles_a_graph_for_each_size_of_batch_and_no_more(facts):
-    assert facts("pytorch")["compiled"] == {
-        "graphs": 4,
-        "graphs after the warm-up": 0,
-        "breaks": {},
-    }

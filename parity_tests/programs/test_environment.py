@@ -3,7 +3,8 @@
 import json
 import os
 
-from parity_tests.programs.program import NO_GPU, TINY, arrays, errors, on_cpu
+from parity_tests.programs.kills import compare
+from parity_tests.programs.program import NO_GPU, TINY, errors, on_cpu
 
 # Each of these alone ends a start in a traceback, or changes the result.
 SETTINGS = {
@@ -42,10 +43,7 @@ def test_settings_of_other_projects_change_nothing(program, whole, tmp_path):
     said = "not used, from the environment: "
     assert said in result.stdout
     assert said not in whole.stdout
-    plain, found = arrays(whole.folder), arrays(tmp_path / "run")
-    assert plain.keys() == found.keys()
-    for name, array in plain.items():
-        assert array.tobytes() == found[name].tobytes(), name
+    compare(whole.folder, tmp_path / "run")
 
 
 def test_a_framework_that_was_imported_first_is_told_in_one_line(

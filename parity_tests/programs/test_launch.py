@@ -7,7 +7,6 @@ processes compute, rung 9 compares.
 
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,8 @@ from ruamel.yaml import YAML
 
 from common.environments import FRAMEWORKS
 from parity_tests.harness.processes import ONE_THREAD, free_ports
-from parity_tests.programs.program import (
-    NO_GPU,
-    ROOT,
-    SHY,
-    Ended,
-    Program,
-    about,
-    rows,
-)
-from parity_tests.programs.worlds import ONE_CACHE
+from parity_tests.programs.program import ROOT, Ended, Program, about, rows
+from parity_tests.programs.worlds import ONE_CACHE, started_all
 
 DOCS = ROOT / "docs"
 # In place of what a page asks for. A batch of 32 leaves a partial one of 16.
@@ -34,7 +25,6 @@ TINY = (
     "--train-images 48 --test-images 24 --batch-size 32 --precision float32 "
     "--dropout-rate 0"
 )
-LIMIT = 600  # seconds
 # JAX has as many devices of a CPU as it is told.
 DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
 
@@ -48,27 +38,14 @@ def run_all(
     the programs of the framework's environment first.
     """
     path = f"{program.python.parent}:{os.environ['PATH']}"
-    found = {"PATH": path, "PYTHONPATH": ONE_CACHE}
-    shared = os.environ | SHY | NO_GPU | ONE_THREAD | found
-    children = []
-    try:
-        for place, (script, own) in enumerate(scripts):
-            files = [folder / f"{place}.{name}" for name in ("out", "err")]
-            with files[0].open("w") as out, files[1].open("w") as err:
-                child = subprocess.Popen(
-                    ["bash", "-euo", "pipefail", "-c", script],
-                    **{"cwd": ROOT, "env": shared | own},
-                    **{"stdout": out, "stderr": err},
-                )
-            children.append((child, files))
+    shared = ONE_THREAD | {"PATH": path, "PYTHONPATH": ONE_CACHE}
+    bash = ["bash", "-euo", "pipefail", "-c"]
+    commands = [([*bash, script], shared | own) for script, own in scripts]
+    with started_all(commands, folder) as processes:
         return [
-            Ended(child.wait(LIMIT), *(file.read_text() for file in files))
-            for child, files in children
+            Ended(code, processes.text(place), "")
+            for place, code in enumerate(processes.codes())
         ]
-    finally:
-        for child, _ in children:
-            child.kill()
-            child.wait()
 
 
 def assert_one_training(ends: list[Ended], out: Path, processes: int) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.environments import FRAMEWORKS
 from parity_tests.programs.program import (
     SMALL,
     TINY,
@@ -73,61 +72,6 @@ def worst_statistic(one: Path, two: Path) -> float:
         for name in first
         if name.endswith((".mean", ".var"))
     )
-
-
-def test_the_shared_start_gives_three_equal_first_epochs(programs, once):
-    found = [
-        loss(small_run(program, once, "float64"))
-        for program in programs.values()
-    ]
-    # Other weights or other batches would be seen; in float64 nothing else.
-    assert found == pytest.approx([found[0]] * 3, rel=1e-10)
-
-
-# --- Exchange -----------------------------------------------------------
-
-# In float64 no logit is so near another that rounding decides.
-EXACT = (*TINY, "--epochs", 1, "--precision", "float64")
-
-
-def evaluations(program, programs, once) -> dict[str, tuple[dict, dict]]:
-    """By writer, the last metrics of its run, and what `program` makes of it.
-
-    program: it loads what each of the three wrote
-    """
-    written = {
-        name: once.run(writer, "exact", *EXACT).folder
-        for name, writer in programs.items()
-    }
-
-    def make(folder: Path) -> list[Ended]:
-        ended = program.mains(
-            {
-                folder / name: (
-                    *EXACT,
-                    "--load",
-                    run / "checkpoint.safetensors",
-                )
-                for name, run in written.items()
-            }
-        )
-        assert not any(end.code for end in ended), ended
-        return ended
-
-    ended = once.get(f"{program.framework}-loaded", make)
-    return {
-        name: (rows(run)[-1], about(end.folder)["evaluation"])
-        for (name, run), end in zip(written.items(), ended, strict=True)
-    }
-
-
-def test_each_loads_what_each_wrote(program, programs, once):
-    """Nine pairs: the same weights give the same test accuracy."""
-    found = evaluations(program, programs, once)
-    assert list(found) == list(FRAMEWORKS)
-    for wanted, said in found.values():
-        assert said["correct"] == wanted["test_accuracy"]
-        assert said["loss"] == pytest.approx(wanted["test_loss"], rel=1e-10)
 
 
 # --- Compilation --------------------------------------------------------

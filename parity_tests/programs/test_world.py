@@ -5,34 +5,18 @@ launcher would start them. That they compute what one process does is rung 9.
 """
 
 import errno
-import os
 import signal
 import socket
-import subprocess
 
 import pytest
 
 from parity_tests.harness.error import relative_error
-from parity_tests.harness.processes import environments
-from parity_tests.programs.program import (
-    NO_GPU,
-    ROOT,
-    Program,
-    about,
-    arrays,
-    errors,
-    rows,
-)
-from parity_tests.programs.worlds import FEW, started
+from parity_tests.programs.kills import epochs_of
+from parity_tests.programs.program import Program, about, arrays, errors, rows
+from parity_tests.programs.worlds import FEW, started, started_code
 
 ALIKE = (*FEW, "--precision", "float64", "--epochs", 2)
 LOST = "another process of this training was lost; go on with --resume"
-
-
-def epochs_of(folder) -> int:
-    """How many epochs a record has by now."""
-    file = folder / "metrics.jsonl"
-    return file.read_text().count("\n") if file.exists() else 0
 
 
 @pytest.fixture
@@ -157,33 +141,18 @@ parallel.leave_world(joined)
 """
 
 
-def test_a_process_may_be_late_until_all_have_started(program):
+def test_a_process_may_be_late_until_all_have_started(program, tmp_path):
     """As one is that downloads the data, or compiles what others need not."""
-    assert late(program, settled=False) == [0, 0]
+    text = LATE.format(framework=program.framework, settled=False)
+    with started_code(program, tmp_path, text) as processes:
+        assert processes.codes() == [0, 0]
 
 
-def test_a_process_of_pytorch_may_not_be_late_in_training(programs):
+def test_a_process_of_pytorch_may_not_be_late_in_training(programs, tmp_path):
     """TensorFlow and JAX see by a heartbeat whether another one lives."""
-    assert late(programs["pytorch"], settled=True)[0] == 75
-
-
-def late(program: Program, settled: bool) -> list[int]:
-    """The exit codes of two processes, of which the second is late."""
-    text = LATE.format(framework=program.framework, settled=settled)
-    children = [
-        subprocess.Popen(
-            [str(program.python), "-c", text],
-            cwd=ROOT,
-            env=os.environ | NO_GPU | own,
-        )
-        for own in environments(program.framework, 2)
-    ]
-    try:
-        return [child.wait(120) for child in children]
-    finally:
-        for child in children:
-            child.kill()
-            child.wait()
+    text = LATE.format(framework="pytorch", settled=True)
+    with started_code(programs["pytorch"], tmp_path, text) as processes:
+        assert processes.codes()[0] == 75
 
 
 def test_a_disk_that_is_full_for_the_leader_ends_all(program, tmp_path):
@@ -281,19 +250,3 @@ def test_devices_that_are_not_there_are_refused(program, tmp_path):
     assert result.returncode == code
     (line,) = errors(result)
     assert words in line
-
-
-def test_tensorflows_state_goes_on_in_two_processes_of_pytorch(
-    programs, tmp_path
-):
-    first = alone(programs["tensorflow_eager"], tmp_path / "first")
-    flags = (*ALIKE, "--epochs", 4, "--load", first)
-    one = tmp_path / "one"
-    result = programs["pytorch"].run(*flags, "--out", one)
-    assert result.returncode == 0, result.stderr
-    two = tmp_path / "two"
-    with started(
-        programs["pytorch"], tmp_path, 2, *flags, "--out", two
-    ) as processes:
-        assert processes.codes() == [0, 0], processes.text(0)
-    assert worst(two, one) < 1e-11

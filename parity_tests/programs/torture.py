@@ -35,7 +35,7 @@ from parity_tests.programs.kills import (
     Tally,
     Torture,
 )
-from parity_tests.programs.program import ROOT, find_programs, take_signals
+from parity_tests.programs.program import ROOT, find_programs
 
 FORMAT = "davidnet-torture-1"
 MODES = ("eager", "compiled")
@@ -66,11 +66,13 @@ def main(argv: list[str] | None = None) -> int:
     """Torture all three in both modes; the exit code."""
     flags = tyro.cli(Flags, args=argv, description=__doc__)
     print(f"seed {flags.seed}: {flags.kills} kills of each framework")
-    take_signals()
     home = Path(tempfile.mkdtemp(prefix="torture-"))
     stop, end = threading.Event(), time.monotonic() + 60 * flags.minutes
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: stop.set())
+    # What nohup ignores stays so in programs that are started: theirs is sent.
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda number, frame: None)
     programs = find_programs(flags.environments)
 
     def torture(job: tuple) -> tuple[Tally, int, str]:

@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from parity_tests.harness.processes import environments
-from parity_tests.programs.program import ROOT, SHY, TINY, Program
+from parity_tests.programs.program import NO_GPU, ROOT, TINY, Program
 
 ONE_CACHE = str(Path(__file__).with_name("one_cache"))
 # For a whole training where everything is slow; how fast a fault ends one, the
@@ -62,36 +62,22 @@ class Processes:
 
 
 @contextmanager
-def started(
-    program: Program,
-    folder: Path,
-    size: int,
-    *flags,
-    changed: dict[int, dict] | None = None,
-    more: dict[int, tuple] | None = None,
-    only: int | None = None,
-    port: int | None = None,
+def started_all(
+    commands: Iterable[tuple[list[str], dict[str, str]]], folder: Path
 ) -> Iterator[Processes]:
-    """Start a training of several processes; ended with the block.
+    """Start processes at once, without a GPU; ended with the block.
 
-    changed: by rank, what is else in its environment; more: by rank, flags
-    that only this process gets; only: the rank that is started alone; port:
-    where the first one listens.
+    commands: of each its words, and what is else in its environment
     """
     children, outputs = [], []
-    given = environments(program.framework, size, port=port)
     try:
-        for rank, own in enumerate(given):
-            if only not in (None, rank):
-                continue
-            words = program.command(*flags, *(more or {}).get(rank, ()))
-            own = {"PYTHONPATH": ONE_CACHE} | own
-            outputs.append(folder / f"{rank}.txt")
+        for place, (words, own) in enumerate(commands):
+            outputs.append(folder / f"{place}.txt")
             with outputs[-1].open("w") as output:
                 child = subprocess.Popen(
                     words,
                     cwd=ROOT,
-                    env=os.environ | SHY | own | (changed or {}).get(rank, {}),
+                    env=os.environ | NO_GPU | own,
                     stdout=output,
                     stderr=subprocess.STDOUT,
                 )
@@ -102,3 +88,37 @@ def started(
             child.send_signal(signal.SIGCONT)
             child.kill()
             child.wait()
+
+
+def started(
+    program: Program,
+    folder: Path,
+    size: int,
+    *flags,
+    changed: dict[int, dict] | None = None,
+    more: dict[int, tuple] | None = None,
+    only: int | None = None,
+    port: int | None = None,
+) -> AbstractContextManager[Processes]:
+    """Start a training of several processes; ended with the block.
+
+    changed: by rank, what is else in its environment; more: by rank, flags
+    that only this process gets; only: the rank that is started alone; port:
+    where the first one listens.
+    """
+    commands = []
+    for rank, own in enumerate(environments(program.framework, size, 1, port)):
+        words = program.command(*flags, *(more or {}).get(rank, ()))
+        own = {"PYTHONPATH": ONE_CACHE} | own | (changed or {}).get(rank, {})
+        if only in (None, rank):
+            commands.append((words, own))
+    return started_all(commands, folder)
+
+
+def started_code(
+    program: Program, folder: Path, text: str
+) -> AbstractContextManager[Processes]:
+    """Start two processes that join each other, each with this Python code."""
+    words = [str(program.python), "-c", text]
+    every = environments(program.framework, 2)
+    return started_all([(words, own) for own in every], folder)

@@ -126,9 +126,7 @@ def whole_epochs(driver: Driver) -> Arrays:
     data_here, _ = driver.splits(data(RECIPE), RECIPE)
     for epoch in range(HALF):
         draws = epoch_draws(SEED, epoch, RECIPE)
-        state, sums = driver.adapter.whole_epoch(
-            driver, state, data_here, draws, epoch, RECIPE
-        )
+        state, sums = driver.whole_epoch(state, data_here, draws, epoch, RECIPE)
     return driver.export(state, RECIPE) | {
         name: np.asarray(value) for name, value in sums.items()
     }

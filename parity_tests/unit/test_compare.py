@@ -16,15 +16,12 @@ from parity_tests.harness import tracefile
 from parity_tests.harness.cases import ROOT, recipe_hash, source_hash
 from parity_tests.judge import check_repeat, collect, report
 from parity_tests.judge.checks import (
-    Check,
-    Measure,
     Traces,
     equal_tensors,
     relative_error,
     run_check,
 )
 from parity_tests.judge.diagnosis import diagnose
-from parity_tests.judge.guard import guard
 from parity_tests.judge.tolerances import CHECKS, RUNGS
 from parity_tests.judge.traps import TRAPS, looks_like
 from parity_tests.rungs import rung4_forward
@@ -231,18 +228,6 @@ def test_a_wide_tolerance_is_guarded(ladder, capsys, monkeypatch):
     wide = equal_tensors(4, "logits", "4/*", 1e-12 * 10_000, "rounding")
     monkeypatch.setattr(compare, "CHECKS", [COUNTS, wide])
     assert "more than 1000 times" in fails(ladder, capsys)
-
-
-def test_a_reason_beside_a_wide_tolerance_is_enough():
-    def guarded(tolerance: float, **reason) -> list[str]:
-        def measure(traces):
-            yield Measure(1e-9, "x", "a", 0, "b", 0)
-
-        check = Check(4, "x", tolerance, "why", measure, **reason)
-        return guard([run_check(check, Traces({"a": {}}, {}))])
-
-    assert guarded(1.0, unguarded="counts") == []
-    assert "no reason" in guarded(1.0)[0]
 
 
 def test_a_comparison_needs_only_what_every_environment_has():

@@ -22,6 +22,10 @@ LARGE = {
 }
 
 
+def read(path) -> tracefile.Trace:
+    return digest.unpacked(path, tracefile.read(path))
+
+
 @pytest.mark.parametrize("place", range(0, 1200, 7))
 def test_a_digest_moves_by_no_more_than_its_tensor(place):
     """Wherever one number is another, however far it is off."""
@@ -38,7 +42,7 @@ def test_what_is_written_is_read_again_and_is_small(tmp_path):
     path = tmp_path / "pytorch.npz"
     trace = tracefile.Trace("pytorch", facts("pytorch"), LARGE)
     digest.write(path, trace)
-    found = digest.read(path)
+    found = read(path)
     assert found.name == "pytorch"
     assert found.facts["part"] == "digest"
     assert found.arrays.keys() == LARGE.keys()
@@ -50,16 +54,13 @@ def test_what_is_written_is_read_again_and_is_small(tmp_path):
     assert found.arrays["0/float32/names"].tolist() == ["a", "b"]
 
 
-def test_damaged_digests_and_whole_traces_are_refused(tmp_path):
+def test_a_damaged_digest_is_refused(tmp_path):
     path = tmp_path / "pytorch.npz"
-    tracefile.write(path, facts("pytorch"), LARGE)
-    with pytest.raises(TraceError, match="a whole trace"):
-        digest.read(path)
     for names in ('[["a", "<f8", [99]]]', '[["a", "<f4", [1]]]', "{", "[7]"):
         arrays = {"<f8": np.ones(3), "names": np.array(names)}
         tracefile.write(path, facts("pytorch", part="digest"), arrays)
         with pytest.raises(TraceError, match="names do not fit"):
-            digest.read(path)
+            read(path)
 
 
 @pytest.fixture
@@ -124,5 +125,5 @@ def test_digests_of_committed_traces_are_kept(tmp_path, monkeypatch):
         publish.publish_traces(tmp_path)
     write("0" * 40)
     publish.publish_traces(tmp_path)
-    kept = digest.read(tmp_path / "kept" / "trace-pytorch.npz")
+    kept = read(tmp_path / "kept" / "trace-pytorch.npz")
     assert kept.arrays["4/float64/x"].max() == 98

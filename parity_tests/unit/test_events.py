@@ -11,9 +11,8 @@ from common.errors import DiskError
 from common.recipe import PRESETS, Run
 from common.run.about import Epoch
 from common.run.events import Events
-from common.run.record import Record
 from common.run.records import read_run
-from parity_tests.unit.recording import save
+from parity_tests.unit import recording
 
 RECIPE = replace(PRESETS["smoke"], epochs=6)
 TEST = {"loss": 1024.0, "correct": 256.0}
@@ -21,9 +20,8 @@ NOT_DRAWN = {"epoch", "step", "other_load"}  # the last is of the machine
 
 
 def record(out, resume=False):
-    facts = {"device": "cpu", "threads": 2}
     run = Run(out=str(out), resume=resume, tensorboard=True)
-    return Record("pytorch", RECIPE, run, facts)
+    return recording.record(run, RECIPE)
 
 
 def train(log, step, epochs, loss=2048.0):
@@ -33,7 +31,7 @@ def train(log, step, epochs, loss=2048.0):
             pass
         train_sums = {"loss": loss * (epoch + 1), "correct": 512.0}
         log.end_epoch(epoch, train_sums, TEST)
-        save(log.checkpoint, epoch + 1, RECIPE)
+        recording.save(log.checkpoint, epoch + 1, RECIPE)
 
 
 def seen(out, tag="train_loss"):

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from common import checkpoint
 from common.errors import CheckpointError
 from common.recipe import PRESETS
 from common.run.cli import parse
 from common.run.load import find_checkpoint
+from parity_tests.unit.recording import save
 
 RECIPE = PRESETS["smoke"]
 
@@ -21,9 +21,7 @@ def run_folder(tmp_path):
     """The folder of a run that has a checkpoint."""
     folder = tmp_path / "run"
     folder.mkdir()
-    arrays = checkpoint.shared_start(RECIPE, 0)
-    file = folder / "checkpoint.safetensors"
-    checkpoint.write(file, arrays, 4, RECIPE, "pytorch")
+    save(folder / "checkpoint.safetensors", 1, RECIPE)
     return folder
 
 

@@ -10,7 +10,6 @@ from unittest.mock import Mock
 import filelock
 import pytest
 
-from common import checkpoint
 from common.errors import (
     CheckpointError,
     DiskError,
@@ -345,10 +344,3 @@ def test_paths_that_are_no_text_leave_a_record_that_can_be_read(out):
         log.data_loaded(strange, {})
         an_epoch(log, 0)
     assert read_run(out).about.run.data_dir.startswith("/data/n?me")
-
-
-def test_a_checkpoint_written_by_an_interrupted_run_is_its_last(out):
-    interrupted(out, epochs=2)
-    log = resumed(out=str(out))
-    assert log.initial().step == 2 * RECIPE.steps_per_epoch
-    assert checkpoint.read_step(log.checkpoint) == 2 * RECIPE.steps_per_epoch

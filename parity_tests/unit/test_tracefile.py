@@ -9,19 +9,9 @@ import pytest
 
 from parity_tests.harness import tracefile
 from parity_tests.harness.tracefile import TraceError, read, write
+from parity_tests.unit.test_compare import facts
 
-FACTS = {
-    "part": "main",
-    "run_id": "r",
-    "framework": "pytorch",
-    "versions": {"torch": "2"},
-    "device": "cpu",
-    "machine": "m",
-    "recipe_hash": "a",
-    "source_hash": "b",
-    "git_commit": None,
-    "seconds": 1.5,
-}
+FACTS = facts("pytorch")
 ARRAYS = {"0/float32/a": np.arange(3.0), "1/float32/b": np.ones((2, 2))}
 
 

@@ -13,7 +13,6 @@ from jax import Array
 
 from common.environments import FRAMEWORKS
 from common.recipe import Recipe
-from common.schedule import epoch_lrs
 from frameworks.jax_flax import model, parallel, step
 from frameworks.jax_flax.step import TrainState
 
@@ -56,11 +55,6 @@ def pictures(value: Array) -> np.ndarray:
 def dtype(value: Array) -> str:
     """Its name as NumPy spells it."""
     return value.dtype.name
-
-
-def synchronize(state: TrainState) -> None:
-    """Wait for the device."""
-    jax.block_until_ready(state.params)
 
 
 @cache
@@ -142,14 +136,6 @@ def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
         for path, leaf in nnx.to_flat_state(state.params)
     ]
     return _apply(state, nnx.from_flat_state(leaves), rate(lr, None))
-
-
-def whole_epoch(driver, state, data, draws, epoch: int, recipe: Recipe):
-    """An epoch as train() runs it on a GPU; state and sums."""
-    lrs = epoch_lrs(epoch, recipe)
-    return driver.train.scan_epoch(
-        step.train_step, state, data, draws, lrs, recipe
-    )
 
 
 def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from common.environments import FRAMEWORKS
 from common.recipe import Recipe
-from common.schedule import epoch_lrs
 from frameworks.pytorch import checkpoint, model, step
 from frameworks.pytorch.step import TrainState
 
@@ -50,12 +49,6 @@ def pictures(value: Tensor) -> np.ndarray:
 def dtype(value: Tensor) -> str:
     """Its name as NumPy spells it."""
     return str(value.dtype).removeprefix("torch.")
-
-
-def synchronize(state: TrainState) -> None:
-    """Wait for the device."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
 
 
 def fresh(recipe: Recipe, seed: int, device) -> TrainState:
@@ -120,14 +113,6 @@ def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
     state.optimizer.step()
     state.step += 1
     return state
-
-
-def whole_epoch(driver, state, data, draws, epoch: int, recipe: Recipe):
-    """An epoch as train() runs it; state and sums."""
-    train_step, _ = step.make_steps(state, MODE)
-    batches = driver.data.train_batches(data, draws, recipe)
-    lrs = epoch_lrs(epoch, recipe)
-    return driver.train.run_epoch(train_step, state, batches, lrs)
 
 
 def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:

@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from common.environments import FRAMEWORKS
 from common.recipe import Recipe
-from common.schedule import epoch_lrs
 from frameworks.tensorflow_eager import checkpoint, model, step
 from frameworks.tensorflow_eager.step import TrainState
 
@@ -53,11 +52,6 @@ def pictures(value: tf.Tensor) -> np.ndarray:
 def dtype(value: tf.Tensor) -> str:
     """Its name as NumPy spells it."""
     return value.dtype.name
-
-
-def synchronize(state: TrainState) -> None:
-    """Wait for the device."""
-    tf.test.experimental.sync_devices()
 
 
 def fresh(recipe: Recipe, seed: int, device) -> TrainState:
@@ -109,14 +103,6 @@ def apply(state: TrainState, grads: dict, lr: float, recipe) -> TrainState:
         [tf.constant(by_id[id(w)], w.dtype) for w in weights], weights
     )
     return state
-
-
-def whole_epoch(driver, state, data, draws, epoch: int, recipe: Recipe):
-    """An epoch as train() runs it; state and sums."""
-    train_step, _ = step.make_steps(state, MODE)
-    batches = driver.data.train_batches(data, draws, recipe)
-    lrs = epoch_lrs(epoch, recipe)
-    return driver.train.run_epoch(train_step, state, batches, lrs)
 
 
 def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:

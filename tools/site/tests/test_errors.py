@@ -108,24 +108,12 @@ def test_more_images_than_fit_are_counted_and_some_are_shown(tmp_path):
     assert text.count("taken for") == errors.SHOWN
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"no array", "predictions.npy: damaged"),
-        (b"", "predictions.npy: damaged"),
-        (np.zeros(3, np.uint8), "not a class, 0 to 9, for each test image"),
-        (np.full(N, 10, np.uint8), "not a class, 0 to 9, for each test image"),
-    ],
-)
-def test_damaged_predictions_are_told_and_left_out(three, content, reason):
+def test_damaged_predictions_are_told_and_left_out(three):
     path = keep(three, "jax_flax", 1, []) / "predictions.npy"
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    else:
-        np.save(path, content)
+    path.write_bytes(b"no array")
     text = page(three)
     _, _, told = text.partition("Predictions that cannot be read")
-    assert path.parent.name in told and reason in told
+    assert path.parent.name in told and "predictions.npy: damaged" in told
     assert str(three) not in told
     assert "TensorFlow 1, PyTorch 2, JAX 1 runs" in text
 
