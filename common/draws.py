@@ -4,7 +4,7 @@ The frameworks apply them; none draws its own. So all three see the same
 images, equally shifted and flipped, in the same order.
 """
 
-from collections.abc import Iterator, Sized
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
 
@@ -16,6 +16,7 @@ IMAGE_SIDE = 32
 
 
 Array = TypeVar("Array", bound=Sized)  # of NumPy, or of a framework
+Other = TypeVar("Other", bound=Sized)
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,16 @@ class Draws(Generic[Array]):
 
     def __getitem__(self, part: slice) -> "Draws[Array]":
         """The choices for some of the images."""
-        return Draws(
-            *(getattr(self, field.name)[part] for field in fields(self))
-        )
+        return Draws(*(getattr(self, f.name)[part] for f in fields(self)))
 
-    def part(self, start: int, stop: int) -> "Draws[Array]":
-        """The choices for the images from start up to stop."""
-        return self[start:stop]
+    def map(self, function: Callable[[Array], Other]) -> "Draws[Other]":
+        """The same choices, each array as the function gives it."""
+        return Draws(*(function(getattr(self, f.name)) for f in fields(self)))
 
     def batches(self, batch_size: int) -> Iterator["Draws[Array]"]:
         """The same choices batch by batch; the last one may be short."""
         for start in range(0, len(self), batch_size):
-            yield self.part(start, start + batch_size)
+            yield self[start : start + batch_size]
 
 
 def epoch_draws(seed: int, epoch: int, recipe: Recipe) -> Draws[np.ndarray]:

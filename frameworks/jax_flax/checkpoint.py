@@ -53,19 +53,17 @@ def import_arrays(
     """Return a new state with these arrays and this step."""
 
     def from_arrays(tree: nnx.State, prefix: str = "") -> nnx.State:
-        leaves = [
-            (path, leaf, arrays[prefix + ".".join(map(str, path))])
-            for path, leaf in nnx.to_flat_state(tree)
-        ]
-        return nnx.from_flat_state(
-            (path, leaf.replace(jnp.array(array, leaf.dtype)))
-            for path, leaf, array in leaves
+        return nnx.map_state(
+            lambda path, leaf: leaf.replace(
+                jnp.array(arrays[prefix + ".".join(map(str, path))], leaf.dtype)
+            ),
+            tree,
         )
 
     named_tensors(state, recipe)  # raises, if one of them has no array
     velocity = optax.tree.get(state.opt_state, "trace")
     velocity = from_arrays(velocity, VELOCITY)
-    place = jax.tree.leaves(state.params)[0].sharding
+    place = state.step.sharding
     state = replace(
         state,
         params=from_arrays(state.params),

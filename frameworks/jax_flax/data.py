@@ -74,6 +74,7 @@ def to_device(split: Split, device: jax.Device) -> tuple[Array, Array]:
 # --- Preprocess ---------------------------------------------------------
 
 
+@partial(jax.jit, static_argnames="recipe")
 def normalize(images: Array, recipe: Recipe) -> Array:
     """Compute (pixel - mean) / std per channel. (..., 3) uint8 -> float"""
     mean = jnp.array(recipe.pixel_mean, recipe.param_dtype)

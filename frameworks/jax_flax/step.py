@@ -72,7 +72,8 @@ def create_state(recipe: Recipe, seed: int, device: jax.Device) -> TrainState:
         stats=stats,
         opt_state=optimizer.init(params),
         step=jnp.array(0, jnp.int32),
-        key=jax.random.key(seed),
+        # Of the masks alone: the weights have fold_in(key, 0), 1, ...
+        key=jax.random.fold_in(jax.random.key(seed), 2**32 - 1),
         graph=graph,
         optimizer=optimizer,
     )
@@ -137,6 +138,6 @@ def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
     Compiled, each is one program, compiled once for each batch size. Donation
     lets the new state take the memory of the old one.
     """
-    if mode == "eager":
-        return train_step, eval_step
-    return jax.jit(train_step, donate_argnums=0), jax.jit(eval_step)
+    if mode == "compiled":
+        return jax.jit(train_step, donate_argnums=0), jax.jit(eval_step)
+    return train_step, eval_step

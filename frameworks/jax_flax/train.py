@@ -100,7 +100,7 @@ def scan_epoch(
     state, metrics = jax.lax.scan(step, state, (full, lrs[:count]))
     sums = jax.tree.map(jnp.sum, metrics)
     if count * size < len(draws):
-        partial_batch = draws.part(count * size, len(draws))
+        partial_batch = draws[count * size :]
         state, last = step(state, (partial_batch, lrs[count]))
         sums = jax.tree.map(jnp.add, sums, last)
     return state, sums
@@ -138,7 +138,7 @@ def warm_up(
         lrs = np.zeros(recipe.steps_per_epoch)
         state, _ = scan_epoch(train_step, state, train_data, draws, lrs, recipe)
     else:
-        draws = draws.part(0, size + recipe.train_images % size)
+        draws = draws[: size + recipe.train_images % size]
         batches = list(train_batches(train_data, draws, recipe))
         state, _ = run_epoch(train_step, state, batches, [0.0] * len(batches))
     few = size + recipe.test_images % size

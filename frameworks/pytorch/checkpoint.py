@@ -41,8 +41,6 @@ def named_tensors(state: TrainState, recipe: Recipe) -> dict[str, Tensor]:
         return attrgetter(f"{owner}.{roles[role]}")(model)
 
     own = dict(model.named_parameters()) | dict(model.named_buffers())
-    # PyTorch counts batches for a momentum that is not used here.
-    own = {n: t for n, t in own.items() if "num_batches_tracked" not in n}
     return match_table(recipe, own, find)
 
 

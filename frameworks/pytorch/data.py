@@ -166,12 +166,8 @@ def train_batches(
     Yields images (N, 3, 32, 32) float and labels (N,) int64.
     """
     images, _ = data
-    draws = Draws(  # one transfer for the whole epoch
-        **{
-            name: torch.from_numpy(draw).to(images.device)
-            for name, draw in vars(draws).items()
-        }
-    )
+    # Once for the whole epoch.
+    draws = draws.map(lambda draw: torch.from_numpy(draw).to(images.device))
     for batch in draws.batches(recipe.batch_size):
         yield take_batch(data, share_batch(batch), recipe)
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from common.init import CLASSES, IMAGE_CHANNELS, init_bound
 from common.recipe import Recipe
-from frameworks.pytorch.parallel import current_world, moments_over_world
+from frameworks.pytorch.parallel import in_world, moments_over_world
 
 # --- Init ---------------------------------------------------------------
 
@@ -51,9 +51,11 @@ class BatchNorm(nn.BatchNorm2d):
         super().__init__(
             channels, eps=recipe.bn_eps, momentum=1 - recipe.bn_keep
         )
+        # Only a running average without a momentum counts its batches.
+        self.num_batches_tracked = None
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or current_world().alone:
+        if not (self.training and in_world()):  # as torch.compile can trace it
             return super().forward(x)
         # differs: bn-global (PyTorch's own would see this process's share)
         dtype, x = x.dtype, x.to(self.weight.dtype)
@@ -135,6 +137,7 @@ class DavidNet(nn.Module):
 
     def __init__(self, recipe: Recipe):
         super().__init__()
+        self.dropout_rate = recipe.dropout_rate
         c = recipe.width
         self.prep = ConvBN(IMAGE_CHANNELS, c, recipe)
         self.layer1 = ResBlock(c, 2 * c, True, recipe)
@@ -153,7 +156,9 @@ class DavidNet(nn.Module):
             images.device.type, torch.bfloat16, enabled=self.mixed_precision
         ):
             x = self.prep(images)
-            return self.layer3(self.layer2(self.layer1(x)))
+            for block in (self.layer1, self.layer2, self.layer3):
+                x = block(x)
+            return x
 
     def head(self, features: Tensor) -> Tensor:
         """Take the maximum over 4x4 positions. (N, 8c, 4, 4) -> (N, 10)"""

@@ -61,7 +61,7 @@ def join_world(device: str, devices: int) -> World:
 
 def current_world(backend: str = "") -> World:
     """Return the world that was joined."""
-    if not dist.is_initialized():
+    if not in_world():
         return ALONE
     return World(
         dist.get_rank(),
@@ -72,6 +72,11 @@ def current_world(backend: str = "") -> World:
         spread=spread_state,
         settle=partial(_set_pg_timeout, timedelta(seconds=ANSWER_SECONDS)),
     )
+
+
+def in_world() -> bool:
+    """Tell whether several processes train together."""
+    return dist.is_initialized()
 
 
 def leave_world(world: World) -> None:
@@ -123,7 +128,7 @@ def sum_over_world(x: Tensor) -> Tensor:
     The module's name is private, but it is PyTorch's only all-reduce that can
     be both differentiated and compiled.
     """
-    if not dist.is_initialized():
+    if not in_world():
         return x
     world = dist.group.WORLD  # not None: it is initialized
     return collectives.all_reduce(x, "sum", world)  # type: ignore[arg-type]
@@ -135,7 +140,7 @@ def sum_gradients(model: nn.Module) -> nn.Module:
     DistributedDataParallel sums a bucket of gradients as soon as backward()
     has them, while it computes the others.
     """
-    if not dist.is_initialized():
+    if not in_world():
         return model
 
     def add(

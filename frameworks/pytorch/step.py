@@ -75,9 +75,10 @@ def train_step(
     for the summed loss. Metrics: the sums "loss", "correct".
     """
     state.model.train()  # differs: train-eval
-    # differs: dropout-rng
-    rank = current_world().rank  # differs: dropout-rank
-    torch.manual_seed(dropout_seed(state.seed, state.step, rank))
+    if state.model.dropout_rate > 0:
+        # differs: dropout-rng
+        rank = current_world().rank  # differs: dropout-rank
+        torch.manual_seed(dropout_seed(state.seed, state.step, rank))
     # 1 forward
     loss, correct = state.network(images, labels)
     # 2 gradient
@@ -102,8 +103,9 @@ def eval_step(state: TrainState, images: Tensor, labels: Tensor) -> Metrics:
 def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
     """Return train_step and eval_step for a mode, "eager" or "compiled".
 
-    Compiled, the network is one program, forward and backward; the optimizer's
-    update is one fused kernel already.
+    Compiled, the network is one program, forward and backward (in several
+    processes one for each bucket of gradients, so that a sum can begin); the
+    optimizer's update is one fused kernel already.
     """
     if mode == "compiled":
         # One program per batch size, as in the other two frameworks.

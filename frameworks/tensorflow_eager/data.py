@@ -79,6 +79,7 @@ def to_device(split: Split, device: str) -> tuple[tf.Tensor, tf.Tensor]:
 # --- Preprocess ---------------------------------------------------------
 
 
+@tf.function(jit_compile=True)
 def normalize(images: tf.Tensor, recipe: Recipe) -> tf.Tensor:
     """Compute (pixel - mean) / std per channel. (..., 3) uint8 -> float"""
     mean = tf.constant(recipe.pixel_mean, recipe.param_dtype)
@@ -162,7 +163,7 @@ def take_batch(
     recipe: Recipe,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Augment one batch: images (N, 32, 32, 3) float, labels (N,) int64."""
-    draws = Draws(**arrays)  # which tf.function would not take for tensors
+    draws = Draws(**arrays)  # of which tf.function would see no tensors
     images, labels = (tf.gather(part, draws.order) for part in data)
     return augment(images, draws, recipe), labels
 
@@ -177,11 +178,8 @@ def train_batches(
     """
     images, _ = data
     with tf.device(images.device):
-        draws = Draws(  # one transfer for the whole epoch
-            **{
-                name: tf.constant(draw, bool if name == "flip" else tf.int64)
-                for name, draw in vars(draws).items()
-            }
+        draws = draws.map(  # once for the whole epoch
+            lambda d: tf.constant(d, bool if d.dtype == bool else tf.int64)
         )
     for batch in draws.batches(recipe.batch_size):
         yield take_batch(data, vars(share_batch(batch)), recipe)

@@ -8,6 +8,8 @@ Read beside pytorch/model.py and jax_flax/model.py. Here:
   - all dropout layers share one generator, whose state `step.py` sets
 """
 
+from functools import partial
+
 import tensorflow as tf
 
 from common.draws import IMAGE_SIDE
@@ -15,7 +17,6 @@ from common.init import CLASSES, IMAGE_CHANNELS, fan_in, init_bound
 from common.recipe import Recipe
 from frameworks.tensorflow_eager.parallel import (
     in_world,
-    make_generator,
     moments_over_world,
 )
 
@@ -41,17 +42,19 @@ class BatchNorm(tf.keras.layers.Layer):
     one, both float32 in bfloat16 training. Source: Ioffe and Szegedy 2015.
     """
 
-    def __init__(self, channels: int, recipe: Recipe):
+    def __init__(self, recipe: Recipe):
         super().__init__()
         self.eps, self.keep = recipe.bn_eps, recipe.bn_keep
+
+    def build(self, shape: tuple[int, ...]) -> None:
         # differs: bn-half (autocast would hand out bfloat16 copies)
-        options = {"shape": (channels,), "autocast": False}
-        self.scale = self.add_weight(initializer="ones", **options)
-        self.bias = self.add_weight(initializer="zeros", **options)
-        options["trainable"] = False
-        options["aggregation"] = "only_first_replica"  # all have the same
-        self.mean = self.add_weight(initializer="zeros", **options)
-        self.var = self.add_weight(initializer="ones", **options)
+        add = partial(self.add_weight, shape=shape[-1:], autocast=False)
+        self.scale = add(name="scale", initializer="ones")
+        self.bias = add(name="bias", initializer="zeros")
+        # All replicas have the same.
+        add = partial(add, trainable=False, aggregation="only_first_replica")
+        self.mean = add(name="mean", initializer="zeros")
+        self.var = add(name="var", initializer="ones")
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         # differs: bn-x64 (the fused op has no float64)
@@ -60,46 +63,41 @@ class BatchNorm(tf.keras.layers.Layer):
         normalize = self.by_steps if by_steps else self.fused
         x, mean, var = normalize(x, training)
         if training:
-            # differs: bn-momentum (the share of the old value)
-            keep = self.keep
-            self.mean.assign(keep * self.mean + (1 - keep) * mean)
-            self.var.assign(keep * self.var + (1 - keep) * var)
+            self.mean.assign(mean)
+            self.var.assign(var)
         return x
 
     def fused(self, x: tf.Tensor, training: bool) -> tuple[tf.Tensor, ...]:
-        """Normalize by one kernel. -> x, and the mean and variance to keep
-
-        It computes in float32 in bfloat16 training, and is faster than the
-        single operations of `by_steps`.
-        """
-        mean, var = self.mean.value, self.var.value
+        """Normalize by one kernel. -> x, and the mean and variance to keep"""
         # differs: bn-running-var (the Keras layer keeps the biased one)
         # differs: bn-eps (the Keras layer has 1e-3, this op 1e-4)
         return tf.raw_ops.FusedBatchNormV3(
             x=x,
             scale=self.scale.value,
             offset=self.bias.value,
-            mean=tf.zeros_like(mean) if training else mean,
-            variance=tf.zeros_like(var) if training else var,
+            mean=self.mean.value,
+            variance=self.var.value,
             epsilon=self.eps,
+            # differs: bn-momentum (here the share of the new value)
+            exponential_avg_factor=1 - self.keep,
             is_training=training,
         )[:3]
 
     def by_steps(self, x: tf.Tensor, training: bool) -> tuple[tf.Tensor, ...]:
-        """Do the same as `fused` in single operations, for any dtype.
-
-        And for several replicas: `fused` would see each one's own images.
-        """
+        """Do the same as `fused` in single operations, for any dtype."""
         dtype, x = x.dtype, tf.cast(x, self.mean.dtype)
-        mean, var = self.mean.value, self.var.value
-        unbiased = var
+        mean, var = kept = self.mean.value, self.var.value
         if training:
             mean, var, n = moments_over_world(x)
-            unbiased = var * n / (n - 1)
+            keep = self.keep  # differs: bn-momentum (share of the old value)
+            kept = (
+                keep * self.mean.value + (1 - keep) * mean,
+                keep * self.var.value + (1 - keep) * (var * n / (n - 1)),
+            )
         x = tf.nn.batch_normalization(
             x, mean, var, self.bias.value, self.scale.value, self.eps
         )
-        return tf.cast(x, dtype), mean, unbiased
+        return tf.cast(x, dtype), *kept
 
 
 class ConvBN(tf.keras.layers.Layer):
@@ -113,7 +111,7 @@ class ConvBN(tf.keras.layers.Layer):
         self,
         c_out: int,
         recipe: Recipe,
-        generator: tf.keras.random.SeedGenerator,
+        generator: tf.random.Generator,
     ):
         super().__init__()
         self.conv = tf.keras.layers.Conv2D(
@@ -125,18 +123,18 @@ class ConvBN(tf.keras.layers.Layer):
             kernel_initializer=init_uniform,  # differs: init-default
         )
         self.dropout_rate, self.generator = recipe.dropout_rate, generator
-        self.bn = BatchNorm(c_out, recipe)
+        self.bn = BatchNorm(recipe)
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         x = self.conv(x)
         if training and self.dropout_rate > 0:
-            # differs: dropout-half (it draws in the dtype of its input)
-            mask = tf.keras.random.dropout(
-                tf.ones_like(x, self.variable_dtype),
+            # differs: dropout-half (it draws and scales in the input's dtype)
+            wide = tf.nn.experimental.general_dropout(
+                tf.cast(x, self.variable_dtype),
                 self.dropout_rate,
-                seed=self.generator,
+                self.generator.uniform,
             )
-            x = x * tf.cast(mask, x.dtype)
+            x = tf.cast(wide, x.dtype)
         return tf.nn.relu(self.bn(x, training=training))
 
 
@@ -151,7 +149,7 @@ class ResBlock(tf.keras.layers.Layer):
         c_out: int,
         residual: bool,
         recipe: Recipe,
-        generator: tf.keras.random.SeedGenerator,
+        generator: tf.random.Generator,
     ):
         super().__init__()
         self.residual = residual
@@ -208,7 +206,9 @@ class DavidNet(tf.keras.Model):
         c = recipe.width
         # differs: dropout-rng (one generator, which train_step ties to the
         # step; keras.layers.Dropout has one of its own in each layer)
-        self.generator = make_generator()
+        self.generator = tf.random.Generator.from_key_counter(
+            0, [0, 0], "philox"
+        )
         self.prep = ConvBN(c, recipe, self.generator)
         self.layer1 = ResBlock(2 * c, True, recipe, self.generator)
         self.layer2 = ResBlock(4 * c, False, recipe, self.generator)

@@ -177,28 +177,6 @@ def replica_number() -> int:
     return int(tf.get_static_value(context.replica_id_in_sync_group))
 
 
-def make_generator() -> tf.keras.random.SeedGenerator:
-    """Return the source of the dropout masks, with a state in each replica."""
-    generator = tf.keras.random.SeedGenerator(0)
-    if in_world():
-        # Keras does not say how the replicas of its state belong together.
-        generator.state = tf.keras.Variable(
-            generator.state.numpy(),
-            dtype=generator.state.dtype,
-            trainable=False,
-            aggregation="only_first_replica",
-            synchronization="on_read",
-        )
-    return generator
-
-
-def fold_in_replica(seed: tf.Tensor) -> tf.Tensor:
-    """Return a seed of this replica's own; the first keeps it as it is."""
-    if replica := replica_number():
-        return tf.random.experimental.stateless_fold_in(seed, replica)
-    return seed
-
-
 # --- Sums ---------------------------------------------------------------
 
 

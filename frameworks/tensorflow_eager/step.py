@@ -16,7 +16,6 @@ from common.recipe import Recipe
 from common.schedule import sum_decay
 from frameworks.tensorflow_eager.model import DavidNet, build_model
 from frameworks.tensorflow_eager.parallel import (
-    fold_in_replica,
     in_replicas,
     sum_gradients,
 )
@@ -100,12 +99,10 @@ def train_step(
     """
     model, optimizer = state.model, state.optimizer
     if model.dropout_rate > 0:
-        # differs: dropout-rng (the generator's state is made from the step)
-        seed = tf.random.experimental.stateless_fold_in(
-            [state.seed, 0], optimizer.iterations.value
-        )
-        seed = fold_in_replica(seed)  # differs: dropout-rank
-        model.generator.state.assign(tf.cast(seed, tf.uint32))
+        # differs: dropout-rng (the generator's key is made from the step)
+        # differs: dropout-rank (the generator folds in the replica itself)
+        key = state.seed * 2**32 + optimizer.iterations.value
+        model.generator.reset_from_key_counter(key, [0, 0])
     # 1 forward
     with tf.GradientTape() as tape:
         # differs: train-eval

@@ -94,7 +94,7 @@ def warm_up(
     train_step, eval_step = steps
     before, step = export_arrays(state, recipe), int(state.step)
     size = recipe.batch_size
-    draws = epoch_draws(0, 0, recipe).part(0, size + recipe.train_images % size)
+    draws = epoch_draws(0, 0, recipe)[: size + recipe.train_images % size]
     batches = list(train_batches(train_data, draws, recipe))
     state, _ = run_epoch(train_step, state, batches, [0.0] * len(batches))
     few = size + recipe.test_images % size

@@ -28,7 +28,10 @@ NAMES = {
     "rung5_gradients": ("5/*",),
     "rung6_optimizer": ("6/*",),
     "rung2_data": ("2/*",),
-    "rung4_dropout": ("4/float64/dropout-*", "4/float64/evaluation/*"),
+    "rung4_dropout": (
+        *("4/float64/dropout-*", "4/float64/evaluation/*"),
+        "4/bfloat16/dropout-*",
+    ),
     "rung4_tf32": ("4/float32/tf32/*",),
     "rung7_calm": ("7/float32/[!p]*",),
     "rung4_bfloat16": ("4/bfloat16/*",),

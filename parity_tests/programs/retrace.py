@@ -1,6 +1,10 @@
 """How often the network is compiled, or called: in the warm-up, and after it.
 
     python -m parity_tests.programs.retrace jax_flax
+    python -m parity_tests.programs.retrace pytorch world
+
+world: as one of several processes would, whose gradients and moments are
+summed; only compiled.
 
 Run in the framework's environment; prints two numbers for each mode, eager
 first. The loss function is Python: eagerly it is called in each step;
@@ -61,6 +65,18 @@ def record_losses(model, calls: list):
     return mock.patch.object(model, "cross_entropy", counted)
 
 
+def in_world() -> None:
+    """Let PyTorch sum over a world of this process alone."""
+    from torch import distributed
+
+    store = distributed.HashStore()
+    distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+
+
 if __name__ == "__main__":
-    for mode in ("eager", "compiled"):
+    modes = ["eager", "compiled"]
+    if sys.argv[2:] == ["world"]:
+        in_world()
+        modes.remove("eager")
+    for mode in modes:
         print(*count(sys.argv[1], mode))

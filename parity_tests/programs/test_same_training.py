@@ -88,6 +88,33 @@ def test_the_warm_up_compiles_all_that_an_epoch_needs_and_no_more(program):
     assert none == 0
 
 
+def test_pytorch_in_a_world_is_compiled_as_often(programs):
+    """What cannot be traced in a layer would be a break in each of eight."""
+    output = programs["pytorch"].module("retrace", "pytorch", "world")
+    assert output.splitlines()[-1] == "4 0"
+
+
+# The keys of the masks at a few steps, and those that drew the nine kernels.
+KEYS = """
+import jax
+from flax import nnx
+from common.recipe import PRESETS
+from frameworks.jax_flax.step import create_state
+
+state = create_state(PRESETS["smoke"], 7, jax.devices("cpu")[0])
+masks = [jax.random.fold_in(state.key, step) for step in range(16)]
+rngs = nnx.Rngs(params=7)
+drawn = [rngs.params() for _ in range(9)]
+bits = {tuple(jax.random.key_data(k).tolist()) for k in masks + drawn}
+print(len(bits))
+"""
+
+
+def test_no_mask_of_jax_has_the_key_of_a_kernel(programs):
+    result = programs["jax_flax"].run_words("-c", KEYS)
+    assert result.stdout == "25\n", result.stderr
+
+
 def test_the_gpus_loop_of_jax_flax_is_the_same_training(programs, tmp_path):
     """`--mode compiled` on a GPU is one program; here it runs on the CPU."""
     program = programs["jax_flax"]

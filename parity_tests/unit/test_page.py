@@ -26,7 +26,7 @@ def test_the_schedule_is_his_to_the_last_bit():
 
 
 def test_the_oracle_augments_as_he_does():
-    images, _ = batch(page.choices().part(0, 8))
+    images, _ = batch(page.choices()[:8])
     # His numbers are float32: one division, and the mean in float32.
     assert near(images, page.reference()["augmented"], 5e-7)
 
@@ -49,6 +49,6 @@ def test_the_oracle_trains_as_his_code_does():
     assert np.array_equal(right, found["correct"])
     for name, his in page.part("end/").items():
         assert near(params[name], his, 1e-11), name
-    images, _ = batch(page.choices().part(0, 8))
+    images, _ = batch(page.choices()[:8])
     logits = oracle.forward(params, images, recipe, train=False).logits
     assert near(logits, found["logits"], 1e-11)

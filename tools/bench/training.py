@@ -53,7 +53,7 @@ class Training:
 
     def batches(self, number: int) -> Iterator:
         """The first batches of an epoch, augmented."""
-        draws = self.draws.part(0, number * self.recipe.batch_size)
+        draws = self.draws[: number * self.recipe.batch_size]
         return self.train.train_batches(self.data, draws, self.recipe)
 
     def first_arguments(self) -> tuple:

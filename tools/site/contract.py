@@ -86,6 +86,9 @@ ALONE = {
     ("tensorflow_eager", "parallel.py", "in_world"): (
         "replicas of one process share a batch, too"
     ),
+    ("pytorch", "parallel.py", "in_world"): (
+        "what torch.compile can trace of current_world"
+    ),
     ("tensorflow_eager", "parallel.py", "choose_devices"): (
         "a strategy takes what TensorFlow sees"
     ),
@@ -94,12 +97,6 @@ ALONE = {
     ),
     ("tensorflow_eager", "parallel.py", "replica_number"): (
         "the number belongs to a call, not to the process"
-    ),
-    ("tensorflow_eager", "parallel.py", "fold_in_replica"): (
-        "a seed is a tensor here, and a number in PyTorch"
-    ),
-    ("tensorflow_eager", "parallel.py", "make_generator"): (
-        "a strategy must be told about each variable"
     ),
     ("jax_flax", "parallel.py", "place_in_process"): (
         "one program for the devices of all processes"

@@ -57,7 +57,7 @@ def cifar10(data_dir: str | None = None) -> tuple[Cifar10 | None, str]:
 
 def lesson(train: Split) -> list[Shown]:
     """The first images that a training sees, with their stages."""
-    draws = epoch_draws(SEED, 0, RECIPE).part(0, COUNT)
+    draws = epoch_draws(SEED, 0, RECIPE)[:COUNT]
     images = np.stack([train.images[i] for i in draws.order])
     padded = oracle.pad(images, RECIPE)
     crop = oracle.crop(padded, draws.crop_top, draws.crop_left)
