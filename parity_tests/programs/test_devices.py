@@ -54,32 +54,27 @@ def test_every_claim_that_gpu_paper_judges_holds(facts, framework):
 
 
 # Of TensorFlow, in an epoch: six arrays of draws and the learning rates go to
-# the GPU, two sums come back. Of a batch in evaluation: the pixels' mean and
-# standard deviation.
+# the GPU, two sums come back.
 EPOCH = {"an array is copied to the GPU": 7, "a tensor is read by Python": 2}
-BATCH = {"an array is copied to the GPU": 2}
-# With dropout the seed of each mask is computed by the host.
+# Eagerly with dropout: Python's zeros of the generator's counter; how many
+# numbers a mask takes is computed on the GPU, and the host must know.
 MASK = {
-    "StatelessRandomGetKeyCounter: seed is copied to the host's memory",
-    "StatelessRandomUniformV2: key is copied to the GPU's memory",
-    "StatelessRandomUniformV2: counter is copied to the GPU's memory",
+    "Cast: x is copied to the GPU's memory",
+    "Prod: input is copied to the GPU's memory",
+    "RngReadAndSkip: delta is copied to the host's memory",
 }
 
 
-def test_in_a_step_of_tensorflow_nothing_crosses_without_dropout(facts):
+def test_in_a_step_of_tensorflow_only_eager_dropout_crosses(facts):
     for case, stages in facts("tensorflow_eager")["cases"].items():
         assert len(stages) == 8
         assert all(seen["ops"] > 0 for seen in stages.values()), case
-        dropout = not case.endswith("dropout 0")
+        eager = case.startswith("eager") and not case.endswith("dropout 0")
         copies = stages["train step"]["copies"]
-        assert {name for name in MASK if name in copies} == (
-            MASK if dropout else set()
-        ), case
-        if not dropout:
+        assert copies.keys() == (MASK if eager else set()), case
+        if not eager:
             assert stages["epoch"]["copies"] == EPOCH, case
-        count = 2  # batches in evaluation
-        found = stages["evaluation batches"]["copies"]
-        assert found == {name: n * count for name, n in BATCH.items()}, case
+        assert not stages["evaluation batches"]["copies"], case
 
 
 def test_in_a_step_of_pytorch_nothing_crosses(facts):
@@ -93,4 +88,4 @@ def test_in_a_step_of_pytorch_nothing_crosses(facts):
         assert crossed.pop("data") == {"_to_copy": 4}
         assert crossed.pop("batches") == {"_to_copy": 6}
         assert not any(crossed.values()), crossed
-        assert stages["train step"]["kernels"] > 80
+        assert stages["train step"]["kernels"] > 70
