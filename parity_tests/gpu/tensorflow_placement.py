@@ -234,13 +234,13 @@ def attributes(node) -> dict:
 def follow_function(name: str, stage: Stage, compiled: bool = False) -> None:
     """Count the copies inside a function, from its definition.
 
-    compiled: by XLA, into one program. There, what a kernel would take in the
+    compiled: by XLA, into the program of its caller. There, what a kernel would take in the
     host's memory must be known when the program is compiled.
     """
     function = context.context().get_function_def(name)
-    compiled = compiled or function.attr["_XlaMustCompile"].b
     nodes = {node.name: node for node in function.node_def}
-    if compiled:
+    if not compiled and function.attr["_XlaMustCompile"].b:
+        compiled = True
         stage.ops["a program of XLA"] += 1
     for node in function.node_def:
         inner = node.attr["f"].func.name
