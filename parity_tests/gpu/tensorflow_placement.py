@@ -234,8 +234,8 @@ def attributes(node) -> dict:
 def follow_function(name: str, stage: Stage, compiled: bool = False) -> None:
     """Count the copies inside a function, from its definition.
 
-    compiled: by XLA, into the program of its caller. There, what a kernel would take in the
-    host's memory must be known when the program is compiled.
+    compiled: by XLA, into the program of its caller. There, what a kernel
+    would take in the host's memory must be known when it is compiled.
     """
     function = context.context().get_function_def(name)
     nodes = {node.name: node for node in function.node_def}
