@@ -74,6 +74,7 @@ def to_device(split: Split, device: jax.Device) -> tuple[Array, Array]:
 # --- Preprocess ---------------------------------------------------------
 
 
+# Compiled, so that no batch copies mean and std to a GPU anew.
 @partial(jax.jit, static_argnames="recipe")
 def normalize(images: Array, recipe: Recipe) -> Array:
     """Compute (pixel - mean) / std per channel. (..., 3) uint8 -> float"""

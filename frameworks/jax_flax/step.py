@@ -72,7 +72,7 @@ def create_state(recipe: Recipe, seed: int, device: jax.Device) -> TrainState:
         stats=stats,
         opt_state=optimizer.init(params),
         step=jnp.array(0, jnp.int32),
-        # Of the masks alone: the weights have fold_in(key, 0), 1, ...
+        # nnx.Rngs has drawn the weights from fold_in(key, 0), 1, ...
         key=jax.random.fold_in(jax.random.key(seed), 2**32 - 1),
         graph=graph,
         optimizer=optimizer,

@@ -167,7 +167,7 @@ def train_batches(
     """
     images, _ = data
     # Once for the whole epoch.
-    draws = draws.map(lambda draw: torch.from_numpy(draw).to(images.device))
+    draws = draws.map(lambda d: torch.from_numpy(d).to(images.device))
     for batch in draws.batches(recipe.batch_size):
         yield take_batch(data, share_batch(batch), recipe)
 

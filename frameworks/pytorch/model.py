@@ -55,7 +55,8 @@ class BatchNorm(nn.BatchNorm2d):
         self.num_batches_tracked = None
 
     def forward(self, x: Tensor) -> Tensor:
-        if not (self.training and in_world()):  # as torch.compile can trace it
+        # Not by current_world(), which torch.compile cannot trace.
+        if not (self.training and in_world()):
             return super().forward(x)
         # differs: bn-global (PyTorch's own would see this process's share)
         dtype, x = x.dtype, x.to(self.weight.dtype)

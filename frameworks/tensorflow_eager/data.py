@@ -79,6 +79,7 @@ def to_device(split: Split, device: str) -> tuple[tf.Tensor, tf.Tensor]:
 # --- Preprocess ---------------------------------------------------------
 
 
+# Compiled, so that no batch copies mean and std to a GPU anew.
 @tf.function(jit_compile=True)
 def normalize(images: tf.Tensor, recipe: Recipe) -> tf.Tensor:
     """Compute (pixel - mean) / std per channel. (..., 3) uint8 -> float"""
@@ -163,7 +164,7 @@ def take_batch(
     recipe: Recipe,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Augment one batch: images (N, 32, 32, 3) float, labels (N,) int64."""
-    draws = Draws(**arrays)  # of which tf.function would see no tensors
+    draws = Draws(**arrays)  # whose tensors are hidden from tf.function
     images, labels = (tf.gather(part, draws.order) for part in data)
     return augment(images, draws, recipe), labels
 
@@ -178,7 +179,8 @@ def train_batches(
     """
     images, _ = data
     with tf.device(images.device):
-        draws = draws.map(  # once for the whole epoch
+        # Once for the whole epoch.
+        draws = draws.map(
             lambda d: tf.constant(d, bool if d.dtype == bool else tf.int64)
         )
     for batch in draws.batches(recipe.batch_size):

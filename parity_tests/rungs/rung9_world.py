@@ -108,7 +108,7 @@ def work(driver: Driver, world: World, case: str) -> None:
         ends = {f"{part}/ends/{name}": a for name, a in steps[-1].items()}
     if case in WITH_STEPS:
         found[f"float64/dropout/{case}"] = dropout_wrong(driver, world, case)
-        for precision, one in STEPS.items():
+        for precision, one in stats_cases().items():
             recipe = in_precision(NET, precision)
             for name, array in one_step(driver, world, recipe, one).items():
                 found[f"{precision}/{case}/{name}"] = array
@@ -256,8 +256,9 @@ def between() -> Case:
     return Case(plain.params | changed, images, plain.labels)
 
 
-# By precision, a batch whose moments it loses where they are summed in it.
-STEPS = {"float32": cases()["offset"], "bfloat16": between()}
+def stats_cases() -> dict[str, Case]:
+    """By precision, a batch whose moments it loses if they are summed in it."""
+    return {"float32": cases()["offset"], "bfloat16": between()}
 
 
 # --- Oracle -------------------------------------------------------------
@@ -276,7 +277,7 @@ def expected() -> Arrays:
         some = steps[epochs.start * each : epochs.stop * each]
         named = numbered(part, some, sums[epochs.start : epochs.stop])
         found |= {f"{PREFIX}/{name}": value for name, value in named.items()}
-    for precision, one in STEPS.items():
+    for precision, one in stats_cases().items():
         net = oracle.forward(one.params, one.images, NET, True)
         for case in WITH_STEPS:
             for name in stats_of(precision):
