@@ -2,7 +2,8 @@
 
     nox -s bench                          the three, both modes, precisions
     nox -s bench -- --quick               minutes, not an hour
-    nox -s bench -- --peer --scale
+    nox -s bench -- --peer                beside Keras, and a usual loop
+    nox -s bench -- --scale               against width, batch, threads
     nox -s bench -- --world               two processes beside one
     nox -s bench -- --profile             the kernels of a step
 
@@ -32,20 +33,19 @@ from tools.bench.tables import noise_line, sheets
 def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
     """Section of the report, jobs, repeats."""
     repeats = 2 if flags.quick else flags.repeats
-    if flags.world:
-        jobs = plan.with_limits(flags, plan.world(flags))
-        return [("world", jobs, repeats)]
-    if flags.profile:
-        jobs = plan.with_limits(flags, plan.profiles(flags))
-        return [("profiles", jobs, 1)]
+    if flags.instead:
+        section, make, repeats = {
+            "scale": ("scale", plan.scale, min(2, repeats)),
+            "world": ("world", plan.world, repeats),
+            "profile": ("profiles", plan.profiles, 1),
+        }[flags.instead]
+        return [(section, plan.with_limits(flags, make(flags)), repeats)]
     jobs = plan.rows(flags) + (plan.peers(flags) if flags.peer else [])
     slow = [job for job in jobs if flags.quick and job.width > plan.SMALL]
     jobs = [job for job in jobs if job not in slow]
     found = [("rows", plan.with_limits(flags, jobs), repeats)]
     if slow:  # their steps take seconds
         found.append(("rows", slow, 1))
-    if flags.scale:
-        found.append(("scale", plan.scale(flags), min(2, repeats)))
     return found
 
 

@@ -9,6 +9,7 @@ from common.environments import TITLES
 from common.errors import UsageError
 from common.run.usage import PathFlag
 
+INSTEAD = ("scale", "world", "profile")
 MODES = ("eager", "compiled")
 PRECISIONS = ("float32", "bfloat16")
 
@@ -34,7 +35,7 @@ class Flags:
     # also what one would take instead: the same network in Keras 3's `fit`, on
     # each back end, and as people have it in PyTorch
     peer: bool = False
-    # also against width, batch and threads
+    # instead: steps against width, batch and threads
     scale: bool = False
     # instead: two processes that share a batch beside one, on two cores
     world: bool = False
@@ -46,16 +47,21 @@ class Flags:
     environments: PathFlag = Path(".nox")
     # one interpreter for all frameworks, instead of the environments
     python: PathFlag | None = None
-    # the JSON file; else in traces/: bench.json, world.json or profile.json
+    # the JSON file; else in traces/, by what was measured: bench.json,
+    # scale.json, world.json or profile.json
     out: PathFlag | None = None
     # show tracebacks
     debug: bool = False
 
     @property
+    def instead(self) -> str | None:
+        """What is measured instead of the main table."""
+        return next((name for name in INSTEAD if getattr(self, name)), None)
+
+    @property
     def file(self) -> Path:
         """The JSON file."""
-        name = "world" if self.world else "profile" if self.profile else "bench"
-        return self.out or Path("traces", f"{name}.json")
+        return self.out or Path("traces", f"{self.instead or 'bench'}.json")
 
 
 def check(flags: Flags) -> None:
@@ -68,6 +74,10 @@ def check(flags: Flags) -> None:
     for name in ("frameworks", "modes", "precisions", "widths"):
         if not getattr(flags, name):
             raise UsageError(f"--{name}: expected at least one")
+    given = [f"--{name}" for name in INSTEAD if getattr(flags, name)]
+    given += ["--peer"] * (flags.peer and bool(given))
+    if len(given) > 1:
+        raise UsageError(f"{' '.join(given)}: expected one of them at a time")
     if flags.world and len(os.sched_getaffinity(0)) < 2:
         raise UsageError("--world: expected two cores, found one")
     if flags.repeats < 1:

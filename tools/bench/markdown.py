@@ -45,14 +45,14 @@ def where(report: dict) -> str:
 
 
 def figures(report: dict) -> str:
-    """All tables but those of scale; where and how they were measured."""
+    """The main tables; where and how they were measured."""
     makers = (limits_sheet, speeds_sheet, dropout_sheet, peers_sheet)
     return titled(*(make(report) for make in makers)) + "\n\n" + where(report)
 
 
 def scale(report: dict) -> str:
-    """Images/s against width, batch and threads."""
-    return titled(scale_sheet(report))
+    """Against width, batch and threads; where and how it was measured."""
+    return titled(scale_sheet(report)) + "\n\n" + where(report)
 
 
 def profiles(report: dict) -> str:

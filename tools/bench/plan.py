@@ -162,7 +162,7 @@ def profiles(flags: Flags) -> list[Job]:
 
 
 def row_key(job: Job) -> dict:
-    """The fields of a row of results/bench.json that tell it from others."""
+    """The fields of a report's row that tell it from others."""
     names = "framework width mode precision dropout_rate batch_size"
     names = [*names.split(), "threads", "processes"]
     return {name: asdict(job)[name] for name in names}

@@ -1,4 +1,4 @@
-"""What the measurements came to: the JSON of results/bench.json.
+"""What the measurements came to: the JSON of results/bench.json and others.
 
     {"format": "davidnet-bench-1", "date", "git_commit", "command", "quick",
      "repeats", "machine", "versions", "limits", "rows", "scale", "world",

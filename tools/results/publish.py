@@ -37,6 +37,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
 LADDER = RESULTS / "parity.json"
 BENCH = RESULTS / "bench.json"
+SCALE = RESULTS / "scale.json"
 WORLD = RESULTS / "world.json"
 PROFILE = RESULTS / "profile.json"
 MUTANTS = RESULTS / "mutants.json"
@@ -162,8 +163,11 @@ def publish_bench(file: Path) -> None:
     )
     require(not bench.quick, file, "of --quick")
     require_commit(bench.git_commit, file)
-    target = WORLD if bench.world else PROFILE if bench.profiles else BENCH
-    shutil.copy(file, target)
+    targets = [
+        *((bench.scale, SCALE), (bench.world, WORLD)),
+        *((bench.profiles, PROFILE), (True, BENCH)),
+    ]
+    shutil.copy(file, next(target for rows, target in targets if rows))
 
 
 def publish_ladder(file: Path) -> None:

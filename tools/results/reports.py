@@ -112,8 +112,9 @@ class Bench(Struct, frozen=True):
     quick: bool
     machine: BenchMachine
     git_commit: Commit | None
-    world: list = []  # rows, if it is one of --world
-    profiles: list = []  # and of --profile
+    scale: list = []  # rows, if it is one of --scale
+    world: list = []  # or of --world
+    profiles: list = []  # or of --profile
 
 
 class MachineRow(Struct, frozen=True):

@@ -20,7 +20,7 @@ from tools.results.proofs import (
     survivors_table,
     torture_line,
 )
-from tools.results.publish import BENCH, PROFILE, WORLD
+from tools.results.publish import BENCH, PROFILE, SCALE, WORLD
 from tools.results.scale import first_epoch_table
 from tools.results.trainings import comparison, runs_table, trainings_table
 
@@ -68,7 +68,7 @@ TABLES = {
         "trainings": trainings_table,
         "bench": bench_tables(markdown.figures),
         "profile": bench_tables(markdown.profiles, PROFILE),
-        "scale": bench_tables(markdown.scale),
+        "scale": bench_tables(markdown.scale, SCALE),
     },
 }
 

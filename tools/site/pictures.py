@@ -39,11 +39,12 @@ def draw_all(results: Path, folder: Path) -> list[Path]:
     ladder = results / "parity.json"
     if ladder.exists():
         drawn["margins"] = as_svg(json.loads(ladder.read_text()))
-    bench = results / "bench.json"
-    if bench.exists():
-        report = json.loads(bench.read_text())
-        drawn["speed"] = draw_speed(report)
-        drawn["scale"] = draw_scale(report)
+    for name, picture, draw in (
+        ("bench", "speed", draw_speed),
+        ("scale", "scale", draw_scale),
+    ):
+        if (report := results / f"{name}.json").exists():
+            drawn[picture] = draw(json.loads(report.read_text()))
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in drawn.items():
         (folder / f"{name}.svg").write_text(text, encoding="utf-8")

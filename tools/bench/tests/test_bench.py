@@ -81,6 +81,18 @@ def test_no_job_is_planned_twice():
 
 
 @pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"scale": True, "world": True}, "--scale --world: expected one"),
+        ({"peer": True, "profile": True}, "--profile --peer: expected one"),
+    ],
+)
+def test_what_is_measured_instead_is_measured_alone(given, words):
+    with pytest.raises(UsageError, match=words):
+        flags.check(flags.Flags(**given))
+
+
+@pytest.mark.parametrize(
     ("cores", "counts"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6])]
 )
 def test_threads_are_doubled_up_to_all_cores(cores, counts):
@@ -126,7 +138,7 @@ def limits(gflops: float) -> dict:
 
 
 def whole(monkeypatch, speeds=(100.0, 104.0), limit=(300.0, 310.0)) -> dict:
-    """A small bench: PyTorch at width 16 with Keras and scale."""
+    """A small bench: PyTorch at width 16 with Keras."""
     monkeypatch.setattr(report, "git_commit", lambda: "0123456789abcdef")
     made = report.Report("nox -s bench", False, len(speeds), 2)
     training = Job("training", "pytorch", width=16, threads=2)
@@ -143,7 +155,6 @@ def whole(monkeypatch, speeds=(100.0, 104.0), limit=(300.0, 310.0)) -> dict:
             "peak_memory_bytes": 2e9,
         }
         made.take("rows", training, seen)
-        made.take("scale", training, seen)
         peer = versions | {"keras fit": speed / 2.5, "compile_seconds": 3.0}
         made.take("rows", Job("peer", "pytorch", width=16, threads=2), peer)
     return made.whole()
@@ -171,7 +182,7 @@ def test_a_row_holds_one_number_for_each_repeat(monkeypatch):
     }
     assert (epoch["what"], keras["what"]) == ("epoch", "keras fit")
     assert made["limits"][0]["gflops"] == [300.0, 310.0]
-    assert [row["what"] for row in made["scale"]] == ["step", "epoch"]
+    assert not made["scale"]
 
 
 def test_a_machine_whose_limit_moves_is_not_trusted(monkeypatch):
@@ -237,7 +248,7 @@ class FakeRunner:
 
 
 def test_a_bench_of_everything_has_every_row_with_all_its_repeats(capsys):
-    given = flags.Flags(peer=True, scale=True, repeats=3)
+    given = flags.Flags(peer=True, repeats=3)
     made = program.measure(given, FakeRunner(), Console())
     rows = made["rows"]
     # 3 frameworks x 2 modes x 2 precisions x 2 widths, in their own mode
@@ -246,9 +257,6 @@ def test_a_bench_of_everything_has_every_row_with_all_its_repeats(capsys):
     assert len(rows) == 2 * (24 + 12) + 3 + 1
     assert {len(row["images_per_second"]) for row in rows} == {3}
     assert {len(row["gflops"]) for row in made["limits"]} == {6}
-    steps = [row for row in made["scale"] if row["what"] == "step"]
-    assert {row["width"] for row in steps} == set(plan.SCALE_WIDTHS)
-    assert {row["batch_size"] for row in steps} == set(plan.SCALE_BATCHES)
     program.show(made)
     text = capsys.readouterr().out
     assert "The same network elsewhere" in text
@@ -257,8 +265,27 @@ def test_a_bench_of_everything_has_every_row_with_all_its_repeats(capsys):
     assert {row[-1] for row in costs.rows} == {"0%"}
     assert "| PyTorch, a usual loop | 3 |" in markdown.figures(made)
     assert f"| {3 * plan.cores()}.0 times |" in markdown.figures(made)
-    for make in (markdown.figures, markdown.scale):
-        assert "Not measured" not in make(made)
+    assert "Not measured" not in markdown.figures(made)
+
+
+# --- Scale ---------------------------------------------------------------
+
+
+def test_every_point_of_scale_is_measured_beside_the_limit(capsys):
+    given = flags.Flags(scale=True, repeats=3)
+    made = program.measure(given, FakeRunner(), Console())
+    assert made["command"] == "nox -s bench -- --scale"
+    assert not made["rows"]
+    assert {len(row["gflops"]) for row in made["limits"]} == {4}
+    steps = [row for row in made["scale"] if row["what"] == "step"]
+    assert {len(row["images_per_second"]) for row in steps} == {2}
+    assert {row["width"] for row in steps} == set(plan.SCALE_WIDTHS)
+    assert {row["batch_size"] for row in steps} == set(plan.SCALE_BATCHES)
+    program.show(made)
+    assert "Against width, batch and threads" in capsys.readouterr().out
+    assert "Not measured" not in markdown.scale(made)
+    assert "at commit" in markdown.scale(made)
+    assert given.file == Path("traces/scale.json")
 
 
 # --- World ---------------------------------------------------------------

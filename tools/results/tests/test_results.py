@@ -112,6 +112,26 @@ def test_a_report_that_is_no_proof_is_not_published(
     assert not target.exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("BENCH", {"scale": [], "world": [], "profiles": []}),
+        ("SCALE", {"scale": [{"width": 8}]}),
+        ("WORLD", {"world": [{"width": 8}]}),
+        ("PROFILE", {"profiles": [{"width": 8}]}),
+    ],
+)
+def test_each_kind_of_bench_has_a_file_of_its_own(
+    monkeypatch, tmp_path, name, rows
+):
+    for target in ("BENCH", "SCALE", "WORLD", "PROFILE"):
+        monkeypatch.setattr(publish, target, tmp_path / target)
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps(BENCH | rows))
+    publish.publish_bench(file)
+    assert {path.name for path in tmp_path.iterdir()} == {file.name, name}
+
+
 def test_a_report_that_is_not_there_is_told(tmp_path):
     with pytest.raises(SystemExit, match="No such file"):
         publish.publish_ladder(tmp_path / "none.json")
