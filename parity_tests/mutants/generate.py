@@ -14,6 +14,8 @@ from parity_tests.mutants.places import File
 from parity_tests.mutants.rules import RULES
 from parity_tests.mutants.source import ROOT, Mutant
 
+FEWEST = 3  # of a file that are tried, however small the share
+
 
 def possible(name: str, whole: bytes | None = None) -> list[Mutant]:
     """All mutants of a file, in the order of its lines."""
@@ -31,9 +33,9 @@ def possible(name: str, whole: bytes | None = None) -> list[Mutant]:
 
 
 def sample(name: str, share: float, seed: int) -> list[Mutant]:
-    """A share of a file's mutants, 3 at least, the same for the same seed."""
+    """A share of a file's mutants, FEWEST at least; a seed tells which."""
     every = possible(name)
-    number = min(len(every), max(3, math.ceil(share * len(every))))
+    number = min(len(every), max(FEWEST, math.ceil(share * len(every))))
     draw = random.Random(f"{seed} {name}")
     return sorted(draw.sample(every, number), key=lambda m: m.start)
 

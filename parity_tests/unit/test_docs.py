@@ -54,6 +54,23 @@ def test_prose_is_wrapped_at_80_columns(path):
     assert not long
 
 
+# What somebody measured has a unit of speed, or is a share with decimals.
+MEASURED = re.compile(
+    r"\d\s*(?:ms|milliseconds|µs|images/s|[GT]FLOP/s|[GT]B/s)\b|\d\.\d+ ?%(?!2)"
+)
+COMPUTED = {"0.01 %": "1/n of a batch's positions, bn-running-var"}
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_no_measured_figure_is_typed_by_hand(path):
+    """They stand between the marks of a command, or in a block that is run."""
+    text = WRITTEN.sub("", path.read_text())
+    for figure in COMPUTED:
+        text = text.replace(figure, "")
+    found = [match.group() for match in MEASURED.finditer(text)]
+    assert not found
+
+
 def test_the_readme_fits_a_landing_page():
     text = (ROOT / "README.md").read_text()
     assert len(text.splitlines()) <= 150

@@ -4,6 +4,7 @@ The trace stays in traces/profile/: PyTorch's opens in Perfetto or
 chrome://tracing, the other two in TensorBoard's profile plug-in.
 """
 
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -83,7 +84,10 @@ def tensorflow(training: Training, target: Path) -> dict:
 
 
 def jax(training: Training, target: Path) -> dict:
-    """Calls and milliseconds by fused kernel, from jax.profiler."""
+    """Calls and milliseconds by kind of kernel, from jax.profiler.
+
+    XLA numbers what has the same name: fusion.1, fusion.2.
+    """
     from jax import profiler
 
     options = profiler.ProfileOptions()
@@ -95,7 +99,10 @@ def jax(training: Training, target: Path) -> dict:
         [
             (
                 plane.name,
-                [(e.name, e.start_ns, e.duration_ns) for e in line.events],
+                [
+                    (re.sub(r"\.\d+$", "", e.name), e.start_ns, e.duration_ns)
+                    for e in line.events
+                ],
             )
             for plane in data.planes
             for line in plane.lines

@@ -191,7 +191,21 @@ def gpu_table() -> str:
     commit = (report["git_commit"] or "not known")[:12]
     return (
         f"{markdown_table(['', *ways], rows)}\n\nBy `nox -s gpu-paper` at "
-        f"commit {commit}; the host's time on {report['processor']}."
+        f"commit {commit}; the host's time on {report['processor']}. "
+        f"{assumptions()}"
+    )
+
+
+def assumptions() -> str:
+    """What the estimated times assume of the cards, in a sentence."""
+    speeds = "; ".join(
+        f"{card}: {flops / 1e12:.0f} TFLOP/s, {width / 1e12:g} TB/s"
+        for card, (flops, width) in CARDS.items()
+    )
+    return (
+        f"Estimated times assume {SHARE_OF_ARITHMETIC:.0%} of a card's "
+        f"arithmetic and {SHARE_OF_MEMORY:.0%} of its bandwidth ({speeds}; "
+        "both SXM, by their data sheets)."
     )
 
 

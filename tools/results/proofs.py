@@ -8,6 +8,7 @@ from common.environments import TITLES
 from parity_tests.judge.page import in_shares
 from parity_tests.judge.recorded_runs import accuracy_verdict, read_runs
 from parity_tests.machines.report import markdown
+from parity_tests.mutants.generate import FEWEST
 from parity_tests.mutants.killers import killer
 from tools.bench.sheet import markdown_table
 from tools.results.publish import (
@@ -123,7 +124,11 @@ def mutants_table() -> str:
         what, commit = f"mutation operators: {folder}/", commits["generated"]
         rows.append(mutants_row(what, tried, equal, by, commit))
     heads = ("mutants", "tried", "killed", "equivalent", "survived", "by")
-    return markdown_table((*heads, "commit"), rows)
+    return (
+        f"{markdown_table((*heads, 'commit'), rows)}\n\nOf the mutation "
+        f"operators a sample: {found.generated.share:.0%} of each file's "
+        f"mutants, and {FEWEST} at least."
+    )
 
 
 def mutants_row(

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from common.run.records import find_runs
 from tools.results import estimate
 from tools.results.estimate import ASSUMED, RECIPE, row, step_seconds
+from tools.results.publish import RESULTS
 
 
 def test_one_gpu_takes_what_is_assumed_of_it():
@@ -38,6 +40,19 @@ def test_gpus_without_an_image_are_refused():
 def test_a_larger_batch_has_a_larger_learning_rate_and_fewer_updates():
     assert row(8, 4096)[-2:] == ["13", "3.2"]
     assert row(1, 512)[-2:] == ["98", "0.4"]
+
+
+def test_the_update_of_one_gpu_is_that_of_the_published_training():
+    runs, _ = find_runs(RESULTS)
+    (run,) = [
+        run
+        for run in runs
+        if run.about.framework == "pytorch"
+        and run.title == "dawnbench"
+        and "H100" in run.about.machine.device
+    ]
+    seconds = run.rows[-1].train_seconds / RECIPE.total_steps
+    assert pytest.approx(seconds, rel=0.01) == ASSUMED.step
 
 
 def test_the_table_says_that_it_is_an_estimate():
