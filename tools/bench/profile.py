@@ -22,49 +22,54 @@ RUNTIME = (
 
 
 def measure(job: Job, folder: Path) -> dict:
-    """Kernels of one step: name, calls, milliseconds without what they call.
+    """One step's milliseconds, of the clock, of its kernels and by kernel.
 
-    folder: of the images; the trace goes beside it.
+    Those of a kernel are without what it calls. folder: of the images; the
+    trace goes beside it.
     """
     training = Training(job, folder)
     training.steps(QUEUED)
     target = folder.parent / "profile" / job.framework
     target.mkdir(parents=True, exist_ok=True)
-    kernels = PROFILERS[job.framework](training, target)
+    seconds, kernels = PROFILERS[job.framework](training, target)
     rows = [
         {"kernel": name, "calls": calls, "milliseconds": time}
         for name, (calls, time) in kernels.items()
     ]
     rows.sort(key=lambda row: -row["milliseconds"])
     whole = sum(row["milliseconds"] for row in rows)
-    return {"kernels": rows[:SHOWN], "milliseconds": whole}
+    return {
+        "kernels": rows[:SHOWN],
+        "milliseconds": whole,
+        "step_milliseconds": 1000 * seconds,
+    }
 
 
-def pytorch(training: Training, target: Path) -> dict:
-    """Calls and milliseconds by kernel, from torch.profiler."""
+def pytorch(training: Training, target: Path) -> tuple[float, dict]:
+    """Seconds; calls and milliseconds by kernel, from torch.profiler."""
     from torch.profiler import ProfilerActivity, profile
 
     gpu = training.device.type == "cuda"
     activity = ProfilerActivity.CUDA if gpu else ProfilerActivity.CPU
     with profile(activities=[activity]) as seen:
-        training.steps(1)
+        seconds = training.steps(1)
     seen.export_chrome_trace(str(target / "trace.json"))
     spent = "self_device_time_total" if gpu else "self_cpu_time_total"
-    return {
+    return seconds, {
         event.key: (event.count, getattr(event, spent) / 1000)
         for event in seen.key_averages()
     }
 
 
-def tensorflow(training: Training, target: Path) -> dict:
-    """Calls and milliseconds by operation, from tf.profiler."""
+def tensorflow(training: Training, target: Path) -> tuple[float, dict]:
+    """Seconds; calls and milliseconds by operation, from tf.profiler."""
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
 
     with tf.profiler.experimental.Profile(str(target)):
-        training.steps(1)
+        seconds = training.steps(1)
     space = XSpace.FromString(newest(target).read_bytes())
-    return own_times(
+    return seconds, own_times(
         [
             (
                 plane.name,
@@ -83,8 +88,8 @@ def tensorflow(training: Training, target: Path) -> dict:
     )
 
 
-def jax(training: Training, target: Path) -> dict:
-    """Calls and milliseconds by kind of kernel, from jax.profiler.
+def jax(training: Training, target: Path) -> tuple[float, dict]:
+    """Seconds; calls and milliseconds by kind of kernel, from jax.profiler.
 
     XLA numbers what has the same name: fusion.1, fusion.2.
     """
@@ -93,9 +98,9 @@ def jax(training: Training, target: Path) -> dict:
     options = profiler.ProfileOptions()
     options.python_tracer_level = 0
     with profiler.trace(target, profiler_options=options):
-        training.steps(1)
+        seconds = training.steps(1)
     data = profiler.ProfileData.from_file(str(newest(target)))
-    return own_times(
+    return seconds, own_times(
         [
             (
                 plane.name,

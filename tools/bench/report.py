@@ -21,6 +21,7 @@ FORMAT = "davidnet-bench-1"
 PRODUCT = "matrix product"
 # Of a measurement, what goes into its rows as it is.
 SHARED = ("compile_seconds", "startup_seconds", "peak_memory_bytes", "batches")
+PROFILED = ("step_milliseconds", "milliseconds", "kernels")
 PEERS = {"keras fit": "Keras `fit`", "usual loop": "a usual loop"}
 SPEEDS = ("step", "epoch", *PEERS)  # a row for each that was measured
 
@@ -71,7 +72,7 @@ class Report:
                 key["framework"] = job.framework
                 self.limits.add(key, {"gflops": limit["gflops"]})
         elif section == "profiles":
-            kernels = {n: found[n] for n in ("milliseconds", "kernels")}
+            kernels = {n: found[n] for n in PROFILED}
             self.profiles.append(row_key(job) | kernels)
         else:
             self.take_row(section, job, found)

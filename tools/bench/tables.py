@@ -179,20 +179,21 @@ def world_sheet(report: dict) -> Sheet:
 
 def kernels_sheet(profile: dict) -> Sheet:
     """The kernels of a profiled step that took longest."""
-    heads = ["kernel", "calls", "ms", "share"]
-    whole = profile["milliseconds"]
+    heads = ["kernel", "calls", "ms", "of the step"]
+    step = profile["step_milliseconds"]
     rows = [
         [
             row["kernel"],
             f"{row['calls']}",
             f"{row['milliseconds']:,.1f}",
-            f"{row['milliseconds'] / whole:.0%}",
+            f"{row['milliseconds'] / step:.0%}",
         ]
         for row in profile["kernels"]
     ]
     title = f"{TITLES[profile['framework']]}, {profile['mode']}, "
     title += f"width {profile['width']}, {profile['precision']}: "
-    return Sheet(f"{title}{whole:,.0f} ms of kernels", heads, rows)
+    title += f"a step of {step:,.0f} ms, with {profile['milliseconds']:,.0f} ms"
+    return Sheet(f"{title} of kernels", heads, rows)
 
 
 def noise_line(report: dict) -> str:

@@ -348,6 +348,7 @@ def test_a_kernels_time_is_without_that_of_the_ones_it_calls():
 def test_a_profile_shows_each_frameworks_kernels(capsys):
     row = {"kernel": "conv2d", "calls": 8, "milliseconds": 30.0}
     kernels = {"kernels": [row], "milliseconds": 40.0}
+    kernels["step_milliseconds"] = 60.0
 
     class Profiled(FakeRunner):
         def measure(self, job):
@@ -361,8 +362,9 @@ def test_a_profile_shows_each_frameworks_kernels(capsys):
     program.show(made)
     for text in (capsys.readouterr().out, markdown.profiles(made)):
         assert text.count("conv2d") == 3
-        assert "JAX, compiled, width 16, float32: 40 ms of kernels" in text
-        assert "75%" in text
+        assert "JAX, compiled, width 16, float32: a step of 60 ms" in text
+        assert "with 40 ms of kernels" in text
+        assert "50%" in text
 
 
 # --- Processes ----------------------------------------------------------
