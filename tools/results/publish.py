@@ -163,11 +163,8 @@ def publish_bench(file: Path) -> None:
     )
     require(not bench.quick, file, "of --quick")
     require_commit(bench.git_commit, file)
-    targets = [
-        *((bench.scale, SCALE), (bench.world, WORLD)),
-        *((bench.profiles, PROFILE), (True, BENCH)),
-    ]
-    shutil.copy(file, next(target for rows, target in targets if rows))
+    instead = {SCALE: bench.scale, WORLD: bench.world, PROFILE: bench.profiles}
+    shutil.copy(file, next((name for name in instead if instead[name]), BENCH))
 
 
 def publish_ladder(file: Path) -> None:

@@ -1,6 +1,7 @@
 """The paper model: what follows from the recipe, and what it refuses."""
 
 from dataclasses import replace
+from statistics import median
 
 import pytest
 
@@ -44,15 +45,16 @@ def test_a_larger_batch_has_a_larger_learning_rate_and_fewer_updates():
 
 def test_the_update_of_one_gpu_is_that_of_the_published_training():
     runs, _ = find_runs(RESULTS)
-    (run,) = [
-        run
+    seconds = [
+        run.rows[-1].train_seconds
         for run in runs
         if run.about.framework == "pytorch"
         and run.title == "dawnbench"
         and "H100" in run.about.machine.device
     ]
-    seconds = run.rows[-1].train_seconds / RECIPE.total_steps
-    assert pytest.approx(seconds, rel=0.01) == ASSUMED.step
+    # ASSUMED has two digits.
+    step = median(seconds) / RECIPE.total_steps
+    assert pytest.approx(step, rel=0.01) == ASSUMED.step
 
 
 def test_the_table_says_that_it_is_an_estimate():
