@@ -11,7 +11,6 @@ import torch
 from common.run.process import tune_allocator
 from frameworks.pytorch.data import describe_device, find_device
 from tools.bench.count import convolutions
-from tools.bench.flags import PRECISIONS
 from tools.bench.plan import Job
 from tools.bench.stats import gflops
 from tools.bench.training import waiter
@@ -22,35 +21,34 @@ CPU_IMAGES = 128  # of a call on a CPU: work for many cores, and soon done
 
 @torch.no_grad()
 def measure(job: Job, folder: Path) -> dict:
-    """GFLOP/s by precision and kind of work."""
+    """GFLOP/s of the job's precision by kind of work."""
     tune_allocator()
     device, wait = find_device(job.device), waiter("pytorch")
-    seconds, found = job.seconds / 10, []
+    seconds = job.seconds / 10
     size = CPU_IMAGES if device.type == "cpu" else job.batch_size
-    for precision in PRECISIONS:
-        options = {"device": device, "dtype": getattr(torch, precision)}
-        rates = {}
-        for conv in convolutions(job.recipe()):
-            shape = (size, conv.c_in, conv.side, conv.side)
-            images = torch.randn(shape, **options)
-            images = images.to(memory_format=torch.channels_last)
-            layer = torch.nn.Conv2d(
-                conv.c_in, conv.c_out, 3, padding=1, bias=False, **options
-            ).to(memory_format=torch.channels_last)
-            name = f"convolution {conv.label}"
-            if name not in rates:
-                rates[name] = gflops(
-                    lambda layer=layer, images=images: layer(images),
-                    conv.flop * size,
-                    wait,
-                    seconds,
-                )
-        a, b = torch.randn((2, SIDE, SIDE), **options)
-        rates[f"matrix product {SIDE}"] = gflops(
-            lambda a=a, b=b: a @ b, 2 * SIDE**3, wait, seconds
-        )
-        found += [
-            {"precision": precision, "what": what, "gflops": rate}
-            for what, rate in rates.items()
-        ]
+    options = {"device": device, "dtype": getattr(torch, job.precision)}
+    rates = {}
+    for conv in convolutions(job.recipe()):
+        shape = (size, conv.c_in, conv.side, conv.side)
+        images = torch.randn(shape, **options)
+        images = images.to(memory_format=torch.channels_last)
+        layer = torch.nn.Conv2d(
+            conv.c_in, conv.c_out, 3, padding=1, bias=False, **options
+        ).to(memory_format=torch.channels_last)
+        name = f"convolution {conv.label}"
+        if name not in rates:
+            rates[name] = gflops(
+                lambda layer=layer, images=images: layer(images),
+                conv.flop * size,
+                wait,
+                seconds,
+            )
+    a, b = torch.randn((2, SIDE, SIDE), **options)
+    rates[f"matrix product {SIDE}"] = gflops(
+        lambda: a @ b, 2 * SIDE**3, wait, seconds
+    )
+    found = [
+        {"precision": job.precision, "what": what, "gflops": rate}
+        for what, rate in rates.items()
+    ]
     return {"limits": found, "device": describe_device(device)["device"]}

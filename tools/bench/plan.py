@@ -48,7 +48,7 @@ class Job:
         """One line for who waits."""
         name = TITLES[self.framework]
         if self.kind == "limits":
-            return f"limits of the machine, by {name}"
+            return f"limits of the machine in {self.precision}, by {name}"
         words = [name, self.mode, self.precision, f"width {self.width}"]
         if self.kind == "peer":
             words[1] = "in Keras's fit"
@@ -81,13 +81,18 @@ def job(flags: Flags, kind: str, framework: str, **fields) -> Job:
 
 
 def with_limits(flags: Flags, jobs: list[Job]) -> list[Job]:
-    """The jobs, with the machine's limit at their start and half-way.
+    """The jobs, with the machine's limits at their start and half-way.
 
-    Twice in each repeat: how far it moves is how noisy the machine was.
+    Twice in each repeat: how far they move is how noisy the machine was.
+    They are those of the jobs' precisions: other ones use instructions whose
+    speed can move without theirs.
     """
-    limit = job(flags, "limits", "pytorch", width=64)
+    limits = [
+        job(flags, "limits", "pytorch", width=64, precision=precision)
+        for precision in dict.fromkeys(job.precision for job in jobs)
+    ]
     half = len(jobs) // 2
-    return [limit, *jobs[:half], limit, *jobs[half:]]
+    return [*limits, *jobs[:half], *limits, *jobs[half:]]
 
 
 def rows(flags: Flags) -> list[Job]:

@@ -99,11 +99,20 @@ def test_threads_are_doubled_up_to_all_cores(cores, counts):
     assert plan.thread_counts(cores) == counts
 
 
-def test_the_limit_is_measured_at_the_start_and_half_way():
-    jobs = plan.rows(ALL)
+@pytest.mark.parametrize(
+    ("make", "precisions"),
+    [(plan.rows, ["float32", "bfloat16"]), (plan.world, ["float32"])],
+)
+def test_the_limits_of_what_is_measured_are_at_the_start_and_half_way(
+    make, precisions
+):
+    jobs = make(ALL)
     found = plan.with_limits(ALL, jobs)
+    half, count = len(jobs) // 2, len(precisions)
     places = [n for n, job in enumerate(found) if job.kind == "limits"]
-    assert places == [0, 1 + len(jobs) // 2]
+    begin = [*range(count)]
+    assert places == [*begin, *(count + half + n for n in begin)]
+    assert [found[n].precision for n in places] == 2 * precisions
     assert [job for job in found if job.kind != "limits"] == jobs
 
 
@@ -125,13 +134,12 @@ def test_repeats_are_interleaved():
 # --- Report -------------------------------------------------------------
 
 
-def limits(gflops: float) -> dict:
-    """What the measurement of the machine's limit gives."""
+def limits(gflops: float, precision: str = "float32") -> dict:
+    """What the measurement of the machine's limits gives."""
     kinds = ("convolution 1 -> 2, 3x3", "matrix product 2048")
     return {
         "limits": [
-            {"precision": p, "what": kind, "gflops": gflops * factor}
-            for p, factor in (("float32", 1), ("bfloat16", 2))
+            {"precision": precision, "what": kind, "gflops": gflops}
             for kind in kinds
         ]
     }
@@ -237,7 +245,7 @@ class FakeRunner:
     def measure(self, job: Job) -> dict:
         found = {"versions": {"numpy": "9.9"}, "device": "cpu"}
         if job.kind == "limits":
-            return found | limits(100.0)
+            return found | limits(100.0, job.precision)
         speeds = {"step": 10.0 * job.threads, "epoch": 9.0 * job.threads}
         if job.kind == "peer":
             speeds = {"keras fit": 5.0}
