@@ -16,6 +16,9 @@ from tools.bench.stats import gflops
 from tools.bench.training import waiter
 
 SIDE = 2_048  # of the square matrices
+# Of what a step is timed: long enough that the median of a kind of work does
+# not move with a moment's other work on the machine.
+SHARE = 0.25
 CPU_IMAGES = 128  # of a call on a CPU: work for many cores, and soon done
 
 
@@ -24,7 +27,7 @@ def measure(job: Job, folder: Path) -> dict:
     """GFLOP/s of the job's precision by kind of work."""
     tune_allocator()
     device, wait = find_device(job.device), waiter("pytorch")
-    seconds = job.seconds / 10
+    seconds = SHARE * job.seconds
     size = CPU_IMAGES if device.type == "cpu" else job.batch_size
     options = {"device": device, "dtype": getattr(torch, job.precision)}
     rates = {}

@@ -44,7 +44,13 @@ def ladder_table() -> str:
     rows = [[getattr(row, name) for name in fields] for row in report.rows]
     for row in rows:
         row[3:5] = in_shares(*row[3:5])
-    return markdown_table(heads, rows)
+    traces = report.traces.values()
+    versions = {k: v for trace in traces for k, v in trace.versions.items()}
+    commits = {(trace.git_commit or "not known")[:7] for trace in traces}
+    return (
+        f"{markdown_table(heads, rows)}\n\nBy {in_words(versions)}, on commit "
+        f"{', '.join(sorted(commits))}."
+    )
 
 
 def machines_table() -> str:
@@ -234,7 +240,8 @@ def on_machines() -> str:
     found = read_report(MACHINES, Machines)
     return (
         f"; in one process float64 differs by at most {found.double.error:.1e} "
-        f"on [{len(found.machines)} machines](docs/parity.md#machines)"
+        f"on [{len(found.machines)} configurations of one processor]"
+        "(docs/parity.md#machines)"
     )
 
 

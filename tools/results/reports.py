@@ -35,6 +35,7 @@ class Trace(Struct, frozen=True):
     """What made the trace of a framework."""
 
     git_commit: Commit | None
+    versions: dict[Text, Text]
 
 
 class Ladder(Struct, frozen=True):

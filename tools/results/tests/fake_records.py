@@ -17,7 +17,7 @@ LADDER = {
         for check in CHECKS
     ],
     "mission": [],
-    "traces": {"pytorch": {"git_commit": "0" * 40}},
+    "traces": {"pytorch": {"git_commit": "0" * 40, "versions": {}}},
     "verdict": "pass",
 }
 BENCH = {

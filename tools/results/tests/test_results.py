@@ -81,7 +81,8 @@ def test_the_claim_on_accuracy_is_of_the_published_trainings(
         ("ladder", LADDER | {"rows": []}, "without "),
         (
             "ladder",
-            LADDER | {"traces": {"pytorch": {"git_commit": CHANGED}}},
+            LADDER
+            | {"traces": {"pytorch": {"git_commit": CHANGED, "versions": {}}}},
             "changed source",
         ),
         ("ladder", LADDER | {"format": "x"}, "Invalid enum value 'x'"),
