@@ -540,8 +540,9 @@ def newest(session):
             *(session, environment, "-m", "parity_tests.trace"),
             *("--framework", framework, "--run-id", run_id),
             *("--out", folder / part / f"{framework}.npz"),
-            # That a release breaks a trace is a finding, not the end.
-            success=range(256) if part == "newest" else (0,),
+            # That a release breaks a trace, or crashes (a negative code), is
+            # a finding, not the end.
+            success=range(-64, 256) if part == "newest" else (0,),
             **(JAX_CACHE | PASSIVE),
         )
 

@@ -69,14 +69,18 @@ def row(framework: str, folder: Path) -> dict:
     newest = folder / "newest" / f"{framework}.npz"
     kept = KEPT / f"trace-{framework}.npz"
     verdict, first, before = "does not run", "", "not compared"
+    tried = {}
     if newest.exists():
+        # A bad one is a finding, too.
+        with contextlib.suppress(tracefile.TraceError):
+            tried = versions(newest)
         verdict, first = climb(pinned, newest, newest.with_suffix(".json"))
         if kept.exists():
             before, _ = climb(newest, kept, newest.with_suffix(".kept.json"))
     return {
         "framework": framework,
         "pinned": versions(pinned),
-        "tried": versions(newest) if newest.exists() else {},
+        "tried": tried,
         "release": newest_release(FRAMEWORKS[framework].package),
         "verdict": verdict,
         "first": first,

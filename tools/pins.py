@@ -128,6 +128,8 @@ def main() -> int:
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--upgrade", action="store_true")
     flags = parser.parse_args()
+    if flags.upgrade and not flags.compile:
+        parser.error("--upgrade: expected beside --compile")
     return compile_all(flags.upgrade) if flags.compile else check_all()
 
 

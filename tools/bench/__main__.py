@@ -19,6 +19,7 @@ import tyro
 from rich.console import Console
 
 from common import errors
+from common.errors import UsageError
 from common.files import write_atomic
 from common.run.cli import guarded
 from common.run.terminal import align, columns, open_console, say
@@ -31,7 +32,7 @@ from tools.bench.tables import noise_line, sheets
 
 
 def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
-    """Section of the report, jobs, repeats."""
+    """Section of the report, jobs, repeats. Raises UsageError."""
     repeats = 2 if flags.quick else flags.repeats
     if flags.instead:
         section, make, repeats = {
@@ -41,11 +42,16 @@ def sections(flags: Flags) -> list[tuple[str, list[plan.Job], int]]:
         }[flags.instead]
         return [(section, plan.with_limits(flags, make(flags)), repeats)]
     jobs = plan.rows(flags) + (plan.peers(flags) if flags.peer else [])
+    # Their steps take seconds.
     slow = [job for job in jobs if flags.quick and job.width > plan.SMALL]
     jobs = [job for job in jobs if job not in slow]
-    found = [("rows", plan.with_limits(flags, jobs), repeats)]
-    if slow:  # their steps take seconds
-        found.append(("rows", slow, 1))
+    found = [
+        ("rows", plan.with_limits(flags, some), times)
+        for some, times in ((jobs, repeats), (slow, 1))
+        if some
+    ]
+    if not found:
+        raise UsageError("--quick: leaves nothing of these flags to measure")
     return found
 
 
@@ -55,7 +61,7 @@ def measure(flags: Flags, bench: Runner, console: Console) -> dict:
     for _, jobs, _ in todo:
         for job in jobs:
             bench.python(job)  # what is missing is told before an hour is gone
-    report = Report(command(flags), flags.quick, todo[0][2], plan.cores())
+    report = Report(command(flags), flags.quick, todo[0][2])
     start = time.monotonic()
 
     def say(line: str) -> None:

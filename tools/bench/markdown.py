@@ -22,6 +22,11 @@ def titled(*sheets: Sheet) -> str:
     return "\n\n".join(found) or "Not measured."
 
 
+def times(number: int) -> str:
+    """How often, in words."""
+    return "once" if number == 1 else f"{number} times"
+
+
 def where(report: dict) -> str:
     """Machine, versions, date, commit and command, in one sentence."""
     machine = report["machine"]
@@ -40,27 +45,31 @@ def where(report: dict) -> str:
     return (
         f"Measured on {place}, with {named}, on "
         f"{report['date']} at commit `{commit}`, by "
-        f"`{report['command']}`, each row {report['repeats']} times. "
+        f"`{report['command']}`, each row {times(report['repeats'])}. "
     ) + noise_line(report)
 
 
+def printed(report: dict, *sheets: Sheet) -> str:
+    """These tables; where and how they were measured."""
+    return f"{titled(*sheets)}\n\n{where(report)}"
+
+
 def figures(report: dict) -> str:
-    """The main tables; where and how they were measured."""
+    """The main tables."""
     makers = (limits_sheet, speeds_sheet, dropout_sheet, peers_sheet)
-    return titled(*(make(report) for make in makers)) + "\n\n" + where(report)
+    return printed(report, *(make(report) for make in makers))
 
 
 def scale(report: dict) -> str:
-    """Against width, batch and threads; where and how it was measured."""
-    return titled(scale_sheet(report)) + "\n\n" + where(report)
+    """Against width, batch and threads."""
+    return printed(report, scale_sheet(report))
 
 
 def profiles(report: dict) -> str:
-    """The kernels of one step; where and how they were measured."""
-    made = map(kernels_sheet, report["profiles"])
-    return titled(*made) + "\n\n" + where(report)
+    """The kernels of one step."""
+    return printed(report, *map(kernels_sheet, report["profiles"]))
 
 
 def world(report: dict) -> str:
-    """One process beside two; where and how they were measured."""
-    return titled(world_sheet(report)) + "\n\n" + where(report)
+    """One process beside two."""
+    return printed(report, world_sheet(report))

@@ -14,7 +14,8 @@ from keras import layers
 from common.init import CLASSES
 from common.recipe import Recipe
 from tools.bench import data
-from tools.bench.plan import MOST_BATCHES, WARM_UP, Job
+from tools.bench.plan import Job
+from tools.bench.stats import timed
 
 
 def conv_bn(images, channels: int):
@@ -88,13 +89,4 @@ def measure(job: Job, folder: Path) -> dict:
         )
         return clock.seconds
 
-    first = fit(WARM_UP)
-    second = fit(WARM_UP) / WARM_UP
-    number = max(2, min(MOST_BATCHES, int(job.seconds / second)))
-    seconds = fit(number)
-    return {
-        "keras fit": number * size / seconds,
-        "batches": number,
-        "compile_seconds": max(0.0, first - WARM_UP * seconds / number),
-        "device": job.device,
-    }
+    return timed("keras fit", fit, size, job.seconds)

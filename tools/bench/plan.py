@@ -15,8 +15,6 @@ SCALE_SECONDS = 4.0  # at most: there are many points
 QUICK_SECONDS = 1.5
 WORLDS = ((1, 1), (1, 2), (2, 1))  # processes, threads of each
 SMALL = 16  # the width at which batch, threads and the peers are measured
-WARM_UP = 2  # batches of a peer; the first one compiles
-MOST_BATCHES = 48  # of a peer
 
 
 @dataclass(frozen=True)
@@ -84,12 +82,16 @@ def with_limits(flags: Flags, jobs: list[Job]) -> list[Job]:
     """The jobs, with the machine's limits at their start and half-way.
 
     Twice in each repeat: how far they move is how noisy the machine was.
-    They are those of the jobs' precisions: other ones use instructions whose
-    speed can move without theirs.
+    They are those of the jobs' devices and precisions: other ones use
+    instructions whose speed can move without theirs.
     """
+    kinds = dict.fromkeys((j.precision, j.device) for j in jobs)
     limits = [
-        job(flags, "limits", "pytorch", width=64, precision=precision)
-        for precision in dict.fromkeys(job.precision for job in jobs)
+        job(
+            *(flags, "limits", "pytorch"),
+            **{"width": 64, "precision": precision, "device": device},
+        )
+        for precision, device in kinds
     ]
     half = len(jobs) // 2
     return [*limits, *jobs[:half], *limits, *jobs[half:]]

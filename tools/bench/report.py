@@ -46,7 +46,7 @@ class Table:
 class Report:
     """Collects what the children found."""
 
-    def __init__(self, command: str, quick: bool, repeats: int, cores: int):
+    def __init__(self, command: str, quick: bool, repeats: int):
         self.head = {
             "format": FORMAT,
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -55,7 +55,7 @@ class Report:
             "quick": quick,
             "repeats": repeats,
         }
-        self.machine = describe_machine() | {"cores": cores}
+        self.machine = describe_machine()
         self.versions: dict[str, dict] = {}
         self.limits = Table()
         self.tables = {name: Table() for name in ("rows", "scale", "world")}

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 # a step within 3 %; what this project compares differs by 10 % and more.
 NOISE_LIMIT = 0.10
 FEWEST = 3  # calls, where they are quick
+WARM_UP = 2  # batches of a peer; the first one compiles
+MOST_BATCHES = 48  # of a peer
 MARK = "~"  # stands before a figure whose repeats lie further apart
 
 
@@ -53,3 +55,21 @@ def gflops(
         wait(call())
         times.append(time.perf_counter() - start)
     return flop / statistics.median(times) / 1e9
+
+
+def timed(
+    name: str, run: Callable[[int], float], size: int, seconds: float
+) -> dict:
+    """Images/s of a peer, by its name; how many batches; its compilation.
+
+    run: trains so many batches of `size` images, and returns the seconds.
+    """
+    first = run(WARM_UP)
+    each = run(WARM_UP) / WARM_UP
+    number = max(2, min(MOST_BATCHES, int(seconds / each)))
+    took = run(number)
+    return {
+        name: number * size / took,
+        "batches": number,
+        "compile_seconds": max(0.0, first - WARM_UP * took / number),
+    }

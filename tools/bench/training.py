@@ -147,5 +147,4 @@ def measure(job: Job, folder: Path) -> dict:
         "batches": batches,
         "compile_seconds": max(0.0, first - steps / batches),
         "startup_seconds": startup,
-        "device": training.train.describe_device(training.device)["device"],
     }

@@ -21,7 +21,8 @@ from common.init import CLASSES, IMAGE_CHANNELS
 from common.recipe import Recipe
 from common.schedule import sum_decay
 from tools.bench import data
-from tools.bench.plan import MOST_BATCHES, WARM_UP, Job
+from tools.bench.plan import Job
+from tools.bench.stats import timed
 
 WORKERS = 2  # as in that tutorial
 
@@ -129,13 +130,4 @@ def measure(job: Job, folder: Path) -> dict:
             pass
         return time.perf_counter() - start
 
-    first = seconds(WARM_UP)
-    second = seconds(WARM_UP) / WARM_UP
-    number = max(2, min(MOST_BATCHES, int(job.seconds / second)))
-    whole = seconds(number)
-    return {
-        "usual loop": number * recipe.batch_size / whole,
-        "batches": number,
-        "compile_seconds": max(0.0, first - WARM_UP * whole / number),
-        "device": job.device,
-    }
+    return timed("usual loop", seconds, recipe.batch_size, job.seconds)

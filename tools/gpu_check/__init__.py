@@ -4,5 +4,5 @@
 
 What is there, parity of GPU and CPU, speed, and as many full trainings as the
 time allows; with 10 minutes less of each. `summary.md` has it all on a page.
-Needs the standard library; what it starts needs what a training needs.
+Needs NumPy and msgspec; what it starts needs what a training needs.
 """

@@ -12,6 +12,7 @@ from common.errors import UsageError
 from common.run.machine import processor
 from tools.gpu_check.stages import ROOT, Stages
 
+LONGEST = 120  # seconds of a probe: the first import from a slow disk
 # JAX last: its traces take longest, with what the others leave over.
 FRAMEWORKS = ("pytorch", "tensorflow_eager", "jax_flax")
 # Prints what a framework sees; a reason why not goes to standard error.
@@ -37,7 +38,7 @@ def look(stages: Stages, flags: argparse.Namespace) -> dict[str, str]:
         "gpus": output(
             "nvidia-smi", cards, "--format=csv,noheader"
         ).splitlines(),
-        "nvidia-smi": output("nvidia-smi"),
+        "nvidia-smi": output("nvidia-smi") or "no answer",
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "frameworks": {},
@@ -48,12 +49,17 @@ def look(stages: Stages, flags: argparse.Namespace) -> dict[str, str]:
         with suppress(UsageError):
             candidates.append(str(find_python(ROOT / ".nox", name)))
         for python in candidates:
-            done = subprocess.run(
-                [python, "-c", PROBE, name, flags.device],
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-            )
+            try:
+                done = subprocess.run(
+                    [python, "-c", PROBE, name, flags.device],
+                    cwd=ROOT,
+                    capture_output=True,
+                    text=True,
+                    timeout=min(LONGEST, max(1, stages.seconds_left)),
+                )
+            except subprocess.TimeoutExpired as hung:  # a broken driver
+                reasons.append(f"no answer in {hung.timeout:.0f} s")
+                continue
             if done.returncode == 0:
                 seen = json.loads(done.stdout.splitlines()[-1])
                 found["frameworks"][name] = {"python": python} | seen
@@ -71,10 +77,9 @@ def look(stages: Stages, flags: argparse.Namespace) -> dict[str, str]:
 
 
 def output(*command: str) -> str:
-    """What a program prints, or why it does not."""
-    try:
+    """What a program prints; "" where it is not there, or hangs."""
+    with suppress(OSError, subprocess.TimeoutExpired):
         return subprocess.run(
             command, capture_output=True, text=True, timeout=60
         ).stdout
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"not run: {error}"
+    return ""

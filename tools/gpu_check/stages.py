@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.files import write_atomic
+from common.run.machine import ROOT
 from common.run.signals import delayed_signals
 from tools.gpu_check import summary
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds for a program to write how it was stopped
 
 
@@ -38,9 +39,8 @@ class Stages:
 
     def write(self, name: str, value) -> None:
         """A JSON file, whole or not at all."""
-        part = self.out / f"{name}.part"
-        part.write_text(json.dumps(value, indent=1) + "\n")
-        part.replace(self.out / f"{name}.json")
+        text = json.dumps(value, indent=1) + "\n"
+        write_atomic(self.out / f"{name}.json", text.encode())
 
     def note(
         self, name: str, outcome: str, ok: bool, seconds: float = 0.0

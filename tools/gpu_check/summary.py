@@ -41,7 +41,8 @@ def machine(out: Path) -> str:
     today = datetime.now(UTC).date()
     return (
         f"# A check of {cards}\n\n"
-        f"On {today}, commit {git_commit()}, {found.get('cores', 0)} cores of "
+        f"On {today}, commit {git_commit() or 'not known'}, "
+        f"{found.get('cores', 0)} cores of "
         f"{found.get('processor', 'not known')}.\n\n"
         + markdown_table(("framework", "device", "versions"), rows)
     )

@@ -58,7 +58,7 @@ def train(
     try:
         return read_run(folder).rows, seconds
     except RecordError as error:
-        print(f"{name}: {error}", flush=True)
+        stages.note(f"record {name}", str(error), False)
         return [], seconds
 
 

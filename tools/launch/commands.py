@@ -1,6 +1,7 @@
 """What a person would type to start several processes of a training here."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -84,7 +85,9 @@ def visible_gpus(flags: Sequence[str]) -> list[str]:
         done = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True
         )
-        there = [str(n) for n in range(done.stdout.count("GPU "))]
+        # "GPU 0: NVIDIA RTX 4060 Laptop GPU (UUID: ...)"
+        cards = re.findall(r"^GPU ", done.stdout, re.MULTILINE)
+        there = [str(n) for n in range(len(cards))]
         chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
         if chosen in HIDING["CUDA_VISIBLE_DEVICES"]:
             return []

@@ -69,7 +69,9 @@ class Group:
             self.kill()
             for number, handler in before.items():
                 signal.signal(number, handler)
-        return replace(first_failure(self.codes), signaled=self.signaled)
+        # One that came while the last process ended was passed on to none.
+        signaled = self.signaled or next(iter(self.signals), 0)
+        return replace(first_failure(self.codes), signaled=signaled)
 
     def start(self, rank: int, command: Command) -> subprocess.Popen:
         """Start a process, and let a file get what it writes.

@@ -23,8 +23,8 @@ TABLE = Path(__file__).with_name("words.toml")
 SKIPPED = ("results/*", "tools/prose/*")
 # In Markdown: code blocks, what is printed between marks, code, addresses.
 NOT_PROSE = re.compile(
-    r"^```.*?^```|<!-- (\w+): start -->.*?<!-- \1: end -->|`[^`]*`|\]\([^)]*\)"
-    r"|^ {4}.*?$",
+    r"^```.*?^```|<!-- ([\w-]+): start -->.*?<!-- \1: end -->|`[^`]*`"
+    r"|\]\([^)]*\)|^ {4}.*?$",
     re.DOTALL | re.MULTILINE,
 )
 

@@ -166,8 +166,6 @@ def measured(
 
 def gpu_table() -> str:
     """A row for each thing to know, a column for each way to train."""
-    if not GPU.exists():
-        return "Nothing is published yet."
     report = read_whole(GPU, Gpu)
     found, (runs, _) = report["frameworks"], find_runs(RESULTS)
     ways = {
@@ -188,11 +186,10 @@ def gpu_table() -> str:
     ):
         of = attrgetter(name)
         rows.append([head, *(measured(runs, way, of) for way in ways)])
-    commit = (report["git_commit"] or "not known")[:12]
     return (
         f"{markdown_table(['', *ways], rows)}\n\nBy `nox -s gpu-paper` at "
-        f"commit {commit}; the host's time on {report['processor']}. "
-        f"{assumptions()}"
+        f"commit {report['git_commit'][:12]}; the host's time on "
+        f"{report['processor']}. {assumptions()}"
     )
 
 

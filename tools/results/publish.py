@@ -13,6 +13,8 @@ from common.errors import RecordError
 from common.files import write_atomic
 from common.recipe import PRESETS
 from common.run.about import ABOUT, PREDICTIONS
+from common.run.compare import why_not
+from common.run.machine import ROOT
 from common.run.metrics import write_metrics
 from common.run.records import RunRecord, read_predictions, read_run
 from parity_tests.harness import digest, tracefile
@@ -33,7 +35,6 @@ from tools.results.reports import (
     read_whole,
 )
 
-ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
 LADDER = RESULTS / "parity.json"
 BENCH = RESULTS / "bench.json"
@@ -74,15 +75,16 @@ def take(folder: Path) -> Path:
 
     Raises SystemExit, with the reason, if it is no evidence.
     """
-    # A link or ".." has another last part than the folder itself.
-    folder = folder.resolve()
     try:
         run = read_run(folder)
+        predictions = read_predictions(run)
     except RecordError as error:
         raise SystemExit(str(error)) from error
     if reason := no_evidence(run):
         raise SystemExit(f"{folder}: not published: {reason}")
-    target = RESULTS / run.about.framework / folder.name
+    # Named as in runs/: of two checks of a GPU the folders have equal names.
+    seed = f"{run.about.preset}-seed{run.about.seed}"
+    target = RESULTS / run.about.framework / f"{seed}-{run.about.started}"
     if target.exists():
         raise SystemExit(f"{target}: is published already")
     about = without_paths(json.loads((folder / ABOUT).read_bytes()))
@@ -91,7 +93,7 @@ def take(folder: Path) -> Path:
         write_metrics(target, [structs.asdict(row) for row in run.rows])
         text = json.dumps(about, indent=2) + "\n"
         write_atomic(target / ABOUT, text.encode())
-        if (predictions := read_predictions(run)) is not None:
+        if predictions is not None:
             np.save(target / PREDICTIONS, predictions)
     except BaseException:
         shutil.rmtree(target)
@@ -102,19 +104,14 @@ def take(folder: Path) -> Path:
 def no_evidence(run: RunRecord) -> str:
     """Why a run does not show what a recipe reaches; "" if it does."""
     about = run.about
-    if run.problem:
-        return run.problem
+    if reason := why_not(run):
+        return reason
     if about.run.dataset != "cifar10" or about.data is None:
         return f"its data are {about.run.dataset}, not known to be CIFAR-10"
     if about.data.sha256 != checksums.EXPECTED.sha256:
         return "the checksums of its data are not those of CIFAR-10"
-    if about.run.load is not None:
-        return "it was started from a checkpoint by --load"
     if [row.epoch for row in run.rows] != [*range(1, about.recipe.epochs + 1)]:
         return "its epochs are not recorded without a gap"
-    first, *later = [start.ran_on for start in about.all_starts]
-    if any(other != first for other in later):
-        return "it was resumed by other source, libraries or machine"
     for start in about.all_starts:
         if start.git_commit is None or start.git_commit.endswith("+"):
             return (

@@ -73,6 +73,11 @@ class Tried(Struct, frozen=True):
     killed_by: dict[Text, Count]
     survivors: list[Survivor]
 
+    @property
+    def equivalent(self) -> int:
+        """How many of the survivors change nothing that a training does."""
+        return sum(s.judged.startswith("equivalent") for s in self.survivors)
+
 
 class Generated(Struct, frozen=True):
     """The mutants that operators made."""

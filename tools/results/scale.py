@@ -9,8 +9,6 @@ from tools.results.reports import FirstEpoch, read_report
 
 def first_epoch_table() -> str:
     """The losses of one process and of two, and how far they are apart."""
-    if not FIRST_EPOCH.exists():
-        return "No first epochs are published yet."
     report = read_report(FIRST_EPOCH, FirstEpoch)
     losses = losses_of(report)
     rows = []
@@ -35,11 +33,11 @@ def first_epoch_table() -> str:
         if (training.precision, training.images) == ("float64", WHOLE)
     ]
     apart = max(double) / min(double) - 1
-    commit = (report.git_commit or "not known")[:7]
     return (
         markdown_table(heads, rows) + "\n\nIn float64 the largest difference "
         f"between any two of the {len(double)} trainings on all images is "
-        f"{share(apart)}. On {report.machine}, commit {commit}."
+        f"{share(apart)}. On {report.machine}, commit "
+        f"{report.git_commit[:7]}."
     )
 
 

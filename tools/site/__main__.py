@@ -45,6 +45,8 @@ def main(argv: list[str] | None = None) -> int:
         if flags.parity is None:
             published = flags.results / "parity.json"
             flags.parity = LADDER if LADDER.exists() else published
+        elif not flags.parity.exists():
+            raise BuildError(f"--parity {flags.parity}: no such file")
         size = build(Site(**vars(flags)))
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -122,11 +122,6 @@ class Piece:
     first: int
     lines: tuple[str, ...]
 
-    @property
-    def path(self) -> str:
-        """Of the file, from the repository's root."""
-        return f"frameworks/{self.framework}/{self.file}"
-
 
 @dataclass
 class Row:

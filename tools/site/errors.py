@@ -14,6 +14,7 @@ import numpy as np
 from common.cifar10.classes import CLASS_NAMES
 from common.cifar10.load import Split
 from common.errors import RecordError
+from common.run.compare import comparable
 from common.run.records import RunRecord, read_predictions
 from tools.site.contract import FRAMEWORKS
 from tools.site.lessons import picture
@@ -63,7 +64,7 @@ def collect(
     for run in runs:
         about = run.about
         # A synthetic test set is another one for each seed.
-        if run.problem or about.run.dataset != "cifar10":
+        if not comparable(run) or about.run.dataset != "cifar10":
             continue
         words = [run.title, about.precision]
         words += ["shared start"] if about.run.init == "shared" else []

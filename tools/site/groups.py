@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from common import environments
 from common.recipe import Recipe
+from common.run.compare import comparable
 from common.run.records import RunRecord
 from tools.site.contract import FRAMEWORKS
 
@@ -96,7 +97,7 @@ def traits(run: RunRecord) -> tuple[str, ...]:
         f"{about.run.init} start",
         processor(run),
         # Kept apart, so that medians are those of whole trainings.
-        "" if not run.problem else unfinished(run),
+        "" if comparable(run) else unfinished(run),
     )
 
 
@@ -117,17 +118,21 @@ def conditions(run: RunRecord) -> str:
 def processor(run: RunRecord) -> str:
     """What a run was trained on, in short: "AMD EPYC, 2 cores"."""
     found = run.about.machine
-    if found.device != "cpu":
-        return found.device
-    name = re.sub(r"\((R|TM)\)| Processor", "", found.processor) or "CPU"
-    many = "s" * (found.cores > 1)
-    return f"{name}, {found.cores} core{many}" if found.cores else name
+    name = found.device
+    if name == "cpu":
+        name = re.sub(r"\((R|TM)\)| Processor", "", found.processor) or "CPU"
+        many = "s" * (found.cores > 1)
+        name += f", {found.cores} core{many}" * (found.cores > 0)
+    name += f", {found.devices} devices" * (found.devices > 1)
+    return name + f", {found.processes} processes" * (found.processes > 1)
 
 
 def unfinished(run: RunRecord) -> str:
-    """The word for a run that is not a whole training."""
+    """The word for a run that is not one whole training."""
     status = run.about.status
-    return "incomplete" if status == "done" else status
+    if status != "done":
+        return status
+    return "incomplete" if run.problem else "resumed elsewhere, or loaded"
 
 
 def groups(runs: list[RunRecord]) -> list[Group]:

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -11,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from common.recipe import PRESETS
+from common.run.compare import why_not
 from parity_tests.judge.page import as_html
 from tools.site import errors, lessons, plan, report, still
 from tools.site.contract import FRAMEWORKS, HEAD, BuildError
@@ -19,7 +21,14 @@ from tools.site.pictures import draw_all
 from tools.site.plan import Site, files_of
 from tools.site.reader import write, write_reader, write_search, write_sources
 from tools.site.shots import shoot
-from tools.site.words import NAMES, picture, reader_page, render, source_page
+from tools.site.words import (
+    NAMES,
+    picture,
+    reader_page,
+    render,
+    source_page,
+    svg,
+)
 
 OURS = ".davidnet-site"  # stands in each folder that a build made
 LIMIT = 5_000_000  # bytes of the whole site
@@ -44,7 +53,7 @@ def environment(site: Site) -> Environment:
         "up": "",
     }
     made.filters |= {
-        "inline": lambda text, up="": render(text, up, inline=True),
+        "inline": partial(render, inline=True),
         "block": render,
         "median": median,
     }
@@ -103,7 +112,7 @@ def write_report(site: Site, env: Environment, part: Path) -> None:
     """The report of the runs."""
     runs, unreadable = site.found
     made = experiments(runs)
-    not_whole = [run for run in runs if run.problem]
+    not_whole = [run for run in runs if why_not(run)]
     write(
         env,
         "report.html",
@@ -116,7 +125,7 @@ def write_report(site: Site, env: Environment, part: Path) -> None:
         records=len(runs) + len(unreadable),
         problems=[
             *((bad.name, bad.reason, 0) for bad in unreadable),
-            *((run.name, run.problem, len(run.rows)) for run in not_whole),
+            *((run.name, why_not(run), len(run.rows)) for run in not_whole),
         ],
         processor=processor,
         versions=report.versions,
@@ -163,10 +172,7 @@ def charts(made: Experiment) -> dict:
 
 def svgs(pictures: dict[str, str]) -> list[tuple[str, Markup]]:
     """What is in each picture, and its element."""
-    return [
-        (words, Markup(text[text.index("<svg") :]))
-        for words, text in pictures.items()
-    ]
+    return [(words, svg(text)) for words, text in pictures.items()]
 
 
 def write_ladder(site: Site, part: Path) -> None:
@@ -195,7 +201,7 @@ def write_lessons(site: Site, env: Environment, part: Path) -> None:
         problem=problem,
         recipe=lessons.RECIPE,
         seed=lessons.SEED,
-        schedule=Markup(schedule[schedule.index("<svg") :]),
+        schedule=svg(schedule),
         full=PRESETS["dawnbench"],
         small_knots=still.knots(PRESETS["small"]),
     )

@@ -213,7 +213,8 @@ def write_search(site: Site, part: Path) -> None:
                 ]
     for page in PAGES.values():
         text = (part / page).read_text()
-        for slug, words in re.findall(r'<h[23] id="([^"]+)">(.*?)</h', text):
+        heading = r'<h[23] id="([^"]+)">(.*?)</h'
+        for slug, words in re.findall(heading, text, re.DOTALL):
             words = Markup(words).striptags()
             found.append([f"{page}#{slug}", page.removesuffix(".html"), words])
     text = json.dumps(found, separators=(",", ":"), ensure_ascii=False)

@@ -2,8 +2,8 @@
 
 from statistics import median
 
-from common.run.about import Epoch
 from common.run.records import RunRecord
+from parity_tests.judge.recorded_runs import to_level
 from tools.site.groups import Experiment, Group
 
 LEVELS = (60, 70, 80, 85, 90, 93, 94)  # percent of test accuracy
@@ -31,23 +31,18 @@ def curve(group: Group, field: str, factor: float = 1) -> dict:
     return out | {"runs": counts}
 
 
-def reached(run: RunRecord, level: int) -> Epoch | None:
-    """The first row with this test accuracy in percent, or None."""
-    return next(
-        (row for row in run.rows if 100 * row.test_accuracy >= level), None
-    )
-
-
 def level_cell(group: Group, level: int) -> dict:
     """Median time and epoch to a level, and of how many runs."""
-    rows = [row for run in group.runs if (row := reached(run, level))]
-    if not rows:
+    found = [to_level(run, level / 100) for run in group.runs]
+    reached = [at for at in found if at]
+    if not reached:
         return {"rows": 0}
+    epochs, seconds = zip(*reached, strict=True)
     return {
-        "rows": len(rows),
-        "of": len(group.runs),
-        "seconds": duration(median(row.train_seconds for row in rows)),
-        "epoch": f"{median(row.epoch for row in rows):g}",
+        "rows": len(reached),
+        "of": len(found),
+        "seconds": duration(median(seconds)),
+        "epoch": f"{median(epochs):g}",
     }
 
 

@@ -52,7 +52,7 @@ STYLE = {
 def panels(titles: Iterable[str], rows: int = 1, height=4.0, **options):
     """A figure of some charts beside each other, and the charts."""
     titles = list(titles)
-    columns = len(titles) // rows
+    columns = -(-len(titles) // rows)
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
             *(rows, columns),
@@ -61,9 +61,12 @@ def panels(titles: Iterable[str], rows: int = 1, height=4.0, **options):
             squeeze=False,
             **options,
         )
-    for axes, title in zip(grid.flat, titles, strict=True):
+    charts = list(grid.flat)
+    for axes in charts[len(titles) :]:
+        axes.remove()
+    for axes, title in zip(charts, titles, strict=False):
         axes.set_title(title, loc="left", color=INK, fontsize=11)
-    return figure, list(grid.flat)
+    return figure, charts[: len(titles)]
 
 
 def tip(artist, words: str) -> None:

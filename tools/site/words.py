@@ -62,27 +62,31 @@ def anchor(title: str) -> str:
     return title.strip().replace(" ", "-")
 
 
-def _resolve(link: str, folder: str, up: str) -> str | None:
+def _resolve(link: str) -> str | None:
     """The address in the site; None if the site has no such page."""
     if link.startswith(("#", "http://", "https://")):
         return link
     path, hash_, part = link.partition("#")
-    path = posixpath.normpath(posixpath.join(folder, path))
+    path = posixpath.normpath(posixpath.join("docs", path))
     if path in PAGES:
-        return up + PAGES[path] + hash_ + part
+        return PAGES[path] + hash_ + part
     if path in SHARED:
-        return up + source_page(path) + hash_ + part
+        return source_page(path) + hash_ + part
     if re.match(r"frameworks/\w+/\w+\.py$", path):
-        return up + reader_page(posixpath.basename(path))
+        return reader_page(posixpath.basename(path))
     if path.endswith(".html"):  # of the site itself
         return link
     return None
 
 
+def svg(text: str) -> Markup:
+    """The element of an SVG file's text, to stand in a page."""
+    return Markup(text[text.index("<svg") :])
+
+
 def picture(path: Path) -> Markup:
     """An SVG file, to stand in a page."""
-    text = path.read_text()
-    return Markup(text[text.index("<svg") :])
+    return svg(path.read_text())
 
 
 def _code(text: str, language: str, _attrs) -> str:
@@ -92,14 +96,11 @@ def _code(text: str, language: str, _attrs) -> str:
     return "\n".join(map(highlight, tokens(text)))
 
 
-def render(
-    text: str, up: str = "", inline: bool = False, folder: str = "docs"
-) -> Markup:
+def render(text: str, inline: bool = False) -> Markup:
     """HTML of trusted Markdown from the repository; raw HTML is dropped.
 
-    up: the way from the page to the site's root;
-    folder: where the text's relative links start. Links to files that have
-    no page in the site become plain text.
+    Relative links start in docs/. Those to files that have no page in the
+    site become plain text.
     """
     text = re.sub(r"<!-- from (\S+) -->\n+", r"*`\1`*\n\n", text)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.S)
@@ -114,7 +115,7 @@ def render(
         for child in token.children or []:
             if child.type == "link_open":
                 link = str(child.attrs.pop("href"))
-                found = _resolve(link, folder, up)
+                found = _resolve(link)
                 # In place of a link the file's name, which shows on hovering.
                 child.attrs = {"href": found} if found else {"title": link}
                 tag = "a" if found else "span"
@@ -125,7 +126,7 @@ def render(
         r'<p><img src="(\w+\.svg)" alt="([^"]*)"[^>]*></p>',
         lambda found: (
             f'<figure class="sheet chart" tabindex="0" role="region" '
-            f'aria-label="{found[2]}">{picture(ROOT / folder / found[1])}'
+            f'aria-label="{found[2]}">{picture(ROOT / "docs" / found[1])}'
             f"<figcaption>{found[2]}</figcaption></figure>"
         ),
         html,

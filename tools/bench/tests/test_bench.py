@@ -75,11 +75,6 @@ def test_a_quick_bench_has_own_modes_and_the_large_network_in_float32_only():
     }
 
 
-def test_no_job_is_planned_twice():
-    for jobs in (plan.rows, plan.peers, plan.scale, plan.profiles):
-        assert len(jobs(ALL)) == len(set(jobs(ALL)))
-
-
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -123,6 +118,25 @@ def test_a_quick_bench_times_the_large_network_once():
     assert (small[2], large[2]) == (2, 1)
 
 
+def test_limits_are_of_the_device_that_is_measured():
+    found = plan.with_limits(ALL, plan.world(ALL))
+    assert {job.device for job in found} == {"cpu"}
+
+
+@pytest.mark.parametrize("widths", [(64,), (16, 64)])
+def test_a_quick_bench_of_any_width_begins_with_limits(widths):
+    sections = program.sections(flags.Flags(quick=True, widths=widths))
+    assert [jobs[0].kind for _, jobs, _ in sections] == ["limits"] * len(widths)
+
+
+def test_a_quick_bench_that_leaves_nothing_to_measure_is_refused():
+    given = flags.Flags(
+        quick=True, modes=("compiled",), frameworks=("pytorch",)
+    )
+    with pytest.raises(UsageError, match="leaves nothing"):
+        program.sections(given)
+
+
 def test_repeats_are_interleaved():
     jobs = [Job("training", "pytorch", width=w) for w in (8, 16)]
     order = [
@@ -148,7 +162,7 @@ def limits(gflops: float, precision: str = "float32") -> dict:
 def whole(monkeypatch, speeds=(100.0, 104.0), limit=(300.0, 310.0)) -> dict:
     """A small bench: PyTorch at width 16 with Keras."""
     monkeypatch.setattr(report, "git_commit", lambda: "0123456789abcdef")
-    made = report.Report("nox -s bench", False, len(speeds), 2)
+    made = report.Report("nox -s bench", False, len(speeds))
     training = Job("training", "pytorch", width=16, threads=2)
     versions = {"versions": {"torch": "9.9"}, "device": "cpu"}
     for speed, gflops in zip(speeds, limit, strict=True):

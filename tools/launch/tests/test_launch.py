@@ -91,7 +91,7 @@ def test_the_gpus_are_those_that_flags_and_environment_leave(
     monkeypatch.undo()
     smi = tmp_path / "nvidia-smi"
     smi.write_text(
-        "#!/bin/sh\necho 'GPU 0: A (UUID: GPU-1)'; echo 'GPU 1: A'\n"
+        "#!/bin/sh\necho 'GPU 0: A Laptop GPU (UUID: GPU-1)'; echo 'GPU 1: A'\n"
     )
     smi.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
@@ -239,6 +239,21 @@ for n in (2, 15):
 open(sys.argv[1], "w").close()
 time.sleep(60)
 """
+
+
+def test_a_signal_that_comes_as_the_last_process_ends_is_not_lost(
+    tmp_path, monkeypatch
+):
+    """The others that a caller would start next are not started."""
+    one = Group([Command([sys.executable, "-c", ""])], tmp_path)
+    wait = one.wait
+
+    def late():
+        wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(one, "wait", late)
+    assert one.run().signaled == signal.SIGTERM
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -30,6 +30,12 @@ def test_a_comment_is_read_over_its_lines_and_the_first_one_is_named():
     assert line.startswith("a.py:2: ")
 
 
+@pytest.mark.parametrize("words", ["hand-over", "hand over", "handed over"])
+def test_a_pattern_of_several_spellings_finds_each(words):
+    (line,) = found("a.md", f"A {words} of weights.\n")
+    assert "say checkpoint exchange" in line
+
+
 def test_code_of_python_is_not_read():
     assert not found("a.py", 'alive = "right answers"\n')
 
@@ -40,7 +46,7 @@ def test_code_of_python_is_not_read():
         "a `hand-over` in code\n",
         "```\nright answers\n```\n",
         "text:\n\n    right answers\n",
-        "<!-- x: start -->\n| alive |\n<!-- x: end -->\n",
+        "<!-- x-y: start -->\n| alive |\n<!-- x-y: end -->\n",
         "[words](right answers)\n",
     ],
 )

@@ -68,7 +68,6 @@ def test_seconds_of_two_machines_are_not_compared(tmp_path, monkeypatch):
 def test_survived_kills_are_published_and_told(tmp_path, monkeypatch):
     for module in (publish, proofs):
         monkeypatch.setattr(module, "TORTURE", tmp_path / "published.json")
-    assert "No killed" in proofs.torture_line()
     file = tmp_path / "torture.json"
     file.write_text(json.dumps(fake_records.TORTURE))
     publish.publish_torture(file)

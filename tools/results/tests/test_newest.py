@@ -55,6 +55,19 @@ def test_a_release_that_writes_no_trace_does_not_run(tmp_path, monkeypatch):
     assert found["kept"] == "not compared"
 
 
+def test_a_release_that_writes_a_bad_trace_is_a_finding(tmp_path, monkeypatch):
+    (tmp_path / "newest").mkdir()
+    (tmp_path / "newest" / "pytorch.npz").write_bytes(b"no zip")
+    pinned = tmp_path / "pinned" / "pytorch.npz"
+    real = newest.versions
+    monkeypatch.setattr(
+        newest, "versions", lambda file: {} if file == pinned else real(file)
+    )
+    monkeypatch.setattr(newest, "newest_release", lambda package: "9")
+    found = newest.row("pytorch", tmp_path)
+    assert (found["verdict"], found["tried"]) == ("no trace to compare", {})
+
+
 def test_the_newest_is_compared_with_the_kept_digest(tmp_path, monkeypatch):
     monkeypatch.setattr(newest, "versions", lambda file: {})
     monkeypatch.setattr(newest, "newest_release", lambda package: "9")
@@ -74,7 +87,6 @@ def test_the_newest_is_compared_with_the_kept_digest(tmp_path, monkeypatch):
 def test_a_report_is_published_good_or_bad(tmp_path, monkeypatch):
     monkeypatch.setattr(publish, "NEWEST", tmp_path / "published.json")
     monkeypatch.setattr(proofs, "NEWEST", tmp_path / "published.json")
-    assert "No run" in proofs.newest_table()
     file = tmp_path / "newest.json"
     file.write_text(json.dumps(fake_records.NEWEST))
     publish.publish_newest(file)

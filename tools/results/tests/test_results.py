@@ -157,7 +157,8 @@ def test_a_whole_training_is_published(results, tmp_path):
     run = a_run(tmp_path / "a")
     (run / "checkpoint.safetensors").write_text("large")
     np.save(run / "predictions.npy", np.arange(10_000, dtype=np.uint8) % 10)
-    assert publish.take(run) == results / "pytorch" / "a"
+    taken = publish.take(run)
+    assert taken == results / "pytorch" / "small-seed0-20260101T000000Z"
     (found,), problems = find_runs(results)
     assert not problems
     mine = read_run(run)
@@ -177,10 +178,34 @@ def test_the_trainings_of_a_gpu_check_are_published(results, tmp_path, capsys):
         a_run(check / "runs" / name)
     a_run(check / "runs" / "dawnbench-pytorch-1", git_commit="0" * 40 + "+")
     [taken] = publish.take_all(check)
-    assert taken == results / "pytorch" / "dawnbench-pytorch-0"
+    assert taken == results / "pytorch" / "small-seed0-20260101T000000Z"
     assert "dawnbench-pytorch-1: not published" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="no full training"):
         publish.take_all(check)  # they are published already
+
+
+def test_a_second_check_of_a_gpu_is_published_beside_the_first(
+    results, tmp_path
+):
+    taken = []
+    for day in ("01", "02"):
+        check = tmp_path / day
+        started = f"202601{day}T000000Z"
+        a_run(check / "runs" / "dawnbench-pytorch-0", started=started)
+        taken += publish.take_all(check)
+    assert len(set(taken)) == 2
+
+
+def test_one_damaged_record_of_a_gpu_check_does_not_stop_the_others(
+    results, tmp_path, capsys
+):
+    runs = tmp_path / "check" / "runs"
+    for seed in (0, 1):
+        a_run(runs / f"dawnbench-pytorch-{seed}", seed=seed)
+    (runs / "dawnbench-pytorch-0" / "predictions.npy").write_bytes(b"x")
+    [taken] = publish.take_all(tmp_path / "check")
+    assert taken.name.startswith("small-seed1-")
+    assert "predictions.npy" in capsys.readouterr().out
 
 
 def test_a_published_record_names_no_path_of_the_machine(results, tmp_path):
@@ -332,13 +357,6 @@ def test_a_row_is_of_one_machine_and_of_one_release(tmp_path, monkeypatch):
         )
     counts = re.findall(r"\| (\d \(seed .*?\)) \|", trainings.trainings_table())
     assert sorted(counts) == ["1 (seed 2)", "1 (seed 3)", "2 (seed 0, 1)"]
-
-
-def test_the_readme_shows_the_comparison_of_the_published_runs():
-    text = (publish.ROOT / "README.md").read_text()
-    assert trainings.comparison() in text
-    for name in ("TensorFlow", "PyTorch", "JAX"):
-        assert name in trainings.comparison()
 
 
 @pytest.mark.parametrize("witness", [None, "2.0e-14"])

@@ -6,9 +6,9 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tools.site.contract import ROOT
+from tools.site.contract import CONTRACT, ROOT
 
-READER = ("model", "data", "step", "checkpoint", "train")
+READER = [file.removesuffix(".py") for file in CONTRACT]
 CELL = '#ConvBN .cell[data-framework="{}"]'
 
 
@@ -141,7 +141,6 @@ return [code.length, code.filter(high).length,
 ALL = "?show=tensorflow_eager,pytorch,jax_flax"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(
     ("width", "query", "most"),
     # Percent of the lines that wrap; on a phone a column has 50 characters.
@@ -151,11 +150,11 @@ ALL = "?show=tensorflow_eager,pytorch,jax_flax"
     ],
 )
 def test_few_lines_of_code_wrap_and_none_is_cut_off(
-    browser, width, query, most, theme
+    browser, width, query, most
 ):
     lines = wrapped = 0
     for page in READER:
-        browser.open(f"read-{page}.html{query}", width, theme)
+        browser.open(f"read-{page}.html{query}", width)
         found = browser.js(LINES)
         lines, wrapped = lines + found[0], wrapped + found[1]
         assert found[2] == [], page

@@ -39,10 +39,7 @@ function setUpTheme() {
   const button = $("button.theme");
   const system = matchMedia("(prefers-color-scheme: dark)");
   const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
-  const show = () => {
-    button.setAttribute("aria-pressed", String(dark()));
-    document.dispatchEvent(new Event("theme"));
-  };
+  const show = () => button.setAttribute("aria-pressed", String(dark()));
   button.addEventListener("click", () => {
     root.dataset.theme = dark() ? "light" : "dark";
     keep("theme", root.dataset.theme);

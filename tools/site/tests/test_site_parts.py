@@ -3,7 +3,8 @@
 import pytest
 
 from common.run.records import find_runs
-from tools.site import groups, report
+from tools.results.tests import fake_records
+from tools.site import errors, groups, report
 from tools.site.contract import (
     HEAD,
     ROOT,
@@ -98,6 +99,30 @@ def test_an_interrupted_run_is_a_curve_of_its_own(tmp_path):
     (only,) = groups.experiments(find_runs(tmp_path)[0])
     labels = [group.label for group in only.groups]
     assert labels == ["PyTorch, eager", "PyTorch, eager, interrupted"]
+
+
+def test_what_is_not_one_whole_training_is_apart_from_those(tmp_path):
+    """By --load, or resumed by other source: its seconds are of a part."""
+    fakes.record(tmp_path, "pytorch")
+    run = fake_records.about()["run"] | {"load": "x", "seed": 1}
+    fakes.record(tmp_path, "pytorch", 1, run=run)
+    found = find_runs(tmp_path)[0]
+    (only,) = groups.experiments(found)
+    assert [len(group.runs) for group in only.groups] == [1, 1]
+    (one,), _ = errors.collect(found)
+    assert one.without == 1  # of the whole one
+
+
+def test_runs_on_one_and_on_eight_devices_are_two_groups(tmp_path):
+    fakes.record(tmp_path, "pytorch")
+    machine = fake_records.about()["machine"]
+    machine |= {"devices": 8, "processes": 8}
+    fakes.record(tmp_path, "pytorch", 1, machine=machine)
+    (only,) = groups.experiments(find_runs(tmp_path)[0])
+    one, eight = (group.label for group in only.groups)
+    assert "8 devices, 8 processes" in eight
+    assert "devices" not in one
+    assert len(only.alike) == 2
 
 
 @pytest.mark.parametrize(
