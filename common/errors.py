@@ -3,6 +3,8 @@
 The codes are those of BSD's sysexits.h where it has one.
 """
 
+from argparse import ArgumentTypeError
+
 DONE = 0
 
 
@@ -16,6 +18,14 @@ class UsageError(UserError):
     """A flag, or a combination of flags, that makes no sense."""
 
     exit_code = 2
+
+
+class PathError(UsageError, ArgumentTypeError, ValueError):
+    """A flag's path that cannot be read as one.
+
+    argparse makes a usage error of its own of the second kind, tyro of the
+    third.
+    """
 
 
 class DataError(UserError):

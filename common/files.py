@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from common.errors import DiskError, UsageError
+from common.errors import DiskError, PathError
 
 # The names of files that are not yet whole; a process that was killed leaves
 # them.
@@ -36,12 +36,12 @@ def user_path(text: str | os.PathLike) -> Path:
 
     Every flag and environment variable that takes a path goes through here:
     a shell expands `--out ~/x`, but neither `--out=~/x` nor a variable in
-    quotes. Raises UsageError where there is no such home.
+    quotes. Raises PathError where there is no such home.
     """
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
-        raise UsageError(
+        raise PathError(
             f"{text}: no home folder is known for its ~; write the path out"
         ) from error
 

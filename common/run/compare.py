@@ -17,7 +17,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from common.environments import TITLES
-from common.errors import UsageError
 from common.files import user_path
 from common.run.folder import RUNS
 from common.run.records import RunRecord, find_runs
@@ -207,11 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = "folders with records (default: runs)"
     parser.add_argument("folders", type=user_path, nargs="*", help=words)
     with tolerant_output():
-        try:
-            folders = parser.parse_args(argv).folders or [RUNS]
-        except UsageError as error:
-            say(f"error: {error}", sys.stderr)
-            return error.exit_code
+        folders = parser.parse_args(argv).folders or [RUNS]
         if print_all(*folders):
             return 0
         places = ", ".join(map(str, folders))

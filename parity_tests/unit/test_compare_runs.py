@@ -128,11 +128,6 @@ def test_a_run_that_was_resumed_elsewhere_is_no_measurement(changed, capsys):
     assert "it was resumed by other source, libraries, mode or machine" in told
 
 
-def test_a_home_that_nobody_has_is_one_line(capsys):
-    assert compare.main(["~nosuchuser/x"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
-
-
 def test_of_several_seeds_the_medians_are_shown(capsys):
     for seed, accuracy in ((0, 0.86), (1, 0.87), (3, 0.875)):
         folder = a_run(seed=seed, accuracy=accuracy)

@@ -1,15 +1,19 @@
 """A file is written wholly or not at all, and errors say what to do."""
 
+import argparse
 import errno
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+import tyro
 
 from common import files
 from common.errors import DiskError, UsageError
 from common.files import atomic_writer, disk_errors, user_path, write_atomic
+from common.run.usage import PathFlag
 from parity_tests.unit.cifar10_fakes import file_size_limit
 
 
@@ -106,3 +110,29 @@ def test_a_tilde_is_a_home_folder(monkeypatch):
     assert user_path("a/~/b") == Path("a/~/b")  # only at the start
     with pytest.raises(UsageError, match="~nobody-here/x: no home folder"):
         user_path("~nobody-here/x")
+
+
+@dataclass
+class Options:
+    """Of a command."""
+
+    out: PathFlag
+
+
+def by_tyro(words: list[str]) -> None:
+    tyro.cli(Options, args=words)
+
+
+def by_argparse(words: list[str]) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=user_path)
+    parser.parse_args(words)
+
+
+@pytest.mark.parametrize("parse", [by_tyro, by_argparse])
+def test_a_home_that_nobody_has_is_a_usage_error_of_any_command(parse, capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse(["--out", "~nobody-here/x"])
+    assert stop.value.code == 2
+    told = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert "~nobody-here/x: no home folder is known for its ~" in told

@@ -10,6 +10,13 @@ from common.errors import UsageError
 from common.run.usage import PathFlag
 
 INSTEAD = ("scale", "world", "profile")
+# By flag, those that decide nothing beside it.
+IDLE = {
+    "quick": ("repeats", "seconds"),
+    "scale": ("modes", "precisions", "widths"),
+    "world": ("modes", "precisions", "device"),
+    "profile": ("modes", "repeats", "seconds"),
+}
 MODES = ("eager", "compiled")
 PRECISIONS = ("float32", "bfloat16")
 
@@ -78,6 +85,13 @@ def check(flags: Flags) -> None:
     given += ["--peer"] * (flags.peer and bool(given))
     if len(given) > 1:
         raise UsageError(f"{' '.join(given)}: expected one of them at a time")
+    for name, idle in IDLE.items():
+        for field in fields(flags):
+            given = getattr(flags, field.name) != field.default
+            if getattr(flags, name) and field.name in idle and given:
+                raise UsageError(
+                    f"--{name} --{field.name}: it has {field.name} of its own"
+                )
     if flags.world and len(os.sched_getaffinity(0)) < 2:
         raise UsageError("--world: expected two cores, found one")
     if flags.repeats < 1:

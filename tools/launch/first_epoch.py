@@ -27,6 +27,7 @@ import tyro
 from common.environments import FRAMEWORKS, TITLES, find_python
 from common.errors import RecordError, UserError
 from common.files import write_atomic
+from common.run.about import Framework
 from common.run.cli import guarded
 from common.run.folder import now
 from common.run.machine import ROOT, describe_machine, git_commit
@@ -61,7 +62,7 @@ class Options:
     # flags of each training, in place of those of the measurement
     flags: str = RECIPE
     # only these frameworks, by folder
-    only: tuple[str, ...] = tuple(FRAMEWORKS)
+    only: tuple[Framework, ...] = tuple(FRAMEWORKS)
     # for the records, which are kept: what is there is not trained again
     out: PathFlag = ROOT / "traces" / "first-epoch"
     # folder of the train sessions' environments
@@ -195,6 +196,8 @@ def measure(options: Options) -> bool:
 
     Raises UserError.
     """
+    for name in options.only:  # what is missing is told before hours are gone
+        find_python(options.environments, name)
     losses: dict[Training, float] = {}
     for training in plan(options.only):
         losses[training] = loss_of(training, options)

@@ -80,6 +80,8 @@ def test_a_quick_bench_has_own_modes_and_the_large_network_in_float32_only():
     [
         ({"scale": True, "world": True}, "--scale --world: expected one"),
         ({"peer": True, "profile": True}, "--profile --peer: expected one"),
+        ({"quick": True, "seconds": 3.0}, "--quick --seconds: it has seconds"),
+        ({"scale": True, "widths": (16,)}, "--scale --widths: it has widths"),
     ],
 )
 def test_what_is_measured_instead_is_measured_alone(given, words):
