@@ -240,11 +240,13 @@ def killed_mutants() -> str:
     found = read_report(MUTANTS, Mutants)
     killed = sum(bool(row.killed_by) for row in found.named)
     able = sum(not row.equivalent for row in found.named)
+    kinds = len({row.mutant for row in found.named})
     files = found.generated.by_file
     dead = sum(sum(row.killed_by.values()) for row in files)
     tried = sum(row.tried - row.equivalent for row in files)
     return (
-        f"**{killed:,} of {able:,} injected bugs killed**, and {dead:,} of "
+        f"**{killed:,} of {able:,} injected bugs killed** ({kinds} mistakes, "
+        f"each in every framework that could have it), and {dead:,} of "
         f"{tried:,} changes by mutation operators, a sample of "
         f"{100 * found.generated.share:g} %; on commit "
         f"{found.commit_of['named'][:7]}"
