@@ -8,7 +8,8 @@ three reads it; the same state gives the same bytes.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -129,23 +130,14 @@ def read(path: Path, recipe: Recipe) -> Checkpoint:
     format, holds a number that cannot be, or does not fit: another network,
     or epochs of another number of steps.
     """
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            given = file.metadata() or {}
-            metadata, written = _metadata(path, given)
-            # Before any array takes memory.
-            _check_shapes(path, file, written, recipe)
-            _check_schedule(path, metadata.step, written, recipe)
-            names = file.keys()
-            arrays = {name: file.get_tensor(name) for name in names}
-    except OSError as error:
-        raise CheckpointError(
-            f"{path}: cannot be read: {error.strerror or error}"
-        ) from error
-    except (safetensors.SafetensorError, Malformed) as error:
-        raise CheckpointError(
-            f"{path}: damaged checkpoint ({one_line(error)}); take another one"
-        ) from error
+    with _opened(path) as file:
+        given = file.metadata() or {}
+        metadata, written = _metadata(path, given)
+        # Before any array takes memory.
+        _check_shapes(path, file, written, recipe)
+        _check_schedule(path, metadata.step, written, recipe)
+        names = file.keys()
+        arrays = {name: file.get_tensor(name) for name in names}
     if metadata.format == FORMAT:
         rest = {k: v for k, v in given.items() if k != "sha256"}
         if checksum(arrays, rest) != metadata.sha256:
@@ -175,12 +167,23 @@ def read_head(path: Path) -> tuple[Metadata, Recipe]:
 
     Raises CheckpointError.
     """
+    with _opened(path) as file:
+        return _metadata(path, file.metadata() or {})
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[safetensors.safe_open]:
+    """The open file. Raises CheckpointError, also for the block."""
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            return _metadata(path, file.metadata() or {})
-    except (OSError, safetensors.SafetensorError, Malformed) as error:
+            yield file
+    except OSError as error:
         raise CheckpointError(
-            f"{path}: damaged checkpoint ({one_line(error)})"
+            f"{path}: cannot be read: {error.strerror or error}"
+        ) from error
+    except (safetensors.SafetensorError, Malformed) as error:
+        raise CheckpointError(
+            f"{path}: damaged checkpoint ({one_line(error)}); take another one"
         ) from error
 
 

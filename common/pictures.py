@@ -42,8 +42,10 @@ def read_picture(path: Path) -> np.ndarray:
     except OSError as error:
         reason = error.strerror or f"damaged ({one_line(error)})"
         raise DataError(f"{path}: {reason}") from error
+    except DataError:
+        raise
     # Pillow's readers raise many kinds of errors on bytes of others.
-    except (ValueError, SyntaxError, EOFError, TypeError) as error:
+    except Exception as error:
         raise DataError(f"{path}: damaged ({one_line(error)})") from error
 
 
@@ -53,8 +55,10 @@ def _to_image(picture: Image.Image) -> np.ndarray:
     if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
         # 16 bits a pixel, which Pillow would cut off at 255.
         gray = np.asarray(picture, np.float64)
-        top = max(gray.max(), 1.0) if picture.mode != "I;16" else 65_535.0
-        picture = Image.fromarray((gray * (255 / top)).astype(np.uint8))
+        deep = picture.mode.startswith("I;16")
+        top = 65_535.0 if deep else max(gray.max(), 1.0)
+        gray = (gray * (255 / top)).round().clip(0, 255)  # some are signed
+        picture = Image.fromarray(gray.astype(np.uint8))
     picture = picture.convert("RGBA")
     ground = Image.new("RGBA", picture.size, WHITE)
     picture = Image.alpha_composite(ground, picture).convert("RGB")

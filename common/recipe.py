@@ -14,6 +14,7 @@ from common.errors import UsageError
 Precision = Literal["float32", "bfloat16", "float64"]
 Mode = Literal["eager", "compiled"]
 Preset = Literal["auto", "dawnbench", "dropout", "small", "smoke"]
+MOST_DEVICES = 1024
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,10 @@ class Run:
         """Raise UsageError unless every field makes sense."""
         if not 0 <= self.seed < 2**31:
             raise UsageError(f"--seed {self.seed}: expected 0 to {2**31 - 1}")
-        if not 1 <= self.devices <= 1024:
-            raise UsageError(f"--devices {self.devices}: expected 1 to 1024")
+        if not 1 <= self.devices <= MOST_DEVICES:
+            raise UsageError(
+                f"--devices {self.devices}: expected 1 to {MOST_DEVICES}"
+            )
         for name in ("data_dir", "load", "out"):
             if getattr(self, name) == "":  # as of a variable that is not set
                 flag = "--" + name.replace("_", "-")

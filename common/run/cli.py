@@ -17,6 +17,7 @@ from common import errors
 from common.errors import UsageError, UserError
 from common.files import user_path
 from common.recipe import (
+    MOST_DEVICES,
     PRESETS,
     Mode,
     Precision,
@@ -206,9 +207,12 @@ def _join(
     """Find the other processes, as far as the flags can be read yet."""
     device = _word(argv, "--device") or "auto"
     devices = _word(argv, "--devices") or ""
+    # What makes no sense is told when all flags are parsed.
+    count = int(devices) if devices.isdecimal() else 1
+    count = count if 1 <= count <= MOST_DEVICES else 1
     several = launcher() or any(name in os.environ for name in NAMED)
     with joining() if several else contextlib.nullcontext():
-        world = join_world(device, int(devices) if devices.isdecimal() else 1)
+        world = join_world(device, count)
     if not world.alone:
         take_back()  # TensorFlow's wait for a preemption takes SIGTERM
     elif variable := launcher():
@@ -230,12 +234,14 @@ def _silent_followers(world: World) -> Iterator[None]:
     if world.leads:
         yield
         return
-    sys.stdout.flush()
     with (
         open(os.devnull, "w") as nowhere,
         contextlib.redirect_stdout(nowhere),
     ):
-        os.dup2(nowhere.fileno(), 1)
+        # None, if it was closed at the start: 1 may be another file then.
+        if sys.__stdout__ is not None:
+            sys.__stdout__.flush()
+            os.dup2(nowhere.fileno(), 1)
         yield
 
 
@@ -252,7 +258,7 @@ def guarded(
         if code != errors.DONE and not worlds[-1].alone:
             # Engines wait for the others at the end of the interpreter; so
             # the others see at once that this process is gone.
-            for stream in (sys.stdout, sys.stderr):
+            for stream in filter(None, (sys.stdout, sys.stderr)):
                 stream.flush()
             os._exit(code)
         return code

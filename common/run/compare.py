@@ -65,8 +65,9 @@ def title(run: RunRecord) -> str:
         parts.append(f"{about.run.dataset} data")
     if about.run.init != "native":
         parts.append(f"{about.run.init} initial weights")
-    if about.machine.devices > 1:
+    if about.machine.processes > 1:
         parts.append(f"{about.machine.processes} processes")
+    if about.machine.devices > 1:
         parts.append(f"{about.machine.devices} devices")
     return f"{', '.join(parts)}; {about.machine.name}"
 

@@ -5,12 +5,15 @@ are numbered. What a run wrote past the checkpoint that it was resumed from
 is to be forgotten; the next file begins with a mark that says so.
 """
 
+import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from common.files import disk_errors
+
+NAME = r"events\.out\.tfevents\.(\d+)"
 
 
 class Events:
@@ -32,7 +35,10 @@ class Events:
         self.folder = folder
         with disk_errors(folder):
             folder.mkdir(exist_ok=True)
-            number = len(list(folder.iterdir())) + 1
+            found = (re.fullmatch(NAME, p.name) for p in folder.iterdir())
+            number = 1 + max(
+                (int(name[1]) for name in found if name), default=0
+            )
             path = folder / f"events.out.tfevents.{number:05d}"
             self._writer = RecordWriter(str(path))
             self._write(Event(file_version="brain.Event:2"))

@@ -29,7 +29,6 @@ class Taken:
     path: Path
     lock: filelock.BaseFileLock
     before: RunRecord | None = None  # the run that is resumed
-    step: int = 0  # updates that its checkpoint has
 
 
 def now() -> str:
@@ -51,12 +50,8 @@ def take_folder(
     if not run.resume:
         return _take_new(framework, run, say)
     if run.out:
-        taken = _take_again(Path(run.out), framework, recipe, run)
-    else:
-        taken = _take_last(framework, recipe, run, say)
-    done = taken.step // recipe.steps_per_epoch
-    say(f"resuming {taken.path} after epoch {done} of {recipe.epochs}")
-    return taken
+        return _take_again(Path(run.out), framework, recipe, run)
+    return _take_last(framework, recipe, run, say)
 
 
 # --- A new run ----------------------------------------------------------
@@ -170,12 +165,12 @@ def _take_again(path: Path, framework: str, recipe: Recipe, run: Run) -> Taken:
         before = read_run(path)
         _check_same_training(before, framework, recipe, run)
         _remove_temporary(path)
-        file = path / CHECKPOINT
-        step = read_step(file) if os.path.lexists(file) else 0
+        if os.path.lexists(path / CHECKPOINT):
+            read_step(path / CHECKPOINT)  # raises if it is damaged
     except BaseException:
         lock.release()
         raise
-    return Taken(path, lock, before, step)
+    return Taken(path, lock, before)
 
 
 def _take_last(

@@ -14,8 +14,11 @@ from common.cifar10.load import Cifar10, load_data
 from common.recipe import Recipe, Run
 from common.run.progress import Batch
 from common.run.record import Record, check_finite, epochs_after
+from common.run.signals import raise_swallowed
 from common.run.together import check_alike, losses_told, spread_start
 from common.world import ALONE, World
+
+KEPT = "the leader says what is kept"
 
 
 class Follower:
@@ -38,9 +41,11 @@ class Follower:
         """The epochs still to be trained. Raises CheckpointError."""
         return epochs_after(step, self.recipe, "the leader's checkpoint")
 
-    def progress(self, batches: Iterable[Batch], epoch: int) -> Iterable[Batch]:
+    def progress(self, batches: Iterable[Batch], epoch: int) -> Iterator[Batch]:
         """The same batches."""
-        return batches
+        for batch in batches:
+            raise_swallowed()
+            yield batch
 
     @contextmanager
     def warming_up(self) -> Iterator[None]:
@@ -56,13 +61,15 @@ class Follower:
         self, epoch: int, train: Mapping[str, float], test: Mapping[str, float]
     ) -> None:
         """Raise LossNotFinite where the leader does."""
-        check_finite(epoch, train, test, "the leader says what is kept")
+        raise_swallowed()
+        check_finite(epoch, train, test, KEPT)
 
     def predicted(self, probabilities: np.ndarray) -> None:
         """The leader's affair."""
 
     def evaluated(self, test: Mapping[str, float]) -> None:
-        """The leader's affair."""
+        """Raise LossNotFinite where the leader does."""
+        check_finite(self.recipe.epochs - 1, None, test, KEPT)
 
 
 @contextmanager

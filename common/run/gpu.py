@@ -26,11 +26,13 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 DRIVER_FILE = Path("/proc/driver/nvidia/version")
 # What a GPU fails with after it was seen, in the words of CUDA, of its
 # libraries and of the three frameworks; and the cause with the way out.
+HOST = ("defaultcpuallocator", "by allocator cpu")
 NO_MEMORY = (
     *("out of memory", "resource_exhausted", "oom when allocating"),
     *("can't allocate memory", "cuda_error_out_of_memory"),
     *("cublas_status_alloc_failed", "cudnn_status_alloc_failed"),
 )
+SMALLER = "take a smaller --batch-size or --width"
 FAILURES = {
     "no kernel image is available": "this build has no code for so old a GPU "
     "(docs/gpu.md lists the cards); take another GPU, or --device cpu",
@@ -181,25 +183,40 @@ def explain_failure(error: BaseException) -> str:
     for words, told in FAILURES.items():
         if words in text.lower():
             return f"{told} ({line})"
-    short = isinstance(error, MemoryError)
-    if short or any(words in text.lower() for words in NO_MEMORY):
+    host = any(words in text.lower() for words in HOST)
+    if isinstance(error, MemoryError) or host:
+        return f"there is not enough memory: {SMALLER} ({line})"
+    if any(words in text.lower() for words in NO_MEMORY):
         return f"{explain_memory()} ({line})"
     return ""
 
 
 def explain_memory() -> str:
-    """Who has the memory that is missing, and what to do."""
-    smaller = "take a smaller --batch-size or --width"
+    """Who has the memory of a GPU that is missing, and what to do.
+
+    Which GPU it is, is not known: nvidia-smi lists those that this process
+    does not see, too. So it is the fullest.
+    """
+    smaller = SMALLER
     try:
-        lines = ask_nvidia_smi("--query-compute-apps=pid,used_memory")
-        gpus = ask_nvidia_smi("--query-gpu=memory.used,memory.total")
-        used, total = gpus[0].split(", ")
-    except (OSError, subprocess.TimeoutExpired, ValueError):
+        lines = ask_nvidia_smi("--query-compute-apps=pid,gpu_uuid")
+        gpus = [
+            (float(used.split()[0]), used, total, uuid)
+            for used, total, uuid in (
+                line.split(", ")
+                for line in ask_nvidia_smi(
+                    "--query-gpu=memory.used,memory.total,uuid"
+                )
+            )
+        ]
+        _, used, total, uuid = max(gpus)
+    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
         return f"there is not enough memory: {smaller}"
     others = [
         line.split(", ")[0]
         for line in lines
-        if re.match(r"\d+, ", line) and not line.startswith(f"{os.getpid()}, ")
+        if re.fullmatch(rf"\d+, {re.escape(uuid)}", line)
+        and not line.startswith(f"{os.getpid()}, ")
     ]
     found = f"the GPU's memory is full, {used} of {total}"
     if not others:

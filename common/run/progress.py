@@ -100,6 +100,7 @@ class Display:
         self.live = self.console.is_terminal and self.console.is_interactive
         self.shown: tuple[Column, ...] = ()  # the columns under the last head
         self.lost = ""  # why nothing can be printed any more
+        self.bar: Progress | None = None  # of the epoch that runs
 
     def say(self, line: str) -> None:
         """Print one line."""
@@ -118,23 +119,34 @@ class Display:
         batches: Iterable[Batch],
         title: str,
         images: int,
+        size: int,
         last: Row | None,
     ) -> Iterator[Batch]:
         """The same batches, with a bar that counts their images.
 
-        batches: pairs (images, labels); images: how many there will be;
-        last: the row of the last finished epoch.
+        batches: pairs (images, labels), which may be one process's share;
+        images: how many there will be in all processes; size: of a whole
+        batch in all of them; last: the row of the last finished epoch.
         """
         if not self.live:
             yield from batches
             return
         with Progress(
             *self._bar(last), console=self.console, transient=True
-        ) as progress:
-            task = progress.add_task(title, total=images)
-            for batch in batches:
+        ) as self.bar:
+            task = self.bar.add_task(title, total=images)
+            for number, batch in enumerate(batches, 1):
                 yield batch
-                progress.advance(task, len(batch[1]))
+                self.bar.update(task, completed=min(images, number * size))
+
+    def close(self) -> None:
+        """Take away the bar of an epoch that did not end.
+
+        Its generator lives on in the traceback; until the bar is gone, what
+        is printed stands in its line, and standard error is not itself.
+        """
+        if self.bar is not None:
+            self.bar.stop()
 
     def _bar(self, last: Row | None) -> list[ProgressColumn]:
         """The parts of the bar's line, as the width allows."""

@@ -87,22 +87,27 @@ class Record:
         )
         self.folder, self.lock = taken.path, taken.lock
         try:
-            self._begin(taken.before, taken.step)
+            self._begin(taken.before)
             return self
         except BaseException:
             # No `with` block was entered that would end in __exit__.
             self.__exit__(*sys.exc_info())
             raise
 
-    def _begin(self, before: RunRecord | None, step: int) -> None:
+    def _begin(self, before: RunRecord | None) -> None:
         """Write run.json anew; of a run that is resumed, keep its start."""
-        start = describe_start(
-            self.framework, self.run.mode, self.facts, step // self.steps
-        )
         if before is not None:
             self.rows = [structs.asdict(row) for row in before.rows]
             given = before.about.run
             self.run = replace(self.run, init=given.init, load=given.load)
+        step = checkpoint.read_step(self.start) if self.start else 0
+        done = step // self.recipe.steps_per_epoch
+        if before is not None:
+            self.display.say(
+                f"resuming {self.folder} after epoch {done} of "
+                f"{self.recipe.epochs}"
+            )
+        start = describe_start(self.framework, self.run.mode, self.facts, done)
         self._write_about(
             framework=self.framework,
             **describe_training(self.recipe, self.run),
@@ -184,6 +189,7 @@ class Record:
             batches,
             f"epoch {epoch + 1}/{self.recipe.epochs}",
             self.recipe.train_images,
+            self.recipe.batch_size,
             self.rows[-1] if self.rows else None,
         )
         for batch in shown:
@@ -240,11 +246,6 @@ class Record:
             self._write_events(row)
         self.display.epoch_row(row, self.recipe.epochs, self.epoch_seconds)
 
-    @property
-    def steps(self) -> int:
-        """Updates per epoch."""
-        return self.recipe.steps_per_epoch
-
     def _kept(self) -> str:
         if not self.checkpoint.exists():
             return "no epoch was finished, so no checkpoint is kept"
@@ -254,6 +255,7 @@ class Record:
         """Write and show the accuracy of a training that was complete."""
         if self.rows:
             return  # the record of that training has it
+        check_finite(self.recipe.epochs - 1, None, test, self._kept())
         images = self.recipe.test_images
         found = {name: value / images for name, value in test.items()}
         self._write_about(evaluation=found)
@@ -287,6 +289,7 @@ class Record:
 
     @holding_signals
     def __exit__(self, kind, error, traceback) -> None:
+        self.display.close()
         if kind is not None:
             error = behind(error)
             kind = type(error)
@@ -357,16 +360,17 @@ def epochs_after(step: int, recipe: Recipe, start: object) -> range:
 
 def check_finite(
     epoch: int,
-    train: Mapping[str, float],
+    train: Mapping[str, float] | None,
     test: Mapping[str, float],
     kept: str,
 ) -> None:
     """Raise LossNotFinite if a loss is NaN or infinite.
 
-    epoch: counted from 0; kept: what is left of the run.
+    epoch: counted from 0; train: None if nothing was trained; kept: what is
+    left of the run.
     """
     for name, sums in (("training", train), ("test", test)):
-        if not math.isfinite(sums["loss"]):
+        if sums and not math.isfinite(sums["loss"]):
             raise LossNotFinite(
                 f"the {name} loss is {sums['loss']} in epoch {epoch + 1}; "
                 f"{kept}; a lower --peak-lr may help"

@@ -10,6 +10,7 @@ What a record holds is declared in `about.py`.
 import io
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -195,15 +196,14 @@ def find_runs(*roots: Path) -> tuple[list[RunRecord], list[Problem]]:
     for root in roots:
         for folder in _record_folders(root):
             name = short_name(folder)
-            if name in problems:
-                continue
             try:
                 run = read_run(folder)
                 runs.setdefault((name, run.about.started), run)
             except RecordError as error:
                 # The table that shows the reason shows the folder, too.
                 reason = str(error).removeprefix(f"{folder}")
-                problems[name] = Problem(folder, reason.lstrip("/: "))
+                problem = Problem(folder, reason.lstrip("/: "))
+                problems.setdefault(name, problem)
     return list(runs.values()), list(problems.values())
 
 
@@ -239,12 +239,12 @@ def _content(path: Path) -> bytes:
     except Malformed as error:
         raise RecordError(f"{path}: {error}") from error
     except FileNotFoundError as error:
-        if not folder.is_dir():
-            reason = "there is no such folder"
-        elif any(folder.iterdir()):
-            reason = f"no {path.name}, so nothing is known about it"
-        else:
-            reason = "empty: the folder holds nothing"
+        reason = f"no {path.name}, so nothing is known about it"
+        with suppress(OSError):  # it may be unreadable, or gone by now
+            if not folder.is_dir():
+                reason = "there is no such folder"
+            elif not any(folder.iterdir()):
+                reason = "empty: the folder holds nothing"
         raise RecordError(f"{folder}: {reason}") from error
     except OSError as error:
         raise RecordError(f"{path}: {one_line(error.strerror)}") from error

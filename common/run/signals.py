@@ -109,8 +109,11 @@ def delayed_signals() -> Iterator[None]:
     """A block that is left before a signal raises: for the start of a child.
 
     Else one that comes while `Popen` runs would leave a child that nobody
-    knows of. For the main thread.
+    knows of. Elsewhere than in the main thread no signal raises.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     came: list[int] = []
     before = {n: signal.getsignal(n) for n in _ENDS}
     for number, handler in before.items():

@@ -10,16 +10,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from common.checkpoint import Checkpoint, array_shapes
-from common.errors import LostProcess, UserError, WorldError
+from common.errors import DeviceError, LostProcess, UserError, WorldError
 from common.files import one_line
 from common.recipe import Recipe, Run
+from common.run.gpu import explain_failure
 from common.run.machine import ROOT, library_versions
 from common.run.terminal import say
 from common.world import JOIN_SECONDS, World
@@ -47,7 +48,6 @@ def joining() -> Iterator[None]:
 
     def give_up() -> None:
         say(late, sys.stderr)
-        sys.stderr.flush()
         os._exit(WorldError.exit_code)
 
     timer = threading.Timer(JOIN_SECONDS, give_up)
@@ -58,6 +58,8 @@ def joining() -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
+        if reason := explain_failure(error):  # a GPU's, not the network's
+            raise DeviceError(reason) from error
         raise WorldError(f"{line}{one_line(error)}{advice}") from error
     finally:
         timer.cancel()
@@ -83,7 +85,13 @@ def meet(addresses: Sequence[str], rank: int) -> None:
                 found = f"{len(there) + 1} of {len(addresses)}"
                 raise TimeoutError(f"{found} processes came") from error
             peer.settimeout(5)
-            there[int.from_bytes(peer.recv(4), "little")] = peer
+            number = 0  # of whoever else connects: a probe of the port
+            with suppress(OSError):
+                number = int.from_bytes(peer.recv(4), "little")
+            if 0 < number < len(addresses):
+                there[number] = peer
+            else:
+                peer.close()
         for peer in there.values():
             peer.sendall(b"go")
             peer.recv(1)  # b"": it has closed, so the port is free again
@@ -219,7 +227,6 @@ def let_abort_mean_loss() -> None:
         time.sleep(2 * GRACE)
         line = "another process of this training was lost"
         say(f"error: {_lines[-1] if _lines else line}", sys.stderr)
-        sys.stderr.flush()
         os._exit(LostProcess.exit_code)
 
     handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(end)

@@ -24,6 +24,7 @@ from common.recipe import Recipe, Run
 from common.run.about import ABOUT
 from common.run.cli import guarded
 from common.run.load import locate
+from common.run.process import describe_environment
 from common.run.records import RunRecord, read_run
 from common.run.terminal import align, columns, say
 
@@ -68,7 +69,7 @@ def use_command(argv: Sequence[str] | None, framework: str, use: Use) -> int:
     )
     add = parser.add_argument
     add("run", help="folder of a run, or a checkpoint, of any framework")
-    words = "files of any size; without one, the test set"
+    words = "files; without one, the test set"
     add("pictures", nargs="*", type=user_path, metavar="picture", help=words)
     add("--device", choices=("auto", "cpu", "gpu"), default="auto")
     add("--data-dir", help="CIFAR-10 on this disk; else cached or fetched")
@@ -78,6 +79,8 @@ def use_command(argv: Sequence[str] | None, framework: str, use: Use) -> int:
 
     def work() -> None:
         flags = parser.parse_args(argv)
+        if ignored := describe_environment():
+            say(ignored)
         trained = find_trained(flags.run)
         _tell(trained, framework)
         if flags.pictures:
@@ -100,7 +103,7 @@ def use_command(argv: Sequence[str] | None, framework: str, use: Use) -> int:
 
 def _tell(trained: Trained, framework: str) -> None:
     """Which network it is, and whether its training was cut short."""
-    by = TITLES[trained.framework]
+    by = TITLES.get(trained.framework, trained.framework)
     words = f"{trained.checkpoint}: {by}'s"
     if trained.record:
         about = trained.record.about

@@ -7,6 +7,7 @@ Read beside tensorflow_eager/predict.py and pytorch/predict.py. Here:
     python -m frameworks.jax_flax.predict runs/jax_flax/small-... picture.png
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -50,6 +51,9 @@ def use(trained: Trained, split: Split, device: str) -> np.ndarray:
     split: images (n, 32, 32, 3) uint8; device: as of `--device`. Returns
     the probability of each class, (n, 10) float.
     """
+    if "JAX_CUDA_VISIBLE_DEVICES" not in os.environ:
+        # One is enough: else JAX takes memory of every GPU that is here.
+        jax.config.update("jax_cuda_visible_devices", "0")
     recipe, where = trained.recipe, find_device(device)
     configure(recipe, where)
     state = create_state(recipe, 0, where)

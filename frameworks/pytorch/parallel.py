@@ -23,7 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from common.checkpoint import Arrays
 from common.draws import Draws
-from common.errors import UsageError
+from common.errors import DeviceError, UsageError
 from common.run.together import let_abort_mean_loss
 from common.world import ALONE, ANSWER_SECONDS, START_SECONDS, World
 
@@ -35,8 +35,8 @@ Rows = TypeVar("Rows", Tensor, Draws)
 def join_world(device: str, devices: int) -> World:
     """Join the processes that torchrun has started; ALONE without it.
 
-    device, devices: of the flags. Raises what PyTorch raises if the processes
-    do not find each other.
+    device, devices: of the flags. Raises DeviceError if there are too few
+    GPUs, or what PyTorch raises if the processes do not find each other.
     """
     if devices > 1:
         raise UsageError(
@@ -47,7 +47,13 @@ def join_world(device: str, devices: int) -> World:
         return ALONE
     gpu = device != "cpu" and torch.cuda.is_available()
     if gpu:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        place, here = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if place >= here:
+            raise DeviceError(
+                f"process {place} of this machine has no GPU: {here} are here; "
+                f"start them by torchrun --nproc-per-node {here}"
+            )
+        torch.cuda.set_device(place)
     # NCCL sums the tensors of a GPU; gloo those of a CPU, which there are
     # beside a GPU, too. By default PyTorch takes one of them alone.
     dist.init_process_group(

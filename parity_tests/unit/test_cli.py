@@ -294,6 +294,18 @@ def test_only_processes_that_others_are_named_to_are_timed(
     assert (found or [ended])[0] == code
 
 
+@pytest.mark.parametrize("devices", ["0", "100000"])
+def test_devices_that_make_no_sense_reach_no_framework(devices, capsys):
+    join_world = Mock(return_value=ALONE)
+    argv = ["--preset", "smoke", "--devices", devices]
+    modes = "eager", "compiled"
+    code = run_command(argv, "p", Mock(), lambda: False, *modes, join_world)
+    assert code == 2
+    join_world.assert_called_once_with("auto", 1)
+    told = capsys.readouterr().err
+    assert f"--devices {devices}: expected 1 to 1024" in told
+
+
 def test_a_training_may_run_beside_the_main_thread():
     with ThreadPoolExecutor() as pool:
         code = pool.submit(ended, Mock(), "--preset", "smoke")

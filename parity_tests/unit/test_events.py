@@ -56,6 +56,15 @@ def test_every_epoch_of_a_run_that_is_quick_is_there_once(tmp_path):
             assert found[row.step] == wanted
 
 
+def test_no_event_file_is_written_over(tmp_path):
+    """A person may have deleted the first of them."""
+    (tmp_path / "events.out.tfevents.00002").write_bytes(b"kept")
+    Events(tmp_path, 0).close()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"events.out.tfevents.0000{n}" for n in (2, 3)]
+    assert (tmp_path / names[0]).read_bytes() == b"kept"
+
+
 def test_a_resumed_run_keeps_all_epochs_and_forgets_what_was_undone(tmp_path):
     out, steps = tmp_path / "run", RECIPE.steps_per_epoch
     with pytest.raises(KeyboardInterrupt), record(out) as log:

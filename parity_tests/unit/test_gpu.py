@@ -12,8 +12,8 @@ from common.run.gpu import ask_driver, explain_failure, no_gpu
 
 DRIVER = "--query-gpu=driver_version,compute_cap"
 PLACES = "--query-gpu=index,uuid"
-MEMORY = "--query-gpu=memory.used,memory.total"
-PROCESSES = "--query-compute-apps=pid,used_memory"
+MEMORY = "--query-gpu=memory.used,memory.total,uuid"
+PROCESSES = "--query-compute-apps=pid,gpu_uuid"
 
 
 @pytest.fixture(autouse=True)
@@ -150,14 +150,15 @@ FULL = (
     "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 1 bytes.",
     "OOM when allocating tensor with shape[512,32,32,64] and type float",
     "INTERNAL: failed to retain context: CUDA_ERROR_OUT_OF_MEMORY",
-    "DefaultCPUAllocator: can't allocate memory: you tried to allocate 1",
 )
+HOST = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 1"
 
 
 @pytest.mark.parametrize("text", FULL)
 def test_memory_that_others_have_is_told(path, text):
-    processes = f"{os.getpid()}, 400 MiB\n4711, 80000 MiB"
-    used = "81000 MiB, 81559 MiB"
+    """Of the GPU that is full, not of the first one."""
+    processes = f"{os.getpid()}, GPU-b\n4711, GPU-b\n4712, GPU-a"
+    used = "3 MiB, 81559 MiB, GPU-a\n81000 MiB, 81559 MiB, GPU-b"
     install(path, "", MEMORY=used, PROCESSES=processes)
     line = explain_failure(RuntimeError(f"{text}\nand more"))
     assert "the GPU's memory is full, 81000 MiB of 81559 MiB" in line
@@ -166,13 +167,15 @@ def test_memory_that_others_have_is_told(path, text):
 
 
 def test_memory_that_this_training_fills_is_told(path):
-    install(path, "", MEMORY="81000 MiB, 81559 MiB", PROCESSES="")
+    install(path, "", MEMORY="81000 MiB, 81559 MiB, GPU-a", PROCESSES="")
     line = explain_failure(RuntimeError(FULL[0]))
     assert "81000 MiB of 81559 MiB: take a smaller --batch-size" in line
 
 
-@pytest.mark.parametrize("error", [RuntimeError(FULL[-1]), MemoryError()])
-def test_memory_that_is_short_without_a_gpu_is_told(error):
+@pytest.mark.parametrize("error", [RuntimeError(HOST), MemoryError()])
+def test_memory_of_the_host_that_is_short_is_told(path, error):
+    """Also on a machine with a GPU, whose memory is not meant."""
+    install(path, "", MEMORY="3 MiB, 81559 MiB, GPU-a", PROCESSES="")
     line = explain_failure(error)
     assert line.startswith("there is not enough memory: take a smaller")
 

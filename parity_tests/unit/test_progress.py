@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 from unittest.mock import patch
 
 import pytest
@@ -94,13 +95,13 @@ def test_what_looks_like_markup_is_said_as_it_is():
 @pytest.mark.parametrize("terminal", [False, True])
 def test_the_batches_come_out_as_they_went_in(terminal):
     shown, file = display(terminal)
-    assert list(shown.epoch(BATCHES, "epoch 3/24", 37, ROW)) == BATCHES
+    assert list(shown.epoch(BATCHES, "epoch 3/24", 37, 16, ROW)) == BATCHES
     assert bool(file.getvalue()) == terminal
 
 
 def test_the_bar_counts_images_beside_the_last_epochs_numbers():
     shown, file = display(True)
-    for _ in shown.epoch(BATCHES, "epoch 3/24", 37, ROW):
+    for _ in shown.epoch(BATCHES, "epoch 3/24", 37, 16, ROW):
         pass
     text = file.getvalue()
     assert "epoch 3/24" in text
@@ -110,10 +111,28 @@ def test_the_bar_counts_images_beside_the_last_epochs_numbers():
     assert text.endswith("\x1b[2K")  # and the bar is gone
 
 
+def test_the_bar_counts_the_images_of_all_processes():
+    """A process has a share of each batch: half the images, all the bar."""
+    shown, _ = display(True)
+    halves = [("images", [0] * 8), ("images", [0] * 8), ("images", [0] * 3)]
+    list(shown.epoch(halves, "epoch 3/24", 37, 16, ROW))
+    assert shown.bar.tasks[0].completed == 37
+
+
+def test_the_bar_of_an_epoch_that_was_left_is_taken_away():
+    shown, _ = display(True)
+    before = sys.stderr
+    batches = shown.epoch(BATCHES, "epoch 3/24", 37, 16, ROW)
+    next(batches)  # and it lives on, in a traceback
+    assert sys.stderr is not before
+    shown.close()
+    assert sys.stderr is before
+
+
 @pytest.mark.parametrize("width", range(25, 120, 5))
 def test_the_bar_fits_and_nothing_of_it_is_cut(width):
     shown, file = display(True, width)
-    for _ in shown.epoch(BATCHES, "epoch 3/24", 37, ROW):
+    for _ in shown.epoch(BATCHES, "epoch 3/24", 37, 16, ROW):
         pass
     last = re.sub(r"\x1b\[[0-9?]*[a-zA-Z]", "", file.getvalue())
     last = last.split("\r")[-2].split("\n")[0]
@@ -127,7 +146,7 @@ def test_the_bar_fits_and_nothing_of_it_is_cut(width):
 
 def test_the_first_epoch_has_no_numbers_beside_its_bar():
     shown, file = display(True)
-    list(shown.epoch(BATCHES, "epoch 1/24", 37, None))
+    list(shown.epoch(BATCHES, "epoch 1/24", 37, 16, None))
     assert "loss" not in file.getvalue()
 
 

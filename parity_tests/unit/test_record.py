@@ -174,8 +174,29 @@ def test_a_second_process_is_refused(out):
         refused(DiskError, "another process", out, resume=True)
 
 
+def test_a_run_by_load_starts_after_the_epochs_of_the_checkpoint(
+    out, tmp_path, capsys
+):
+    given = tmp_path / "given.safetensors"
+    save(given, 2)
+    with pytest.raises(KeyboardInterrupt):  # noqa: SIM117
+        with record(Run(out=str(out), load=str(given))):
+            raise KeyboardInterrupt
+    with record(Run(out=str(out), resume=True)) as log:
+        an_epoch(log, 2)
+    assert [start.epoch for start in read_run(out).about.all_starts] == [2, 2]
+    assert f"resuming {out} after epoch 2 of 3" in capsys.readouterr().out
+
+
+def test_an_evaluation_that_is_not_finite_is_an_error(out):
+    with pytest.raises(LossNotFinite, match="test loss is nan"):  # noqa: SIM117
+        with record(Run(out=str(out))) as log:
+            log.evaluated({"loss": float("nan"), "correct": 1.0})
+    assert read_run(out).about.status == "failed"
+
+
 def test_a_checkpoint_in_mid_epoch_is_of_another_recipe(out):
-    with record(Run(out=str(out), load="given")) as log:
+    with record(Run(out=str(out))) as log:
         with pytest.raises(CheckpointError, match="5 updates"):
             log.epochs(5)
         with pytest.raises(CheckpointError, match="16 updates"):

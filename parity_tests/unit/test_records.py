@@ -244,6 +244,14 @@ def test_two_records_of_one_name_are_two_runs(tmp_path):
     assert len(runs) == 2
 
 
+def test_a_damaged_record_hides_no_good_one_of_its_name(tmp_path):
+    damaged = fake_records.put(tmp_path / "one" / "pytorch" / "a")
+    (damaged / "run.json").write_text("{")
+    fake_records.put(tmp_path / "two" / "pytorch" / "a")
+    runs, problems = find_runs(tmp_path / "one", tmp_path / "two")
+    assert len(runs) == len(problems) == 1
+
+
 def test_what_a_newer_program_adds_is_passed_over(tmp_path):
     folder = fake_records.put(tmp_path / "a", new_field={"a": [1]})
     fake_records.write_rows(folder, [row(1, gpu_memory=3)])

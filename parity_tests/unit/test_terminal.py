@@ -24,7 +24,7 @@ def train(recipe, run, world):
     time.sleep(float(os.environ.get("SLEEP", 0)))
     for epoch in (1, 2, 3):
         batches = [("images", [0] * 16)] * 4
-        for _ in display.epoch(batches, f"epoch {epoch}/3", 64, ROW):
+        for _ in display.epoch(batches, f"epoch {epoch}/3", 64, 16, ROW):
             pass
         display.epoch_row(ROW | {"epoch": epoch}, 3, 4.5)
     print(repr(display.lost), file=sys.stderr)

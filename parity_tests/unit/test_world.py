@@ -1,15 +1,18 @@
 """Several processes: shares, what must be alike, how they meet."""
 
+import contextlib
+import socket
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from common.draws import dropout_seed
-from common.errors import LostProcess, UsageError, WorldError
+from common.errors import DeviceError, LostProcess, UsageError, WorldError
 from common.recipe import PRESETS, Run
 from common.run import together
 from common.run.together import check_alike, losses_told, meet, spread_start
@@ -101,6 +104,37 @@ def test_processes_meet_and_leave_the_port_free():
         for thread in threads:
             thread.join(10)
             assert not thread.is_alive()
+
+
+def test_who_only_looks_whether_the_port_is_open_is_no_process(monkeypatch):
+    monkeypatch.setattr(together, "JOIN_SECONDS", 6.5)
+    every = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    host, _, port = every[0].rpartition(":")
+    told = []
+
+    def lead():
+        try:
+            meet(every, 0)
+        except TimeoutError as error:
+            told.append(str(error))
+
+    thread = threading.Thread(target=lead)
+    thread.start()
+    until = time.monotonic() + 1
+    while time.monotonic() < until:
+        with contextlib.suppress(ConnectionError):
+            socket.create_connection((host, int(port)), 1).close()
+            break
+    thread.join(10)
+    assert told == ["1 of 2 processes came"]
+
+
+def test_a_gpu_that_fails_while_joining_is_no_fault_of_the_network():
+    with pytest.raises(DeviceError, match="another process has the GPU"):  # noqa: SIM117
+        with together.joining():
+            raise RuntimeError(
+                "CUDA error: all devices are busy or unavailable"
+            )
 
 
 def test_a_process_that_does_not_come_is_told(monkeypatch):
