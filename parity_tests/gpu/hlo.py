@@ -25,7 +25,10 @@ CROSSINGS = {
     *("copy-start", "copy-done"),
 }
 HOST_MEMORY = "S(5)"  # as a layout marks it
-COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all")
+COLLECTIVES = (
+    *("all-reduce", "all-gather", "reduce-scatter", "all-to-all"),
+    "collective-permute",
+)
 INSTRUCTION = re.compile(
     r"^\s+(?:ROOT )?%([\w.-]+) = (.+?) ([a-z][\w-]*)\((.*)$"
 )

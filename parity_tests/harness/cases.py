@@ -139,8 +139,9 @@ def recipe_hash() -> str:
 def source_hash() -> str:
     """One sum over what both sides of a comparison must share.
 
-    That is common/, and what makes the cases: parity_tests/rungs/, this file
-    and the seeds beside it. The frameworks' own folders are what is compared.
+    That is common/, and what makes the cases and traces: parity_tests/rungs/,
+    parity_tests/harness/ with the seeds, and the oracle with David Page's
+    numbers. The frameworks' own folders are what is compared.
     """
     return hash_of(shared_files())
 
@@ -156,6 +157,11 @@ def hash_of(files: Iterable[Path]) -> str:
 
 def shared_files() -> list[Path]:
     """The files that source_hash() covers."""
-    folders = (ROOT / "common", ROOT / "parity_tests" / "rungs")
-    files = [file for folder in folders for file in folder.rglob("*.py")]
-    return [*files, Path(__file__), CALM_FILE]
+    rooms = ("rungs", "harness", "oracle")
+    folders = (ROOT / "common", *(ROOT / "parity_tests" / r for r in rooms))
+    return [
+        file
+        for folder in folders
+        for file in folder.rglob("*")
+        if file.suffix in (".py", ".json", ".npz")
+    ]

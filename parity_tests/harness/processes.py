@@ -104,23 +104,32 @@ def run_all(driver, rung: str, case: str, size: int, devices: int) -> None:
                         stderr=log,
                     )
                 )
-        wait(children)
+        failed = wait(children)
     finally:
         for child in children:
             child.kill()
             child.wait()
-    for child, log in zip(children, logs, strict=True):
-        if child.returncode:
-            lines = log.read_text().splitlines() or ["nothing is said"]
-            raise RuntimeError(f"{log.name}: {' | '.join(lines[-3:])}")
+    if failed is not None:
+        log = logs[failed]
+        lines = log.read_text().splitlines() or ["nothing is said"]
+        raise RuntimeError(f"{log.name}: {' | '.join(lines[-3:])}")
 
 
-def wait(children: list[subprocess.Popen]) -> None:
-    """Wait until all have ended well, or one has not."""
+def wait(children: list[subprocess.Popen]) -> int | None:
+    """Wait until all have ended well; else which one has not, first.
+
+    Raises RuntimeError if they do not end.
+    """
     end = time.monotonic() + LIMIT
-    while any(child.poll() is None for child in children):
-        if any(child.poll() for child in children) or time.monotonic() > end:
-            return
+    while True:
+        codes = [child.poll() for child in children]
+        for place, code in enumerate(codes):
+            if code:
+                return place
+        if None not in codes:
+            return None
+        if time.monotonic() > end:
+            raise RuntimeError(f"not done after {LIMIT} s")
         time.sleep(0.05)
 
 

@@ -31,7 +31,6 @@ def tensors(traces: Traces, prefixes: dict[float, str]) -> Iterator[tuple]:
     """Rate, layer, name, framework, kept share by channel, factor."""
     for rate, start in prefixes.items():
         prefix = f"{start}/first"
-        traces.names(f"{prefix}/*")
         for layer in LAYERS:
             name = f"{prefix}/{layer}"
             n = IMAGES * SIDES[layer] ** 2
@@ -97,7 +96,6 @@ def compare_masks(
     traces: Traces, prefix: str, cases: Iterable[tuple[str, str, bool]]
 ) -> Iterator[Measure]:
     """Whether statistics of two cases, or of two layers, are equal or not."""
-    traces.names(f"{prefix}/*")
     pairs = [
         (f"{one}/{layer}", f"{other}/{layer}", same)
         for layer in LAYERS

@@ -29,7 +29,6 @@ def bound(shape: tuple[int, ...]) -> float:
 
 def moments(traces: Traces) -> Iterator[Measure]:
     """Mean, standard deviation, range and neighbors, against the formula."""
-    traces.names(f"{PREFIX}/moments/*")
     for row in ROWS:
         name = f"{PREFIX}/moments/{row.name}"
         b, n = bound(row.shape), 8 * row.size
@@ -65,7 +64,6 @@ def bounds(traces: Traces) -> Iterator[Measure]:
 
 def distributions(traces: Traces) -> Iterator[Measure]:
     """Kolmogorov-Smirnov, to the formula and between frameworks."""
-    traces.names(f"{PREFIX}/counts/*")
     for row in ROWS:
         name, n = f"{PREFIX}/counts/{row.name}", 8 * row.size
         held = {
@@ -85,7 +83,6 @@ def distributions(traces: Traces) -> Iterator[Measure]:
 
 def seeds(traces: Traces) -> Iterator[Measure]:
     """No two kernels of any seeds are equal; the same seed gives the same."""
-    traces.names(f"{PREFIX}/digests/*")
     name, repeat = f"{PREFIX}/digests/by-seed", f"{PREFIX}/digests/repeat"
     again = traces.holders(repeat)
     for who, digests in traces.holders(name).items():

@@ -18,7 +18,7 @@ NAME = re.compile(r"7/float32/trajectory/(\d\d)/(.+)")
 
 def against_noise(traces: Traces) -> Iterator[Measure]:
     """Each tensor of each step; the tolerance is that step's."""
-    traces.names("7/float32/floor/*")
+    traces.mark("7/float32/floor/*")
     noise = {
         who: {
             sort: np.maximum.accumulate(

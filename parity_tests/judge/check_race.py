@@ -19,8 +19,7 @@ def epochs_to(accuracy: np.ndarray, level: float) -> int:
 
 def epochs(traces: Traces) -> Iterator[Measure]:
     """The same epoch in all, and reached by all."""
-    traces.names("8/float64/clock/*")
-    traces.names(NAME)
+    traces.mark("8/float64/clock/*")
     held = traces.holders(NAME)
     for level in LEVELS:
         found = {who: epochs_to(a, level) for who, a in held.items()}

@@ -22,7 +22,8 @@ def on_gpu(traces: Traces, who: str) -> bool:
 
 def repeats(traces: Traces) -> Iterator[Measure]:
     """Each trace by itself: equal bits on a CPU, equal but for rounding."""
-    traces.names("7/*/repeat/error")
+    traces.mark("7/*/repeat/error")
+    traces.mark("7/*/floor/*")
     for name in traces.names("7/*/repeat/unequal"):
         prefix = name.removesuffix("/repeat/unequal")
         for who, unequal in traces.holders(name).items():

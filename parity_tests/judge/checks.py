@@ -31,12 +31,15 @@ class Traces:
         """Names of tensors in any trace that fit, `*` for anything."""
         match = re.compile(translate(pattern)).match
         every = set().union(*self.arrays.values())
-        found = sorted(name for name in every if match(name))
-        self.used.update(found)
-        return found
+        return sorted(name for name in every if match(name))
+
+    def mark(self, pattern: str) -> None:
+        """Note that a check reads the tensors of these names by itself."""
+        self.used.update(self.names(pattern))
 
     def holders(self, name: str) -> dict[str, np.ndarray]:
         """The tensor by framework. Raises Missing if one lacks it."""
+        self.used.add(name)
         for framework, arrays in self.arrays.items():
             if name not in arrays:
                 raise Missing(f"{name} is missing in the trace of {framework}")
@@ -157,6 +160,8 @@ class Row:
 def share(measure: Measure, check: Check) -> float:
     """How much of its tolerance a measure takes; above 1 it fails."""
     limit = check.tolerance if measure.tolerance is None else measure.tolerance
+    if np.isnan(measure.error):
+        return float("inf")
     if measure.error <= 0:
         return 0.0
     return measure.error / limit if limit > 0 else float("inf")
@@ -170,15 +175,15 @@ def run_check(check: Check, traces: Traces) -> Row:
             seen.add(measure.tensor)
             row.comparisons += 1
             taken = share(measure, check)
-            if np.isnan(measure.error):
-                taken = float("inf")
             if taken > worst:
                 worst, row.worst = taken, measure
     except Missing as error:
         row.failed, row.problem = True, str(error)
     except KeyError as error:
         row.failed = True
-        row.problem = f"{error.args[0]} is missing in a trace"
+        row.problem = f"{error.args[0]} is missing in a trace, or the oracle"
+    except (ValueError, TypeError, IndexError) as error:  # e.g. another shape
+        row.failed, row.problem = True, f"{type(error).__name__}: {error}"
     row.tensors = len(seen)
     if worst > 1:
         row.failed = True

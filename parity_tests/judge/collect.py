@@ -107,7 +107,9 @@ def beside(
             )
         if other.facts["part"] == "digest":
             other = digest.unpacked(path, other)
-        there = f"{name} ({path.name})"
+        there = f"{name} ({path})"
+        if there in held:
+            raise TraceError(f"{path}: it is named twice")
         known |= {name: facts[name], there: other.facts}
         # The checkpoints that are exchanged stay on one machine.
         mine = {n: a for n, a in arrays[name].items() if "/exchange/" not in n}

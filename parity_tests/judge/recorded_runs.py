@@ -10,6 +10,7 @@ augmentation in all frameworks, so that differences are taken seed by seed
 (a paired interval); the unpaired one, after Welch, stands beside it.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations
@@ -59,7 +60,7 @@ class Pair:
     accuracy: Interval | None = None  # points; None: fewer than two seeds
     unpaired: Interval | None = None  # the same without regard to seeds
     loss: Interval | None = None  # % of the mean of both
-    # By level: the medians of both, None where a run has not reached it.
+    # By level: the medians of both over these seeds, None for never.
     epochs: tuple[tuple[float | None, float | None], ...] = ()
 
     @property
@@ -178,7 +179,10 @@ def compare(
         unpaired=unpaired(*points),
         loss=paired((losses[0] - losses[1]) / scale),
         epochs=tuple(
-            (middle(runs.values(), level), middle(others.values(), level))
+            tuple(
+                middle((group[seed] for seed in seeds), level)
+                for group in (runs, others)
+            )
             for level in LEVELS
         ),
     )
@@ -206,10 +210,13 @@ def unpaired(one: np.ndarray, other: np.ndarray) -> Interval:
 
 
 def middle(runs: Iterable[RunRecord], level: float) -> float | None:
-    """The median epoch at which a level is reached, if all runs reach it."""
+    """The median epoch at which a level is reached, None for never.
+
+    A run that does not reach it counts as one that takes longest.
+    """
     found = [to_level(run, level) for run in runs]
-    reached = [epoch for epoch, _ in filter(None, found)]
-    return median(reached) if len(reached) == len(found) else None
+    middle = median(at[0] if at else math.inf for at in found)
+    return None if math.isinf(middle) else middle
 
 
 def accuracy_verdict(runs: list[RunRecord]) -> tuple[str, str]:

@@ -102,7 +102,7 @@ def the_four(
         ("equal parameter counts", verdict(0, "counts"), counts),
         (
             "matching initial-weight statistics",
-            verdict(3),
+            verdict(3, "native"),
             "mean, deviation, bound and distribution of 9 kernels, 8 seeds",
         ),
         (

@@ -46,12 +46,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def chosen(flags: argparse.Namespace) -> list[tuple[Machine, tuple[str, ...]]]:
-    """The machines, each with its rungs. Raises SystemExit on a bad name."""
+    """The machines, each with its rungs. Raises UsageError on a bad name."""
     names = [machine.name for machine in MACHINES]
     wanted = [*QUICK] if flags.quick else flags.only or names
     for name in wanted:
         if name not in names:
-            raise SystemExit(
+            raise UsageError(
                 f"--only {name}: no such machine, there are {', '.join(names)}"
             )
     return [
@@ -66,6 +66,7 @@ def source() -> str:
     files = {*shared_files(), ROOT / "parity_tests" / "trace.py"}
     for folder in ("frameworks", "parity_tests/harness"):
         files |= set((ROOT / folder).rglob("*.py"))
+    files |= set((ROOT / "requirements").glob("*.txt"))  # other libraries
     return hash_of(files)
 
 
@@ -137,11 +138,12 @@ def main(argv: list[str] | None = None) -> int:
     try:
         for framework in FRAMEWORKS:
             find_python(flags.environments, framework)
+        machines = chosen(flags)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     found = {}
-    for machine, rungs in chosen(flags):
+    for machine, rungs in machines:
         files = traced(machine, rungs, flags)
         found[machine.name] = judged(machine, files, flags.out)
         bad = [r["what"] for r in found[machine.name]["rows"] if r["failed"]]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common.run.machine import processor
 from common.run.terminal import align, columns, narrow, say
+from parity_tests.machines.matrix import MACHINES
 
 FORMAT = "davidnet-machines-1"
 TIMES = 3  # a row must stay so many times below its tolerance
@@ -43,6 +44,7 @@ def summary(found: dict[str, dict]) -> dict:
             for who in frameworks
         },
         "plain": len(plain(found)),
+        "caps": len({m.cap for m in MACHINES if m.name in names(found)}),
         "versions": {
             who: said["versions"]
             for who, said in next(iter(found.values()))["facts"].items()
@@ -55,13 +57,23 @@ def order(row: dict) -> tuple[bool, float]:
     return row["failed"], row["share"]
 
 
-def plain(found: dict[str, dict]) -> list[dict]:
-    """Those with the ladder's own cases: their bits may be compared."""
+def names(found: dict[str, dict]) -> list[str]:
+    """Of those with the ladder's own cases: their bits may be compared.
+
+    Not of one that has climbed no rung which rounds float32.
+    """
     return [
-        said
+        name
         for name, said in found.items()
-        if "-order" not in name and "-seeds" not in name
+        if "-order" not in name
+        and "-seeds" not in name
+        and None not in said["rounding"].values()
     ]
+
+
+def plain(found: dict[str, dict]) -> list[dict]:
+    """What was said of them."""
+    return [found[name] for name in names(found)]
 
 
 def sentence(report: dict) -> str:
@@ -102,8 +114,18 @@ def cells(row: dict) -> tuple[str, ...]:
 
 
 def failures(report: dict) -> list[str]:
-    """A line for each row that is nearer than 3 times to its tolerance."""
-    lines = []
+    """A line for each row that is nearer than 3 times to its tolerance.
+
+    And for a framework that rounds alike under different caps of the
+    instruction sets: a cap has not taken hold. Caps of machines that are not
+    in the report count as one.
+    """
+    lines = [
+        f"{who}: {count} roundings on machines of {report['caps']} instruction "
+        "sets: a cap did not take hold"
+        for who, count in report["roundings"].items()
+        if count < report.get("caps", 0)
+    ]
     for row in report["rows"]:
         near = row["share"] * TIMES > 1 and not row["counted"]
         if row["failed"] or near:

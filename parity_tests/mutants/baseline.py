@@ -43,14 +43,16 @@ def trace(home: Path, environments: Path, tree: str, out: Path) -> None:
     framework, _, exchange = out.stem.partition(".")
     python = find_python(environments, framework)
     words = ["--exchange", str(home)] if exchange else []
-    subprocess.run(
+    done = subprocess.run(
         [*command(python, framework, out, tree), *words],
         cwd=ROOT,
         env=environment(home),
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=True,
+        stderr=subprocess.PIPE,
+        text=True,
     )
+    if done.returncode:
+        raise SystemExit(f"{out.stem}: no trace:\n{done.stderr[-3000:]}")
 
 
 def make(

@@ -6,6 +6,7 @@ tensor is compared as soon as it is made, with the oracle and with what the
 other frameworks gave without a mutant.
 """
 
+import errno
 import time
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -19,6 +20,7 @@ from parity_tests.harness.driver import Driver
 from parity_tests.judge.check_margins import margin_of
 from parity_tests.judge.checks import Arrays, Check, Row, Traces, run_check
 from parity_tests.judge.tolerances import CHECKS
+from parity_tests.mutants.killers import NoVerdict
 
 # By rung: what its tensors are called. The quick and sharp rungs first.
 NAMES = {
@@ -63,6 +65,11 @@ FIRST = {
     "checkpoint.py": ("rung6_optimizer", "rung7_trajectory", "rung7_exchange"),
     "train.py": ("rung7_trajectory", "rung7_program"),
 }
+
+
+# What a patch raises that names something which is not there: the mistake
+# that it is named for was never made.
+BROKEN = (NameError, ImportError, AttributeError)
 
 
 class Killed(Exception):
@@ -182,7 +189,8 @@ class Climber(Driver):
 def climb(job: dict, base: Baseline) -> dict:
     """Which rung kills the mutant, and how long each rung took.
 
-    job: framework, rungs, alone, folder (with the checkpoints).
+    job: framework, rungs, alone, folder (with the checkpoints), and whether
+    it is named. Raises NoVerdict where the machine is at fault, or the patch.
     """
     seconds: dict[str, float] = {}
     found = {"killed": "", "rung": None, "seconds": seconds}
@@ -202,8 +210,14 @@ def climb(job: dict, base: Baseline) -> dict:
     except Killed as killed:
         found["killed"] = str(killed)
     except BaseException as error:  # what ends a trace makes parity red
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        if full or isinstance(error, MemoryError):
+            raise NoVerdict(f"{rung}: {error!r}") from error
         words = " ".join(str(error).split())[:120]
-        found["killed"] = f"{rung}: crash: {type(error).__name__}: {words}"
+        words = f"{rung}: crash: {type(error).__name__}: {words}"
+        if job["named"] and isinstance(error, BROKEN):
+            raise NoVerdict(f"the patch is broken: {words}") from error
+        found["killed"] = words
     if found["killed"]:
         found["rung"] = number(rung) if rung != "import" else 0
         seconds[rung] = round(time.perf_counter() - begun, 2)

@@ -40,11 +40,16 @@ def conclude(
         good, name = not living(part), "named"
         for row in living(part):
             say(f"SURVIVED {row['mutant']} in {row['framework']}")
+    missing = len(mutants) - len(tried)
+    if missing:
+        say(f"{missing} without a verdict; start again to try them")
     if flags.json:
+        commit = git_commit() or "+"
+        if missing or flags.only or flags.file != "*" or commit.endswith("+"):
+            say(f"not published: not all mutants, or not committed: {commit}")
+            return 1
         seconds = sum(log.known[m.key].seconds for m in tried)
         publish(flags.json, name, part, seconds)
-    if missing := len(mutants) - len(tried):
-        say(f"{missing} without a verdict; start again to try them")
     return 0 if good and tried and not missing else 1
 
 
@@ -63,7 +68,11 @@ def named_rows(
                 "rung": outcome.rung,
                 "killed_by": outcome.killed_by,
                 "seconds": outcome.seconds,
-                "equivalent": said.reason if survived and said else "",
+                "equivalent": (
+                    said.reason
+                    if survived and said and said.verdict == "equivalent"
+                    else ""
+                ),
             }
         )
     return rows
@@ -79,6 +88,7 @@ def matrix(rows: list[dict]) -> list[list[str]]:
     cells: dict[str, dict[str, str]] = {}
     for row in rows:
         text = killer(row["killed_by"]) or "SURVIVED"
+        text += " (crash)" * (": crash: " in row["killed_by"])
         text = "equivalent" if row["equivalent"] else text
         cells.setdefault(row["mutant"], {})[row["framework"]] = text
     return [

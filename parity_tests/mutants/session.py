@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,9 @@ class Worker:
             text=True,
         )
 
-    def climb(self, tree: Path, rungs: list[str], alone: bool) -> dict:
+    def climb(
+        self, tree: Path, rungs: list[str], alone: bool, named: bool
+    ) -> dict:
         """Let one mutant climb. Raises NoVerdict."""
         folder = tree / "traces"
         folder.mkdir(exist_ok=True)
@@ -67,6 +70,7 @@ class Worker:
             "framework": self.framework,
             "rungs": rungs,
             "alone": alone,
+            "named": named,
             "folder": str(folder),
             "tree": str(tree),
             "log": str(tree / "log.txt"),
@@ -122,7 +126,8 @@ class Bench:
         alone = mutant is not None and mutant.framework == "common"
         rungs = order(mutant.file if mutant else "")
         rungs = [rung for rung in rungs if deep or rung not in SLOW]
-        return self.worker_of(framework).climb(tree, rungs, alone)
+        named = mutant is not None and bool(mutant.name)
+        return self.worker_of(framework).climb(tree, rungs, alone, named)
 
     def outcome(self, mutant: Mutant, deep: bool) -> Outcome:
         """Try a mutant; deep: on the slow rungs and contract tests, too.
@@ -151,15 +156,24 @@ class Bench:
                 found = self.suite.unit(tree, mutant.file)
                 killed = found and f"unit tests: {found}"
             if not killed:
-                climbed = self.climb(mutant, tree, framework, deep)
-                killed, rung = climbed["killed"], climbed["rung"]
+                with suppress(TimeLimit):  # the tests may still say so
+                    climbed = self.climb(mutant, tree, framework, deep)
+                    killed, rung = climbed["killed"], climbed["rung"]
             if not killed and not common:
                 found = self.suite.mirror(tree)
                 killed = found and f"unit tests: {found}"
             if not killed and deep:
                 found = self.suite.contract(tree, framework)
+                self.passes_without(found)
                 killed = found and f"contract tests: {found}"
         return killed, rung
+
+    def passes_without(self, test: str) -> None:
+        """Raise NoVerdict if a test fails on the unchanged source, too."""
+        if test:
+            with copied(None) as tree:
+                if self.suite.run(tree, test):
+                    raise NoVerdict(f"{test} fails without a mutant, too")
 
 
 class Log:

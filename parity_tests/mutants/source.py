@@ -19,9 +19,7 @@ PARTS = (
     *(".github", ".ci", ".pre-commit-config.yaml", "requirements"),
     *("noxfile.py", "pyproject.toml", ".gitignore"),
 )
-APART = tuple(
-    f"parity_tests/{n}" for n in ("mutants", "machines", "unit", "programs")
-)
+APART = tuple(f"parity_tests/{n}" for n in ("machines", "unit", "programs"))
 LONGEST = 60  # characters of a change as it is shown
 
 
@@ -133,7 +131,7 @@ def subjects() -> list[str]:
 
 
 def tree_hash() -> str:
-    """One sum over the source and the ladder.
+    """One sum over the source, the ladder with its data, and the climber.
 
     Not over unit tests and those of programs: one more of these changes
     nothing for what is killed already.
@@ -141,7 +139,8 @@ def tree_hash() -> str:
     files = [
         path
         for folder in ("common", "frameworks", "parity_tests")
-        for path in (ROOT / folder).rglob("*.py")
-        if not path.relative_to(ROOT).as_posix().startswith(APART)
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".json", ".npz")
+        and not path.relative_to(ROOT).as_posix().startswith(APART)
     ]
     return hash_of(files)

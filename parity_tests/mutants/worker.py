@@ -63,7 +63,10 @@ def child(job: dict, loaded: tuple) -> None:
     sys.path.insert(0, job["tree"])
     forget()
     climbing = import_module("parity_tests.mutants.climb")
-    found = climbing.climb(job, climbing.Baseline(*loaded))
+    try:
+        found = climbing.climb(job, climbing.Baseline(*loaded))
+    except climbing.NoVerdict as reason:
+        found = {NoVerdict.__name__: str(reason)}
     Path(job["out"]).write_text(json.dumps(found))
 
 

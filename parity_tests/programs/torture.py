@@ -136,8 +136,9 @@ def conclude(flags: Flags, began: str, found: list) -> int:
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     short = [t for t, wanted, _ in found if t.kills.total() < wanted]
-    verdict = "fail" if problems else "too few kills" if short else "pass"
     total = sum(tally.kills.total() for tally, _, _ in found)
+    few = short or not total
+    verdict = "fail" if problems else "too few kills" if few else "pass"
     print(f"{total} kills survived, {len(problems)} differences: {verdict}")
     report = {
         "format": FORMAT,

@@ -20,7 +20,7 @@ SAMPLE = 2000
 
 
 def sampled(arrays: Arrays) -> Arrays:
-    """Every k-th element, and two sums that see all the others."""
+    """Every k-th element, and three sums that see all the others."""
     found = {}
     for name, array in arrays.items():
         flat = np.asarray(array).ravel()
@@ -28,7 +28,11 @@ def sampled(arrays: Arrays) -> Arrays:
         whole = flat.astype(np.float64)
         weights = np.cos(np.arange(len(flat)))  # sees a change of places
         found[f"{name}.sums"] = np.array(
-            [np.square(whole).sum(), np.abs(weights * whole).sum()]
+            [
+                np.square(whole).sum(),
+                np.abs(weights * whole).sum(),
+                (weights * whole).sum(),  # sees a change of signs
+            ]
         )
     return found
 

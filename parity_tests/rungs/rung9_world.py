@@ -76,7 +76,7 @@ def trace(driver: Driver) -> None:
     outer = driver.folder
     with TemporaryDirectory() as place:
         driver.folder = Path(place)
-        steps, found = train(driver, "one", save=True)
+        steps, found, _ = train(driver, "one", save=True)
         driver.put_all(PREFIX, found)
         permuted = run(
             driver, RECIPE, driver.adapter.MODE, probe=False, order=1
@@ -102,24 +102,27 @@ def work(driver: Driver, world: World, case: str) -> None:
         "eight": ("eight",),
     }[case]
     found: Arrays = {}
+    ends: Arrays = {}
     for part in parts:
-        steps, named = train(driver, part, save=part == "two" and world.leads)
+        save = part == "two" and world.leads
+        steps, named, state = train(driver, part, save)
         found |= named
-        ends = {f"{part}/ends/{name}": a for name, a in steps[-1].items()}
+        ends |= {f"{part}/ends/{name}": a for name, a in steps[-1].items()}
     if case in WITH_STEPS:
         found[f"float64/dropout/{case}"] = dropout_wrong(driver, world, case)
         for precision, one in stats_cases().items():
             recipe = in_precision(NET, precision)
             for name, array in one_step(driver, world, recipe, one).items():
                 found[f"{precision}/{case}/{name}"] = array
+    ends["apart"] = np.array(replicas_apart(driver, state))
     kept = found | ends if world.leads else ends
     np.savez(driver.folder / f"{case}.{world.rank}.npz", **kept)
 
 
 def train(
     driver: Driver, part: str, save: bool = False
-) -> tuple[list[Arrays], Arrays]:
-    """Train a part: its steps; and all by name, as in a run without a break.
+) -> tuple[list[Arrays], Arrays, object]:
+    """Train a part: its steps; all by name, as without a break; the state.
 
     save: write the state after two epochs, for the parts that go on from it.
     """
@@ -136,7 +139,7 @@ def train(
             file = driver.folder / f"{part}.safetensors"
             driver.checkpoint.save(file, state, recipe)
 
-    steps, _, sums = run(
+    steps, state, sums = run(
         driver,
         recipe,
         driver.adapter.MODE,
@@ -144,7 +147,7 @@ def train(
         probe=False,
         after_epoch=saving,
     )
-    return steps, numbered(part, steps, sums)
+    return steps, numbered(part, steps, sums), state
 
 
 def numbered(part: str, steps: list[Arrays], sums: list[dict]) -> Arrays:
@@ -156,18 +159,33 @@ def numbered(part: str, steps: list[Arrays], sums: list[dict]) -> Arrays:
 
 
 def collected(folder: Path, case: str, size: int) -> Arrays:
-    """What the processes of a case have kept, and whether they end equal."""
-    first, *others = (
+    """What the processes of a case have kept, and whether they end equal.
+
+    The replicas of a process count as processes.
+    """
+    every = [
         dict(np.load(folder / f"{case}.{rank}.npz")) for rank in range(size)
-    )
+    ]
+    apart = sum(int(one.pop("apart")) for one in every)
+    first, *others = every
     ends = [name for name in first if "/ends/" in name]
-    unequal = sum(
+    unequal = apart + sum(
         first[name].tobytes() != other[name].tobytes()
         for other in others
         for name in ends
     )
     found = {name: a for name, a in first.items() if name not in ends}
     return found | {f"float64/{case}/unequal": np.array(unequal)}
+
+
+def replicas_apart(driver: Driver, state) -> int:
+    """How many tensors differ between the devices of this process, in bits."""
+    first, *others = driver.adapter.replicas(state)
+    return sum(
+        one.tobytes() != array.tobytes()
+        for other in others
+        for one, array in zip(first, other, strict=True)
+    )
 
 
 # --- Dropout ------------------------------------------------------------
@@ -204,10 +222,22 @@ def dropout_wrong(driver: Driver, world: World, case: str) -> np.ndarray:
         return np.array(int(abs(loss / alone(times) - 1) > 1e-9))
     loss = dropout_loss(driver, devices)
     if world.alone:  # replicas with the same masks have the same loss
-        return np.array(int(abs(loss / (devices * alone(1)) - 1) < 1e-9))
+        losses = replica_losses(driver)
+        same = len({f"{one:.9e}" for one in losses}) < devices
+        same |= abs(loss / (devices * alone(1)) - 1) < 1e-9
+        return np.array(int(same))
     bits = np.frombuffer(np.float64(loss).tobytes(), np.int32)
     every = world.gather(bits.copy())
     return np.array(int(len({row.tobytes() for row in every}) < world.size))
+
+
+def replica_losses(driver: Driver) -> list[float]:
+    """The loss of each replica with dropout, after a step with it."""
+    images = driver.images(random_images(8, 32, 9), DROPOUT)
+    labels = driver.labels(random_labels(8, 9))
+    state = driver.state(DROPOUT, shared_start(DROPOUT, SEED), SEED)
+    state, _ = driver.train_step(state, images, labels, 0.0)
+    return driver.adapter.replica_losses(state, images, labels)
 
 
 # --- Statistics ---------------------------------------------------------

@@ -5,6 +5,7 @@ The traces are small and made here; no framework is needed.
 
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ import pytest
 
 from common.recipe import Recipe
 from parity_tests import compare
-from parity_tests.harness import tracefile
+from parity_tests.harness import digest, tracefile
 from parity_tests.harness.cases import ROOT, recipe_hash, source_hash
-from parity_tests.judge import check_repeat, collect, report
+from parity_tests.judge import check_margins, check_repeat, collect, report
 from parity_tests.judge.checks import (
+    Check,
+    Measure,
     Traces,
     equal_tensors,
     relative_error,
@@ -246,9 +249,73 @@ def test_against_a_trace_made_elsewhere(ladder, capsys, tmp_path, monkeypatch):
     assert compare.main([here, "--against", str(other)]) == 0
     tracefile.write(other, facts("pytorch", **changed), numbers(1e-6))
     assert compare.main([here, "--against", str(other)]) == 1
-    assert "pytorch (gpu.npz)" in capsys.readouterr().out
+    assert f"pytorch ({other})" in capsys.readouterr().out
     tracefile.write(other, facts("jax_flax", **changed), numbers())
     assert compare.main([here, "--against", str(other)]) == 65
+
+
+def test_a_trace_made_elsewhere_is_compared_on_what_it_has(
+    ladder, capsys, tmp_path, monkeypatch
+):
+    """Of a quick check of a GPU some rungs; never none of them."""
+    monkeypatch.setattr(compare, "read_runs", None)
+    other = tmp_path / "far" / "gpu.npz"
+    here = put(tmp_path / "near", "pytorch", {NAMES[1]: numbers()[NAMES[1]]})
+    tracefile.write(other, facts("pytorch"), {NAMES[1]: numbers()[NAMES[1]]})
+    assert compare.main([str(here), "--against", str(other)]) == 0
+    out = capsys.readouterr().out
+    assert "not compared: counts" in out
+    assert "pass, 1 of 2 rows compared" in out
+    for path, name in ((other, "pytorch"), (here, "pytorch")):
+        tracefile.write(path, facts(name), {"x": np.ones(3)})
+    words = [str(here), "--against", str(other)]
+    assert compare.main(words) == compare.BAD_TRACE
+    assert "no row of the ladder" in capsys.readouterr().err
+
+
+def test_two_traces_made_elsewhere_are_two(ladder, capsys, tmp_path):
+    words = [str(ladder / "pytorch.npz"), "--against"]
+    for place, noise in (("a", 1e-6), ("b", 2e-14)):
+        path = tmp_path / place / "pytorch.npz"
+        tracefile.write(path, facts("pytorch"), numbers(noise))
+        words.append(str(path))
+    assert compare.main(words) == 1  # the first of them is not lost
+    assert compare.main([*words, words[-1]]) == compare.BAD_TRACE
+    assert "named twice" in capsys.readouterr().err
+
+
+def test_every_trap_shows_in_a_tensor_that_there_is():
+    """A pattern that matches no name is a hint that nobody ever sees."""
+    path = ROOT / "results" / "trace-pytorch.npz"
+    names = [*digest.unpacked(path, tracefile.read(path)).arrays]
+    # Which stay on one machine, and are in no digest.
+    names.append("7/float64/exchange/pytorch/end/velocity.prep.conv.kernel")
+    dead = [
+        (slug, pattern)
+        for slug, trap in TRAPS.items()
+        for pattern in trap["shows"]
+        if not any(fnmatchcase(name, pattern) for name in names)
+    ]
+    assert not dead
+
+
+@pytest.mark.parametrize("wrong", [np.ones((3, 2)), np.full((2, 3), np.inf)])
+def test_a_check_that_cannot_compute_is_a_row_that_failed(wrong):
+    """Not a traceback in place of the diagnosis."""
+    arrays = {"4/float32/plain/logits": wrong}
+    oracle = {"4/float32/plain/logits": np.linspace(0, 1, 6).reshape(2, 3)}
+    check = check_margins.CHECKS_4[0]
+    row = run_check(check, Traces({"pytorch": arrays}, oracle))
+    assert row.failed
+
+
+def test_an_error_that_is_no_number_is_diagnosed():
+    arrays = {"4/x": np.array([1.0])}
+    nan = Measure(float("nan"), "4/x", "pytorch", 0.0, "law", 1.0)
+    check = Check(4, "a law", 1.0, "why", lambda traces: iter([nan]))
+    row = run_check(check, Traces({"pytorch": arrays}, {}))
+    assert row.failed
+    assert any("4/x" in line for line in diagnose([row]))
 
 
 def repeated(who: str, device: str, error: float, unequal: int) -> Traces:

@@ -98,6 +98,7 @@ FOUND = {
     "tensorflow_eager": {"cases": {"eager dropout 0": {"train step": STAGE}}},
     "pytorch": {
         "eager": {"on meta": {"train step": STAGE}},
+        "full": {"bfloat16": {"inductor": {"convolutions": 24}}},
         "compiled": {"graphs": 4, "graphs after the warm-up": 0, "breaks": {}},
     },
     "jax_flax": {"bfloat16": {"epoch": EPOCH, "evaluation": EVALUATION}},
@@ -147,6 +148,14 @@ def test_each_claim_can_fail(tmp_path, place, case, name, value, words):
     code, [line] = judged(tmp_path, found)
     assert code == 1
     assert words in line
+
+
+def test_a_part_that_was_left_out_is_no_proof(tmp_path):
+    found = json.loads(json.dumps(FOUND))
+    del found["pytorch"]["full"]["bfloat16"]["inductor"]
+    assert judged(tmp_path, found) == (0, [])  # the quick tests of parity
+    code, [line] = judged(tmp_path, found, FOUND)
+    assert (code, "expected --full, with Triton" in line) == (1, True)
 
 
 def test_more_kernels_than_published_are_refused(tmp_path):

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from common.errors import UsageError
 from parity_tests.harness.tracefile import TraceError
 from parity_tests.judge.checks import (
     Check,
@@ -16,7 +17,7 @@ from parity_tests.judge.checks import (
 from parity_tests.judge.guard import guard, read_spread
 from parity_tests.judge.tolerances import CHECKS
 from parity_tests.machines import judge, report
-from parity_tests.machines.__main__ import chosen, parse, run_id
+from parity_tests.machines.__main__ import chosen, main, parse, run_id
 from parity_tests.machines.matrix import CAPS, CORE, MACHINES, QUICK
 from parity_tests.rungs import RUNGS
 
@@ -64,13 +65,14 @@ def test_a_machine_has_the_threads_and_the_cases_of_its_name():
     assert len(ids) == len(MACHINES)
 
 
-def test_quick_is_a_machine_that_is_not_the_default():
+def test_quick_is_a_machine_that_is_not_the_default(tmp_path):
     found = {m.name: (m, rungs) for m, rungs in chosen(parse(["--quick"]))}
     assert {name: rungs for name, (_, rungs) in found.items()} == QUICK
     for machine, _ in found.values():
         assert machine.threads == 3
         assert machine.environment["ONEDNN_MAX_CPU_ISA"] == "AVX2"
-    with pytest.raises(SystemExit, match="no such machine"):
+    assert main(["--only", "vax", "--environments", str(tmp_path)]) == 2
+    with pytest.raises(UsageError, match="no such machine"):
         chosen(parse(["--only", "vax"]))
 
 

@@ -2,13 +2,21 @@
 
 import ast
 import os
+import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
 
 from common.environments import FRAMEWORKS
-from parity_tests.mutants import generate, judged, named, session, suite
+from parity_tests.mutants import (
+    climb,
+    generate,
+    judged,
+    named,
+    session,
+    suite,
+)
 from parity_tests.mutants.climb import NAMES, order, rung_of
 from parity_tests.mutants.judged import VERDICTS, Judgment, judge
 from parity_tests.mutants.killers import NoVerdict, TimeLimit, killer
@@ -47,6 +55,49 @@ def test_a_named_mutant_is_a_change_that_python_can_read(mutant):
     changed = mutant.applied()
     assert changed != (ROOT / mutant.file).read_bytes()
     ast.parse(changed)
+
+
+def test_a_named_mutant_names_nothing_that_is_not_there(tmp_path):
+    """Else it crashes in its patch, and its mistake is never made."""
+    for place, mutant in enumerate(named.read()):
+        (tmp_path / f"m{place}.py").write_bytes(mutant.applied())
+    words = ["check", "--isolated", "--select=F821,F823", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *words], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_patch_that_is_broken_has_no_verdict(tmp_path, monkeypatch):
+    """A generated mutant may crash: that is what its change does."""
+
+    def broken(self, framework, base, alone):
+        raise NameError("name 'x' is not defined")
+
+    monkeypatch.setattr(climb.Climber, "__init__", broken)
+    job = {"framework": "pytorch", "alone": False, "named": True}
+    base = climb.Baseline({}, {}, {"names": {}, "single": {}, "whole": {}})
+    with pytest.raises(NoVerdict, match="the patch is broken"):
+        climb.climb(job, base)
+    found = climb.climb(job | {"named": False}, base)
+    assert found["killed"].startswith("import: crash: NameError")
+
+
+def test_a_contract_test_that_fails_without_a_mutant_kills_none(
+    tmp_path, monkeypatch
+):
+    bench = session.Bench(tmp_path, tmp_path)
+    monkeypatch.setattr(bench.suite, "run", lambda tree, test: test)
+    with pytest.raises(NoVerdict, match="py::b fails without a mutant"):
+        bench.passes_without("a.py::b")
+    bench.passes_without("")
+
+
+def test_an_accepted_survivor_has_survived():
+    one = named.read()[0]
+    said = Judgment("accepted", "for a reason", one.file, name=one.name)
+    rows = named_rows([one], Known((one, "")), [said])
+    assert living(rows) == rows
 
 
 def test_every_framework_has_its_named_mutants():
@@ -266,7 +317,7 @@ def test_a_mutant_without_a_verdict_is_no_success(tmp_path, monkeypatch):
     session.try_all([one, two, three], log, tmp_path, tmp_path, 2, True)
     found = {key: row.killed_by for key, row in log.known.items()}
     assert found == {two.key: "", three.key: "rung 4: x"}
-    flags = SimpleNamespace(generated=False, json=None)
+    flags = SimpleNamespace(generated=False, json=None, only="", file="*")
     assert conclude([three], log, [], flags) == 0
     assert conclude([one, three], log, [], flags) == 1
 

@@ -147,6 +147,7 @@ def matrix_table() -> str:
     for row in read_report(MUTANTS, Mutants).named:
         word = "equivalent" if row.equivalent else "**survived**"
         word = killer(row.killed_by) or word
+        word += " (crash)" * (": crash: " in row.killed_by)
         cells[row.mutant][row.framework] = word
     places = (*TITLES, "common")
     rows = [

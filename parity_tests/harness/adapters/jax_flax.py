@@ -146,6 +146,15 @@ def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:
     return np.asarray(leaf[...])
 
 
+def replicas(state: TrainState) -> list[list[np.ndarray]]:
+    """All that a step changes, by device of this process."""
+    leaves = jax.tree.leaves((state.params, state.stats, state.opt_state))
+    shards = [
+        [np.asarray(s.data) for s in x.addressable_shards] for x in leaves
+    ]
+    return [list(one) for one in zip(*shards, strict=True)]
+
+
 def tf32() -> bool:
     """Whether a GPU may use TF32 anywhere."""
     return jax.config.jax_default_matmul_precision != "highest"

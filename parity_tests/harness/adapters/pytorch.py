@@ -120,6 +120,11 @@ def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:
     return array(checkpoint.named_tensors(state, recipe)[name])
 
 
+def replicas(state: TrainState) -> list[list[np.ndarray]]:
+    """A process has one device."""
+    return [[]]
+
+
 def tf32() -> bool:
     """Whether a GPU may use TF32 anywhere."""
     backends = torch.backends

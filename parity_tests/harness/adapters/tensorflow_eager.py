@@ -110,6 +110,22 @@ def weight(state: TrainState, name: str, recipe: Recipe) -> np.ndarray:
     return attrgetter(name)(state.model).numpy()
 
 
+def replicas(state: TrainState) -> list[list[np.ndarray]]:
+    """All that a step changes, by device of this process."""
+    variables = [*state.model.variables, *state.optimizer.variables]
+    values = [getattr(v.value, "values", (v.value,)) for v in variables]
+    return [[x.numpy() for x in one] for one in zip(*values, strict=True)]
+
+
+def replica_losses(
+    state: TrainState, pixels: tf.Tensor, right: tf.Tensor
+) -> list[float]:
+    """The training loss of the same images in each replica."""
+    strategy = tf.distribute.get_strategy()
+    loss = strategy.run(lambda: state.model(pixels, right, training=True)[0])
+    return [float(one) for one in strategy.experimental_local_results(loss)]
+
+
 def tf32() -> bool:
     """Whether a GPU may use TF32 anywhere."""
     return tf.config.experimental.tensor_float_32_execution_enabled()
