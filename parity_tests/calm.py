@@ -35,7 +35,7 @@ from parity_tests.rungs import rung7_calm as rung7
 from parity_tests.rungs.rung4_forward import Case
 
 GOAL = 120  # times the rounding noise
-LEAST = 50  # of GOAL, elsewhere: the noise is measured anew, and differs
+LEAST = 50  # times, elsewhere: the noise is measured anew, and differs
 MOST = 600  # seeds to try for one batch
 
 

@@ -149,7 +149,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """`equal`, `pass`, `FAIL`, or what the guard of tolerances found."""
+        """`equal`, `pass` or `FAIL`."""
         if self.failed:
             return "FAIL"
         if self.tolerance == 0:

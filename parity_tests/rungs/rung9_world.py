@@ -3,7 +3,7 @@
 The same training in one process, in 2, in 3, and on 8 devices, each by the
 framework's own engine. A batch of 32 does not divide evenly by 3, and the
 last one has 16 images. State goes from one number of processes to another by
-checkpoints. All of it is on a CPU, in float64.
+checkpoints. The several are on a CPU; all is in float64.
 
 That all processes agree proves nothing: with averaged gradients they do, too.
 So the judge compares with the oracle, and with one process. Single steps show
