@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from unittest.mock import Mock, patch
 
+from common.errors import DeviceError
 from common.recipe import Recipe
 
 NAME = "a stand-in for a GPU"
@@ -49,10 +50,18 @@ def one_of_two() -> None:
         patch.dict("os.environ", WORLD_SIZE="2", LOCAL_RANK="1"),
         patch.object(torch.distributed, "init_process_group", join),
         patch.object(torch.cuda, "set_device", place),
+        patch.object(torch.cuda, "device_count", lambda: 2),
         patch.object(parallel, "let_abort_mean_loss") as let_abort,
     ):
         for device in ("auto", "cpu"):
             parallel.join_world(device, 1)
+        # A third process has none; it would be told by CUDA's error.
+        with (
+            patch.dict("os.environ", LOCAL_RANK="2"),
+            contextlib.suppress(DeviceError),
+        ):
+            parallel.join_world("auto", 1)
+            raise AssertionError("a process has a GPU that is not there")
     asked = [call.args[0] for call in join.mock_calls]
     assert asked == ["cpu:gloo,cuda:nccl", "gloo"]
     place.assert_called_once_with(1)
