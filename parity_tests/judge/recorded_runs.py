@@ -222,14 +222,16 @@ def middle(runs: Iterable[RunRecord], level: float) -> float | None:
 def accuracy_verdict(runs: list[RunRecord]) -> tuple[str, str]:
     """Whether the three reach equal accuracy on CIFAR-10: verdict, numbers.
 
-    equivalent: every pair of frameworks is; DIFFERENT: one pair is; otherwise
-    undecided, for want of runs or because they scatter too much.
+    And reach each level after as many epochs. equivalent: every pair of
+    frameworks is, in both; DIFFERENT: one pair is, in one; otherwise undecided,
+    for want of runs or because they scatter too much.
     """
     seeds = ", ".join(
         f"{name} {len(group)}" for name, group in judged(runs).items()
     )
     pairs = compare_pairs(runs)
     verdicts = {pair.verdict for pair in pairs}
+    verdicts |= {pair.epochs_verdict for pair in pairs}
     verdict = "undecided"
     if "DIFFERENT" in verdicts:
         verdict = "DIFFERENT"

@@ -91,8 +91,9 @@ def rounding(report: dict) -> str:
     """How many different bits the machines gave: that the caps took hold."""
     each = ", ".join(f"{who} {n}" for who, n in report["roundings"].items())
     return (
-        f"On the {report['plain']} machines with the same cases, float32 came "
-        f"out in so many different roundings: {each}."
+        "On the machines with the same cases, which are "
+        f"{report['plain']}, float32 came out in so many different roundings: "
+        f"{each}."
     )
 
 

@@ -106,6 +106,7 @@ def test_losses_and_epochs_have_their_own_verdicts():
     for late, verdict in ((1, "equivalent"), (2, "DIFFERENT")):
         _, with_jax, _ = compare_pairs(three(late=late))
         assert with_jax.epochs_verdict == verdict
+        assert accuracy_verdict(three(late=late))[0] == verdict
 
 
 def test_pairs_take_away_what_both_share():
