@@ -194,8 +194,8 @@ def explain_failure(error: BaseException) -> str:
 def explain_memory() -> str:
     """Who has the memory of a GPU that is missing, and what to do.
 
-    Which GPU it is, is not known: nvidia-smi lists those that this process
-    does not see, too. So it is the fullest.
+    It is that of this process, where nvidia-smi lists it (not from inside of
+    some containers); else the fullest.
     """
     smaller = SMALLER
     try:
@@ -209,14 +209,16 @@ def explain_memory() -> str:
                 )
             )
         ]
-        _, used, total, uuid = max(gpus)
+        own = f"{os.getpid()}, "
+        mine = [g for g in gpus if f"{own}{g[3]}" in lines]
+        _, used, total, uuid = max(mine or gpus)
     except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
         return f"there is not enough memory: {smaller}"
     others = [
         line.split(", ")[0]
         for line in lines
         if re.fullmatch(rf"\d+, {re.escape(uuid)}", line)
-        and not line.startswith(f"{os.getpid()}, ")
+        and not line.startswith(own)
     ]
     found = f"the GPU's memory is full, {used} of {total}"
     if not others:

@@ -255,7 +255,7 @@ class Record:
         """Write and show the accuracy of a training that was complete."""
         if self.rows:
             return  # the record of that training has it
-        check_finite(self.recipe.epochs - 1, None, test, self._kept())
+        check_finite(self.recipe.epochs - 1, None, test, f"of {self.start}")
         images = self.recipe.test_images
         found = {name: value / images for name, value in test.items()}
         self._write_about(evaluation=found)
@@ -371,7 +371,8 @@ def check_finite(
     """
     for name, sums in (("training", train), ("test", test)):
         if sums and not math.isfinite(sums["loss"]):
+            advice = "; a lower --peak-lr may help" if train else ""
             raise LossNotFinite(
                 f"the {name} loss is {sums['loss']} in epoch {epoch + 1}; "
-                f"{kept}; a lower --peak-lr may help"
+                f"{kept}{advice}"
             )

@@ -81,9 +81,11 @@ def meet(addresses: Sequence[str], rank: int) -> None:
             server.settimeout(max(0.1, end - time.monotonic()))
             try:
                 peer, _ = server.accept()
-            except TimeoutError as error:
+            except TimeoutError:
+                peer = None
+            if peer is None or time.monotonic() > end:
                 found = f"{len(there) + 1} of {len(addresses)}"
-                raise TimeoutError(f"{found} processes came") from error
+                raise TimeoutError(f"{found} processes came")
             peer.settimeout(5)
             number = 0  # of whoever else connects: a probe of the port
             with suppress(OSError):
@@ -122,7 +124,9 @@ def _knock(address: str, rank: int, end: float) -> None:
         except OSError:
             if time.monotonic() > end:
                 raise
-            time.sleep(0.2)
+        if time.monotonic() > end:
+            raise TimeoutError("the first process does not know this one")
+        time.sleep(0.2)
 
 
 def check_alike(framework: str, recipe: Recipe, run: Run, world: World) -> None:

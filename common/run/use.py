@@ -62,7 +62,10 @@ def find_trained(place: str) -> Trained:
 
 
 def use_command(argv: Sequence[str] | None, framework: str, use: Use) -> int:
-    """Parse, use, print; the exit code. Errors end it in one line."""
+    """Parse, use, print; the exit code.
+
+    Errors end it in one line, those of flags in argparse's manner.
+    """
     parser = argparse.ArgumentParser(
         prog=f"python -m frameworks.{framework}.predict",
         description="Use what was trained: on the test set, or on pictures.",

@@ -139,6 +139,7 @@ class Row:
     worst: Measure | None = None
     problem: str = ""  # why it failed, if not by its error
     failed: bool = False
+    crashed: bool = False  # the check could not compute
 
     @property
     def tolerance(self) -> float:
@@ -183,7 +184,8 @@ def run_check(check: Check, traces: Traces) -> Row:
         row.failed = True
         row.problem = f"{error.args[0]} is missing in a trace, or the oracle"
     except (ValueError, TypeError, IndexError) as error:  # e.g. another shape
-        row.failed, row.problem = True, f"{type(error).__name__}: {error}"
+        row.failed = row.crashed = True
+        row.problem = f"{type(error).__name__}: {error}"
     row.tensors = len(seen)
     if worst > 1:
         row.failed = True

@@ -9,7 +9,7 @@ orders of images and seeds (matrix.py). A trace that is of this source and
 this machine is kept, so that an interrupted matrix goes on.
 
 Exit codes: 0 every row is 3 times below its tolerance, on every machine;
-1 one is not; 2 usage; 65 a trace is bad.
+1 one is not, or a cap did not take hold; 2 usage; 65 a trace is bad.
 """
 
 import argparse
@@ -136,9 +136,9 @@ def main(argv: list[str] | None = None) -> int:
     """Trace, judge, report."""
     flags = parse(argv)
     try:
+        machines = chosen(flags)
         for framework in FRAMEWORKS:
             find_python(flags.environments, framework)
-        machines = chosen(flags)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

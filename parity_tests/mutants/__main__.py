@@ -6,7 +6,7 @@
     python -m parity_tests.mutants --trained            what accuracy sees
 
 Exit codes: 0 all noticed, but for judged ones; 1 a named mutant lives, or
-more than 5 % of the generated ones do.
+more than 5 % of the generated ones do; 2 usage.
 """
 
 import sys
@@ -17,6 +17,7 @@ import tyro
 
 from common.environments import FRAMEWORKS, find_python
 from common.errors import UsageError
+from common.run.machine import git_commit
 from common.run.signals import EndBySignals
 from common.run.usage import PathFlag
 from parity_tests.mutants import (
@@ -64,6 +65,15 @@ class Flags:
     json: PathFlag | None = None
 
 
+def unpublishable(flags: Flags) -> str:
+    """Why what these flags try is no evidence; "" if it is."""
+    if (git_commit() or "+").endswith("+"):
+        return "the source is not committed"
+    if flags.only or flags.file != "*" or flags.shallow:
+        return "expected without --only, --file and --shallow"
+    return ""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Try them; the exit code."""
     flags = tyro.cli(Flags, args=argv, config=(tyro.conf.FlagCreatePairsOff,))
@@ -80,6 +90,9 @@ def main(argv: list[str] | None = None) -> int:
             for mutant in named.read()
             if mutant.file in files and flags.only in mutant.name
         ]
+    if flags.json and (reason := unpublishable(flags)):
+        print(f"error: --json: {reason}", file=sys.stderr)
+        return UsageError.exit_code
     if flags.dry:
         for mutant in mutants:
             print(mutant.line, mutant.key)

@@ -146,7 +146,7 @@ class Climber(Driver):
                 everyone[who] = {n: arrays[n] for n in mine if n in arrays}
         traces = Traces(everyone, beside(self.oracle, mine))
         row = run_check(check, traces)
-        if self.alone and row.comparisons == 0:
+        if self.alone and row.comparisons == 0 and not row.crashed:
             return  # nobody to compare with
         if why := red(row):
             raise Killed(why)
@@ -210,8 +210,7 @@ def climb(job: dict, base: Baseline) -> dict:
     except Killed as killed:
         found["killed"] = str(killed)
     except BaseException as error:  # what ends a trace makes parity red
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
-        if full or isinstance(error, MemoryError):
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             raise NoVerdict(f"{rung}: {error!r}") from error
         words = " ".join(str(error).split())[:120]
         words = f"{rung}: crash: {type(error).__name__}: {words}"

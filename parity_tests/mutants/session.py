@@ -172,7 +172,11 @@ class Bench:
         """Raise NoVerdict if a test fails on the unchanged source, too."""
         if test:
             with copied(None) as tree:
-                if self.suite.run(tree, test):
+                try:
+                    found = self.suite.run(tree, test)
+                except TimeLimit as slow:
+                    raise NoVerdict(str(slow)) from slow
+                if found:
                     raise NoVerdict(f"{test} fails without a mutant, too")
 
 

@@ -156,9 +156,9 @@ HOST = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 1"
 
 @pytest.mark.parametrize("text", FULL)
 def test_memory_that_others_have_is_told(path, text):
-    """Of the GPU that is full, not of the first one."""
+    """Of the GPU that this process has, not of the first or the fullest."""
     processes = f"{os.getpid()}, GPU-b\n4711, GPU-b\n4712, GPU-a"
-    used = "3 MiB, 81559 MiB, GPU-a\n81000 MiB, 81559 MiB, GPU-b"
+    used = "81500 MiB, 81559 MiB, GPU-a\n81000 MiB, 81559 MiB, GPU-b"
     install(path, "", MEMORY=used, PROCESSES=processes)
     line = explain_failure(RuntimeError(f"{text}\nand more"))
     assert "the GPU's memory is full, 81000 MiB of 81559 MiB" in line

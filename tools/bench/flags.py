@@ -15,7 +15,7 @@ IDLE = {
     "quick": ("repeats", "seconds"),
     "scale": ("modes", "precisions", "widths"),
     "world": ("modes", "precisions", "device"),
-    "profile": ("modes", "repeats", "seconds"),
+    "profile": ("modes", "repeats"),
 }
 MODES = ("eager", "compiled")
 PRECISIONS = ("float32", "bfloat16")

@@ -47,10 +47,9 @@ def ladder_table() -> str:
     traces = report.traces.values()
     versions = {k: v for trace in traces for k, v in trace.versions.items()}
     commits = {trace.git_commit[:7] for trace in traces}
-    return (
-        f"{markdown_table(heads, rows)}\n\nBy {in_words(versions)}, on commit "
-        f"{', '.join(sorted(commits))}."
-    )
+    made = f"Made with {in_words(versions)}, on commit "
+    made = fill(f"{made}{', '.join(sorted(commits))}.", 79)
+    return f"{markdown_table(heads, rows)}\n\n{made}"
 
 
 def machines_table() -> str:

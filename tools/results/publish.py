@@ -1,6 +1,7 @@
 """What is published: where it lies in results/, and how it gets there."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -82,9 +83,15 @@ def take(folder: Path) -> Path:
         raise SystemExit(str(error)) from error
     if reason := no_evidence(run):
         raise SystemExit(f"{folder}: not published: {reason}")
-    # Named as in runs/: of two checks of a GPU the folders have equal names.
-    seed = f"{run.about.preset}-seed{run.about.seed}"
-    target = RESULTS / run.about.framework / f"{seed}-{run.about.started}"
+    # By its own name, by which a run and its copy are one; but a folder of
+    # --out, or of a check of a GPU, has that of another.
+    seed, name = (
+        f"{run.about.preset}-seed{run.about.seed}",
+        folder.resolve().name,
+    )
+    if not re.fullmatch(rf"{seed}-\d{{8}}T\d{{6}}Z(-\d+)?", name):
+        name = f"{seed}-{run.about.started}"
+    target = RESULTS / run.about.framework / name
     if target.exists():
         raise SystemExit(f"{target}: is published already")
     about = without_paths(json.loads((folder / ABOUT).read_bytes()))
