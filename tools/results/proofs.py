@@ -244,10 +244,12 @@ def killed_mutants() -> str:
     files = found.generated.by_file
     dead = sum(sum(row.killed_by.values()) for row in files)
     tried = sum(row.tried - row.equivalent for row in files)
+    named, sample = (
+        found.commit_of[part][:7] for part in ("named", "generated")
+    )
     return (
         f"**{killed:,} of {able:,} injected bugs killed** ({kinds} mistakes, "
-        f"each in every framework that could have it), and {dead:,} of "
-        f"{tried:,} changes by mutation operators, a sample of "
-        f"{100 * found.generated.share:g} %; on commit "
-        f"{found.commit_of['named'][:7]}"
+        f"each in every framework that could have it; on commit {named}), and "
+        f"{dead:,} of {tried:,} changes by mutation operators, a sample of "
+        f"{100 * found.generated.share:g} % (on commit {sample})"
     )
