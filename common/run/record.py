@@ -18,7 +18,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,8 +100,12 @@ class Record:
             self.rows = [structs.asdict(row) for row in before.rows]
             given = before.about.run
             self.run = replace(self.run, init=given.init, load=given.load)
-        step = checkpoint.read_step(self.start) if self.start else 0
-        done = step // self.recipe.steps_per_epoch
+        done = 0
+        if self.start is not None:
+            # One that is damaged is told by `initial`, and then recorded.
+            with suppress(CheckpointError):
+                step = checkpoint.read_step(self.start)
+                done = step // self.recipe.steps_per_epoch
         if before is not None:
             self.display.say(
                 f"resuming {self.folder} after epoch {done} of "

@@ -188,6 +188,15 @@ def test_a_run_by_load_starts_after_the_epochs_of_the_checkpoint(
     assert f"resuming {out} after epoch 2 of 3" in capsys.readouterr().out
 
 
+def test_a_damaged_checkpoint_is_told_and_recorded(out, tmp_path):
+    given = tmp_path / "given.safetensors"
+    given.write_bytes(b"no checkpoint")
+    with pytest.raises(CheckpointError, match="damaged"):  # noqa: SIM117
+        with record(Run(out=str(out), load=str(given))) as log:
+            log.initial()
+    assert read_run(out).about.status == "failed"
+
+
 def test_an_evaluation_that_is_not_finite_is_an_error(out):
     with pytest.raises(LossNotFinite, match="test loss is nan"):  # noqa: SIM117
         with record(Run(out=str(out))) as log:
