@@ -14,6 +14,7 @@ from typing import Annotated, get_args
 import tyro
 
 from common import errors
+from common.cifar10.sources import mirror
 from common.errors import UsageError, UserError
 from common.files import user_path
 from common.recipe import (
@@ -93,6 +94,9 @@ def parse(
     recipe, run = flags.recipe, replace(flags.run, preset=preset)
     if run.data_dir:
         run = replace(run, data_dir=str(user_path(run.data_dir)))
+    if run.dataset != "synthetic":  # what is wrong is told before a record
+        mirror()
+        user_path(os.environ.get("DAVIDNET_DATA", "."))
     if run.out:
         run = replace(run, out=str(user_path(run.out)))
     if run.load and leads:
@@ -210,7 +214,7 @@ def _join(
     # What makes no sense is told when all flags are parsed.
     count = int(devices) if devices.isdecimal() else 1
     count = count if 1 <= count <= MOST_DEVICES else 1
-    several = launcher() or any(name in os.environ for name in NAMED)
+    several = launcher() or any(map(os.environ.get, NAMED))
     with joining() if several else contextlib.nullcontext():
         world = join_world(device, count)
     if not world.alone:

@@ -33,6 +33,9 @@ NO_MEMORY = (
     *("cublas_status_alloc_failed", "cudnn_status_alloc_failed"),
 )
 SMALLER = "take a smaller --batch-size or --width"
+NO_COMPILER = (
+    "torch.compile needs a C++ compiler; install g++, or take --mode eager"
+)
 FAILURES = {
     "no kernel image is available": "this build has no code for so old a GPU "
     "(docs/gpu.md lists the cards); take another GPU, or --device cpu",
@@ -42,6 +45,10 @@ FAILURES = {
     "it, or take another GPU by CUDA_VISIBLE_DEVICES",
     "uncorrectable ecc": "the GPU's memory is defective; take another GPU",
     "gpu is lost": "the GPU does not answer any more; restart the machine",
+    "duplicate gpu": "two processes took the same GPU; name another one for "
+    "each by CUDA_VISIBLE_DEVICES",
+    "failed to find c compiler": NO_COMPILER,
+    "no working c++ compiler": NO_COMPILER,
 }
 
 

@@ -207,10 +207,11 @@ def losses_told(world: World, folder: str | os.PathLike | None) -> Iterator:
     try:
         yield
     except Exception as error:
-        if world.alone or not world.is_lost(error):
+        lost = world.is_lost(error) and not explain_failure(error)
+        if world.alone or not lost:
             raise
         time.sleep(GRACE)  # a signal raises an exception here
-        raise LostProcess(line) from error
+        raise LostProcess(f"{line} ({one_line(error)})") from error
     finally:
         _lines.remove(line)
 

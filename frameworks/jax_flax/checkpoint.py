@@ -3,7 +3,8 @@
 Read beside tensorflow_eager/checkpoint.py and pytorch/checkpoint.py. Here:
   - the canonical names are the paths in the state: nothing is renamed
   - the canonical layouts are JAX's own: nothing is transposed
-  - `import_arrays` returns a new state, which shares only `key` with the old
+  - `import_arrays` returns a new state, which shares no array but
+    `key` with the old
 """
 
 from dataclasses import replace
@@ -60,7 +61,7 @@ def import_arrays(
             tree,
         )
 
-    named_tensors(state, recipe)  # raises, if one of them has no array
+    named_tensors(state, recipe)  # raises, unless the table names them all
     velocity = optax.tree.get(state.opt_state, "trace")
     velocity = from_arrays(velocity, VELOCITY)
     place = state.step.sharding
@@ -71,7 +72,7 @@ def import_arrays(
         opt_state=optax.tree.set(state.opt_state, trace=velocity),
         step=jnp.array(step, jnp.int32),
     )
-    # Bound to a place, as in create_state: for arrays that are not, XLA
+    # Committed to a place, as in create_state: for arrays that are not, JAX
     # would compile the step again.
     return jax.device_put(state, place)
 

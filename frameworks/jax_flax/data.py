@@ -49,7 +49,8 @@ def describe_device(device: jax.Device) -> dict:
     cpu = device.platform == "cpu"
     return {
         "device": "cpu" if cpu else device.device_kind,
-        "threads": len(os.sched_getaffinity(0)),  # XLA takes all cores
+        # XLA takes all cores, unless this variable tells it how many.
+        "threads": int(os.environ.get("NPROC") or len(os.sched_getaffinity(0))),
         "tf32": jax.config.jax_default_matmul_precision != "highest",
     }
 
@@ -75,7 +76,7 @@ def to_device(split: Split, device: jax.Device) -> tuple[Array, Array]:
 
 
 # Compiled, so that no batch copies mean and std to a GPU anew.
-@partial(jax.jit, static_argnames="recipe")
+@jax.jit(static_argnames="recipe")
 def normalize(images: Array, recipe: Recipe) -> Array:
     """Compute (pixel - mean) / std per channel. (..., 3) uint8 -> float"""
     mean = jnp.array(recipe.pixel_mean, recipe.param_dtype)
@@ -146,7 +147,7 @@ def augment(images: Array, draws: Draws, recipe: Recipe) -> Array:
 Batches = Iterable[tuple[Array, Array]]
 
 
-@partial(jax.jit, static_argnames="recipe")
+@jax.jit(static_argnames="recipe")
 def take_batch(
     data: tuple[Array, Array], draws: Draws, recipe: Recipe
 ) -> tuple[Array, Array]:
@@ -173,5 +174,7 @@ def eval_batches(data: tuple[Array, Array], recipe: Recipe) -> Batches:
     # differs: short-batch
     images, labels = data
     for start in range(0, len(labels), recipe.batch_size):
-        part = slice(start, start + recipe.batch_size)
+        size = min(recipe.batch_size, len(labels) - start)
+        # Its start is data; for each of a slice's JAX would compile anew.
+        part = jax.ds(start, size)
         yield normalize(images[part], recipe), labels[part]

@@ -20,7 +20,7 @@ from common.recipe import Recipe
 
 
 def init_uniform(key: Array, shape: tuple[int, ...], dtype=None) -> Array:
-    """A weight, (..., in, out), from U(-bound, bound).
+    """Draw a weight, (..., in, out), from U(-bound, bound).
 
     flax takes any function of key, shape and dtype as an initializer.
     """

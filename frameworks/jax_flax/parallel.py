@@ -34,34 +34,33 @@ from common.world import (
 
 
 def join_world(device: str, devices: int) -> World:
-    """Join the processes of JAX_NUM_PROCESSES, Slurm or Open MPI; or ALONE.
+    """Join the processes that the environment, Slurm or Open MPI names.
 
+    All their devices become one mesh; ALONE for one device of one process.
     device, devices: of the flags. Raises DeviceError if there are too few
     devices, or what JAX raises if the processes do not find each other.
     """
-    named = "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
-    count, rank = (int(os.environ.get(name, "-1")) for name in named)
-    if count < 2 and not launcher() and devices == 1:
-        if "JAX_CUDA_VISIBLE_DEVICES" not in os.environ:
-            # Else JAX takes memory of every GPU that is here.
-            jax.config.update("jax_cuda_visible_devices", "0")
+    # Open MPI 5 tells these, too, but not the address of the first process.
+    told = os.environ.get
+    count = told("JAX_NUM_PROCESSES") or told("OMPI_COMM_WORLD_SIZE")
+    rank = told("JAX_PROCESS_ID") or told("OMPI_COMM_WORLD_RANK")
+    several = int(count or 1) > 1 or bool(launcher())
+    gpus = choose_devices(devices)
+    if devices == 1 and not several:
         return ALONE
     if device == "cpu":
         jax.config.update("jax_platforms", "cpu")
-    if count > 1 or launcher():
+    if several:
         # With it, SIGTERM would no longer end the process.
         jax.config.update("jax_enable_preemption_service", False)
         address = os.environ.get("JAX_COORDINATOR_ADDRESS", "")
         local = address.startswith(("127.", "localhost"))
-        if rank == 0 and address:
+        if rank == "0" and address:
             listen(address).close()  # raises if the port is taken
-        # Slurm and Open MPI would give each process one device.
-        told = {"JAX_LOCAL_DEVICE_IDS", "JAX_CUDA_VISIBLE_DEVICES"}
-        several = devices > 1 and launcher() and not told & set(os.environ)
         jax.distributed.initialize(
-            num_processes=count if count > 1 else None,
-            process_id=rank if count > 1 else None,
-            local_device_ids=list(range(devices)) if several else None,
+            num_processes=int(count) if count else None,  # of Slurm's step
+            process_id=int(rank) if rank else None,
+            local_device_ids=gpus,
             initialization_timeout=2 * JOIN_SECONDS,  # it aborts then
             heartbeat_timeout_seconds=ANSWER_SECONDS,
             shutdown_timeout_seconds=ANSWER_SECONDS,
@@ -73,19 +72,41 @@ def join_world(device: str, devices: int) -> World:
     chosen = [d for d in jax.devices() if place_in_process(d) < devices]
     if len(chosen) < devices * jax.process_count():
         raise DeviceError(
-            f"--devices {devices}: {jax.local_device_count()} devices are here"
+            f"--devices {devices}: of {jax.process_count()} processes, this "
+            f"one has {jax.local_device_count()} devices"
         )
+    carrier = {"cpu": "gloo" if several else "XLA", "gpu": "nccl"}
     # From here on every array is made on the whole mesh.
     jax.set_mesh(Mesh(chosen, ("batch",)))
     return World(
         jax.process_index(),
         jax.process_count(),
         devices,
-        {"cpu": "gloo", "gpu": "nccl"}[chosen[0].platform],
+        carrier[chosen[0].platform],
         is_lost,
         gather_over_world,
         spread_state,
     )
+
+
+def choose_devices(devices: int) -> list[int] | None:
+    """Let JAX see as many devices as it shall use: it takes memory of each.
+
+    A CPU is divided into as many, which compute no faster. Returns the
+    numbers of the GPUs; None if variables of JAX name them.
+    """
+    if devices > 1:
+        jax.config.update("jax_num_cpu_devices", devices)
+    if {"JAX_LOCAL_DEVICE_IDS", "JAX_CUDA_VISIBLE_DEVICES"} & set(os.environ):
+        return None
+    first = 0
+    if devices == 1 and launcher():  # which has started one for each GPU
+        told = os.environ.get
+        first = told("SLURM_LOCALID") or told("OMPI_COMM_WORLD_LOCAL_RANK")
+        first = int(first or 0)
+    gpus = list(range(first, first + devices))
+    jax.config.update("jax_cuda_visible_devices", ",".join(map(str, gpus)))
+    return gpus
 
 
 def place_in_process(device: jax.Device) -> int:
@@ -97,6 +118,8 @@ def leave_world(world: World) -> None:
     """Wait for the other processes, and part from them."""
     if not world.alone:
         jax.distributed.shutdown()
+    # The next training of this process is not of this world.
+    jax.set_mesh(None)
 
 
 def is_lost(error: BaseException) -> bool:
@@ -139,7 +162,7 @@ def spread_state(arrays: Arrays) -> Arrays:
 def share_batch(rows: Array) -> Array:
     """Divide images or labels over the mesh, for all that is made of them.
 
-    It asks the compiler, and changes no value: the array is still the whole
+    It binds the compiler, and changes no value: the array is still the whole
     batch. XLA pads one that cannot be divided evenly. Eagerly JAX would refuse
     such a one, so there each device computes all.
     """

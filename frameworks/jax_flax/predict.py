@@ -7,7 +7,6 @@ Read beside tensorflow_eager/predict.py and pytorch/predict.py. Here:
     python -m frameworks.jax_flax.predict runs/jax_flax/small-... picture.png
 """
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -28,9 +27,13 @@ from frameworks.jax_flax.data import (
     to_device,
 )
 from frameworks.jax_flax.model import DavidNet
+from frameworks.jax_flax.parallel import choose_devices
 from frameworks.jax_flax.step import TrainState, create_state
 
 # --- Predict ------------------------------------------------------------
+
+# Here, since each call of nnx.jit makes a function that compiles anew.
+compute_logits = nnx.jit(DavidNet.logits)
 
 
 def predict(state: TrainState, batches: Batches) -> Array:
@@ -40,8 +43,7 @@ def predict(state: TrainState, batches: Batches) -> Array:
     """
     model = nnx.merge(state.graph, state.params, state.stats)
     model.eval()
-    compute = nnx.jit(DavidNet.logits)
-    logits = [compute(model, images) for images, _ in batches]
+    logits = [compute_logits(model, images) for images, _ in batches]
     return jax.nn.softmax(jnp.concatenate(logits), axis=1)
 
 
@@ -51,9 +53,7 @@ def use(trained: Trained, split: Split, device: str) -> np.ndarray:
     split: images (n, 32, 32, 3) uint8; device: as of `--device`. Returns
     the probability of each class, (n, 10) float.
     """
-    if "JAX_CUDA_VISIBLE_DEVICES" not in os.environ:
-        # One is enough: else JAX takes memory of every GPU that is here.
-        jax.config.update("jax_cuda_visible_devices", "0")
+    choose_devices(1)
     recipe, where = trained.recipe, find_device(device)
     configure(recipe, where)
     state = create_state(recipe, 0, where)

@@ -9,6 +9,7 @@ Read beside tensorflow_eager/step.py and pytorch/step.py. Here:
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +31,7 @@ Metrics = dict[str, Array]
 # --- Optimizer ----------------------------------------------------------
 
 
+@cache  # part of the state: with another one XLA would compile a step again
 def make_optimizer(recipe: Recipe) -> optax.GradientTransformation:
     """Make the optimizer: Nesterov momentum, coupled decay on every weight.
 

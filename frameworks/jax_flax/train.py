@@ -11,7 +11,6 @@ Read beside tensorflow_eager/train.py and pytorch/train.py. Here:
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -72,7 +71,7 @@ def run_epoch(
     return state, {n: float(sum_over_world(sums[n])) for n in sums}
 
 
-@partial(jax.jit, static_argnums=(0, 5), donate_argnums=1)
+@jax.jit(static_argnames=("train_step", "recipe"), donate_argnames="state")
 def scan_epoch(
     train_step: Callable,
     state: TrainState,
@@ -155,7 +154,8 @@ def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
     with open_record("jax_flax", recipe, run, facts, world) as record:
         data = record.load_data()
         images, labels = to_device(data.train, device)
-        train_data = pad(images, recipe), labels
+        images = pad(images, recipe)
+        train_data = images, labels
         test_data = to_device(data.test, device)
         state = create_state(recipe, run.seed, device)
         if (start := record.initial()) is not None:
@@ -164,19 +164,20 @@ def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
         scan = run.mode == "compiled" and device.platform != "cpu"
         with record.warming_up():
             state = warm_up(steps, state, train_data, test_data, recipe, scan)
-        for epoch in (epochs := record.epochs(int(state.step))):
+        epochs = record.epochs(int(state.step))
+        for epoch in epochs:
             draws = epoch_draws(run.seed, epoch, recipe)
             lrs = epoch_lrs(epoch, recipe)  # differs: lr-step-index
             with record.training():
                 if scan:  # a program, of which nobody sees how far it is
                     args = train_data, draws, lrs, recipe
                     state, sums = scan_epoch(train_step, state, *args)
+                    train_sums = {name: float(sums[name]) for name in sums}
                 else:
                     batches = train_batches(train_data, draws, recipe)
                     batches = record.progress(batches, epoch)
-                    state, sums = run_epoch(train_step, state, batches, lrs)
-                # Waits for a scan, whose sums are arrays.
-                train_sums = {name: float(sums[name]) for name in sums}
+                    args = train_step, state, batches, lrs
+                    state, train_sums = run_epoch(*args)
             batches = eval_batches(test_data, recipe)
             test_sums = evaluate(eval_step, state, batches)
             record.end_epoch(epoch, train_sums, test_sums)

@@ -45,20 +45,22 @@ def named_tensors(state: TrainState, recipe: Recipe) -> dict[str, Tensor]:
 
 
 def export_arrays(state: TrainState, recipe: Recipe) -> Arrays:
-    """Copy weights, statistics and velocity to arrays, by canonical name."""
+    """Copy weights, statistics and velocity to arrays, by canonical name.
+
+    The velocity is zero before the first step, and without momentum.
+    """
     # differs: kernel-layout (here OIHW and (out, in))
     axes = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}
 
     def to_array(tensor: Tensor) -> np.ndarray:
-        tensor = tensor.detach().permute(axes[tensor.dim()])
-        return tensor.cpu().numpy().copy()
+        return tensor.permute(axes[tensor.dim()]).numpy(force=True).copy()
 
     arrays = {}
     for name, tensor in named_tensors(state, recipe).items():
         arrays[name] = to_array(tensor)
         if tensor.requires_grad:
             past = state.optimizer.state[tensor].get("momentum_buffer")
-            # differs: velocity-meaning (made by the first step)
+            # differs: velocity-meaning (SGD makes it in its first step)
             past = torch.zeros_like(tensor) if past is None else past
             arrays[VELOCITY + name] = to_array(past)
     return arrays
@@ -76,7 +78,8 @@ def import_arrays(
 
     for name, tensor in named_tensors(state, recipe).items():
         tensor.copy_(from_array(arrays[name]))
-        if tensor.requires_grad:
+        # Without momentum SGD would leave it as it is, and it would grow old.
+        if tensor.requires_grad and recipe.momentum > 0:
             past = torch.empty_like(tensor)
             past.copy_(from_array(arrays[VELOCITY + name]))
             state.optimizer.state[tensor]["momentum_buffer"] = past

@@ -7,6 +7,7 @@ Read beside tensorflow_eager/data.py and jax_flax/data.py. Here:
   - a DataLoader is not used: the whole set is on the device
 """
 
+import warnings
 from collections.abc import Iterable
 from functools import cache
 
@@ -51,6 +52,8 @@ def configure(recipe: Recipe, device: torch.device) -> None:
     # differs: tf32 (PyTorch would use it in convolutions)
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
+    # torch.compile advises to use it.
+    warnings.filterwarnings("ignore", "TensorFloat32 tensor cores")
     # Try cuDNN's algorithms for a convolution while warming up and keep the
     # fastest; the other two frameworks do so by default.
     torch.backends.cudnn.benchmark = True
@@ -69,6 +72,7 @@ def to_device(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 @cache  # one transfer in all: one for every batch would make a GPU wait
+@torch.inference_mode(False)  # for a training too, whoever asks first
 def mean_and_std(recipe: Recipe, device: torch.device) -> Tensor:
     """Return mean and standard deviation of each channel's pixels. (2, 3)"""
     dtype = getattr(torch, recipe.param_dtype)

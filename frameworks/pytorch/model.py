@@ -40,7 +40,7 @@ class BatchNorm(nn.BatchNorm2d):
     one, both float32 in bfloat16 training. Source: Ioffe and Szegedy 2015.
     """
 
-    # Of other uses of the module one of them may be None.
+    # The base class declares that they may be None.
     running_mean: Tensor
     running_var: Tensor
     momentum: float
@@ -51,7 +51,7 @@ class BatchNorm(nn.BatchNorm2d):
         super().__init__(
             channels, eps=recipe.bn_eps, momentum=1 - recipe.bn_keep
         )
-        # Only a running average without a momentum counts its batches.
+        # Counted in every step, but read only where momentum is None.
         self.num_batches_tracked = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -179,8 +179,8 @@ class DavidNet(nn.Module):
 def build_model(recipe: Recipe, seed: int) -> DavidNet:
     """Build the network, with initial weights drawn by PyTorch."""
     torch.manual_seed(seed)
-    model = DavidNet(recipe).to(getattr(torch, recipe.param_dtype))
-    return model.to(memory_format=torch.channels_last)
+    dtype = getattr(torch, recipe.param_dtype)
+    return DavidNet(recipe).to(dtype=dtype, memory_format=torch.channels_last)
 
 
 # --- Probes -------------------------------------------------------------

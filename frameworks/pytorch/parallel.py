@@ -35,23 +35,29 @@ Rows = TypeVar("Rows", Tensor, Draws)
 def join_world(device: str, devices: int) -> World:
     """Join the processes that torchrun has started; ALONE without it.
 
-    device, devices: of the flags. Raises DeviceError if there are too few
-    GPUs, or what PyTorch raises if the processes do not find each other.
+    device, devices: of the flags. Raises UsageError for several devices of
+    one process, DeviceError if there are too few GPUs, or what PyTorch raises
+    if the processes do not find each other.
     """
     if devices > 1:
         raise UsageError(
             f"--devices {devices}: PyTorch has one device in each process; "
             f"start them by torchrun --nproc-per-node {devices}"
         )
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if int(os.environ.get("WORLD_SIZE") or 1) == 1:
         return ALONE
     gpu = device != "cpu" and torch.cuda.is_available()
     if gpu:
+        if "LOCAL_RANK" not in os.environ:
+            raise UsageError(
+                "LOCAL_RANK is not set: it tells a process which GPU of its "
+                "machine to take; torchrun sets it"
+            )
         place, here = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if place >= here:
             raise DeviceError(
-                f"process {place} of this machine has no GPU: {here} are here; "
-                f"start them by torchrun --nproc-per-node {here}"
+                f"process {place} of this machine has no GPU of its own, for "
+                f"it has {here}; start torchrun --nproc-per-node {here}"
             )
         torch.cuda.set_device(place)
     # NCCL sums the tensors of a GPU; gloo those of a CPU, which there are
@@ -62,17 +68,17 @@ def join_world(device: str, devices: int) -> World:
     )
     if gpu:
         let_abort_mean_loss()  # as NCCL aborts where an answer is missing
-    return current_world("nccl" if gpu else "gloo")
+    return current_world()
 
 
-def current_world(backend: str = "") -> World:
+def current_world() -> World:
     """Return the world that was joined."""
     if not in_world():
         return ALONE
     return World(
         dist.get_rank(),
         dist.get_world_size(),
-        backend=backend,
+        backend="nccl" if "nccl" in dist.get_backend_config() else "gloo",
         is_lost=is_lost,
         gather=gather_over_world,
         spread=spread_state,
@@ -122,7 +128,8 @@ def spread_state(arrays: Arrays) -> Arrays:
 
 def share_batch(rows: Rows) -> Rows:
     """Return this process's share of a batch: of images, labels or draws."""
-    return rows[current_world().share(len(rows))]
+    world = current_world()
+    return rows if world.alone else rows[world.share(len(rows))]
 
 
 # --- Sums ---------------------------------------------------------------
@@ -156,7 +163,8 @@ def sum_gradients(model: nn.Module) -> nn.Module:
         work = dist.all_reduce(bucket.buffer(), async_op=True)
         return work.get_future().then(lambda future: future.value()[0])
 
-    # Statistics are equal on all ranks: they come from global moments.
+    # No buffer is sent before a forward pass: the statistics are of global
+    # moments, and so equal on all ranks already.
     network = DistributedDataParallel(model, forward_sync_buffers=False)
     network.register_comm_hook(None, add)
     return network

@@ -50,7 +50,7 @@ class TrainState:
     """All that a training step reads and changes."""
 
     model: DavidNet
-    network: nn.Module  # the model, with gradients of all processes
+    network: nn.Module  # the model; its backward() sums over all processes
     optimizer: torch.optim.SGD
     seed: int  # of the dropout masks
     step: int = 0  # how many updates have been made
@@ -105,9 +105,10 @@ def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
 
     Compiled, the network is one program, forward and backward (in several
     processes one for each bucket of gradients, so that a sum can begin); the
-    optimizer's update is one fused kernel already.
+    optimizer's update is one fused kernel already. The mode is the model's:
+    it stays compiled, whoever calls it.
     """
     if mode == "compiled":
         # One program per batch size, as in the other two frameworks.
-        state.model.compile(dynamic=False)
+        state.model.compile(dynamic=False, fullgraph=True)
     return train_step, eval_step

@@ -106,7 +106,8 @@ def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
     with open_record("pytorch", recipe, run, facts, world) as record:
         data = record.load_data()
         images, labels = to_device(data.train, device)
-        train_data = pad(images, recipe), labels
+        images = pad(images, recipe)
+        train_data = images, labels
         test_data = to_device(data.test, device)
         state = create_state(recipe, run.seed, device)
         if (start := record.initial()) is not None:
@@ -114,7 +115,8 @@ def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
         train_step, eval_step = steps = make_steps(state, run.mode)
         with record.warming_up():
             state = warm_up(steps, state, train_data, test_data, recipe)
-        for epoch in (epochs := record.epochs(int(state.step))):
+        epochs = record.epochs(int(state.step))
+        for epoch in epochs:
             draws = epoch_draws(run.seed, epoch, recipe)
             batches = train_batches(train_data, draws, recipe)
             batches = record.progress(batches, epoch)

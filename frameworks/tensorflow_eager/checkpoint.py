@@ -31,8 +31,9 @@ def named_tensors(
     velocities = dict(
         zip(map(id, weights), state.optimizer.velocities, strict=True)
     )
-    # `weights` leaves out the state of the masks' generator: it is the step.
-    own = {variable.path: variable for variable in model.weights}
+    # `weights` leaves out the state of the masks' generator, which
+    # train_step sets by the step. Numbered, since a path need not be unique.
+    own = {f"{n} {v.path}": v for n, v in enumerate(model.weights)}
     named = match_table(recipe, own, lambda name: attrgetter(name)(model))
     trained = [row.name for row in parameter_table(recipe) if row.trained]
     return named | {
@@ -43,7 +44,7 @@ def named_tensors(
 def export_arrays(state: TrainState, recipe: Recipe) -> Arrays:
     """Copy weights, statistics and velocity to arrays, by canonical name."""
     variables = named_tensors(state, recipe)
-    return {name: v.numpy().copy() for name, v in variables.items()}
+    return {name: v.numpy() for name, v in variables.items()}
 
 
 def import_arrays(

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from common.cifar10.load import Split
 from common.draws import IMAGE_SIDE, Draws
+from common.errors import DeviceError
 from common.recipe import Recipe
 from common.run.gpu import no_gpu
 from frameworks.tensorflow_eager.parallel import share_batch
@@ -41,7 +42,8 @@ def describe_device(device: str) -> dict:
     if device != "/CPU:0":
         gpu = tf.config.list_physical_devices("GPU")[0]
         name = tf.config.experimental.get_device_details(gpu)["device_name"]
-    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    # TensorFlow takes all cores, unless this variable tells it how many.
+    threads = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0)
     return {
         "device": name,
         "threads": threads or len(os.sched_getaffinity(0)),
@@ -50,9 +52,18 @@ def describe_device(device: str) -> dict:
 
 
 def configure(recipe: Recipe, device: str) -> None:
-    """Set every process-wide switch of TensorFlow."""
+    """Set every process-wide switch of TensorFlow.
+
+    Raises DeviceError if a GPU shall not be used that is used already.
+    """
     if device == "/CPU:0":
-        tf.config.set_visible_devices([], "GPU")
+        try:
+            tf.config.set_visible_devices([], "GPU")
+        except RuntimeError as error:
+            raise DeviceError(
+                "--device cpu: TensorFlow has started with a GPU in this "
+                "process; take another process"
+            ) from error
     elif not tf.distribute.has_strategy():
         # Else TensorFlow takes the memory of every GPU that is here. Where it
         # has started before, it has it already, and refuses.
@@ -114,8 +125,7 @@ def crop(images: tf.Tensor, top: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
     rows = top[:, None] + side
     cols = left[:, None] + side
     images = tf.gather(images, rows, axis=1, batch_dims=1)
-    images = tf.gather(tf.transpose(images, [0, 2, 1, 3]), cols, batch_dims=1)
-    return tf.transpose(images, [0, 2, 1, 3])
+    return tf.gather(images, cols, axis=2, batch_dims=1)
 
 
 def flip_lr(images: tf.Tensor, flip: tf.Tensor) -> tf.Tensor:
@@ -164,7 +174,8 @@ def take_batch(
     recipe: Recipe,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Augment one batch: images (N, 32, 32, 3) float, labels (N,) int64."""
-    draws = Draws(**arrays)  # whose tensors are hidden from tf.function
+    # tf.function does not look into a Draws: its tensors come as a dict.
+    draws = Draws(**arrays)
     images, labels = (tf.gather(part, draws.order) for part in data)
     return augment(images, draws, recipe), labels
 

@@ -4,7 +4,8 @@ Read beside pytorch/model.py and jax_flax/model.py. Here:
   - images are (N, H, W, C)
   - train or eval mode is an argument of the call, `training`
   - a layer creates its weights at its first input, not in `__init__`
-  - batch norm has two paths, since the fused op has no float64
+  - batch norm has two paths, since the fused op has no float64 and sees
+    the images of one replica only
   - all dropout layers share one generator, whose state `step.py` sets
 """
 
@@ -23,8 +24,8 @@ from frameworks.tensorflow_eager.parallel import (
 # --- Init ---------------------------------------------------------------
 
 
-def init_uniform(shape: tuple[int, ...], dtype=None) -> tf.Tensor:
-    """A weight, (..., in, out), from U(-bound, bound).
+def init_uniform(shape: tuple[int, ...], dtype: str) -> tf.Tensor:
+    """Draw a weight, (..., in, out), from U(-bound, bound).
 
     Keras takes any function of shape and dtype as an initializer.
     """
@@ -58,7 +59,7 @@ class BatchNorm(tf.keras.layers.Layer):
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         # differs: bn-x64 (the fused op has no float64)
-        # differs: bn-global (nor sums over replicas)
+        # differs: bn-global (it does not sum over replicas)
         by_steps = x.dtype == tf.float64 or in_world()
         normalize = self.by_steps if by_steps else self.fused
         x, mean, var = normalize(x, training)

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from common.checkpoint import Arrays
 from common.draws import Draws
-from common.errors import DeviceError
+from common.errors import DeviceError, UsageError
 from common.run.together import meet
 from common.world import ALONE, World
 
@@ -27,18 +27,24 @@ Rows = TypeVar("Rows", tf.Tensor, Draws)
 
 
 def join_world(device: str, devices: int) -> World:
-    """Join the processes that TF_CONFIG names; ALONE without it.
+    """Join the processes that TF_CONFIG names, or the devices of this one.
 
-    device, devices: of the flags. Raises DeviceError if there are too few
-    devices, or what TensorFlow raises if the processes do not find each other.
+    ALONE without either. device, devices: of the flags. Raises DeviceError if
+    there are too few devices, UsageError if TF_CONFIG does not say which
+    process this is, or what TensorFlow raises if they do not find each other.
     """
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
-    several = "TF_CONFIG" in os.environ and len(addresses(resolver)[0]) > 1
-    if devices > 1 or several:
+    every, rank = addresses(resolver)
+    if devices > 1 or len(every) > 1:
         choose_devices(device, devices)
-    if several:
-        meet(*addresses(resolver))
+    if len(every) > 1:
         gpu = bool(tf.config.get_visible_devices("GPU"))
+        if devices > 1 and not gpu:
+            raise DeviceError(
+                f"--devices {devices}: of several processes TensorFlow takes "
+                "one CPU each; start more processes"
+            )
+        meet(every, rank)
         # Named, since AUTO does not give the same on all machines.
         kinds = tf.distribute.experimental.CommunicationImplementation
         kind = kinds.NCCL if gpu else kinds.RING
@@ -47,17 +53,15 @@ def join_world(device: str, devices: int) -> World:
         )
         strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver, options)
     elif devices > 1:
-        names = [d.name for d in tf.config.list_logical_devices()]
-        kind = "GPU" if any("GPU" in name for name in names) else "CPU"
-        strategy = tf.distribute.MirroredStrategy(
-            [name for name in names if kind in name][:devices]
-        )
+        find = tf.config.list_logical_devices
+        found = find("GPU") or find("CPU")
+        strategy = tf.distribute.MirroredStrategy([d.name for d in found])
     else:
         return ALONE
     tf.distribute.experimental_set_strategy(strategy)
     # It warns at each of the first steps that eager mode is slow.
     tf.get_logger().setLevel("ERROR")
-    return current_world(devices)
+    return current_world()
 
 
 def choose_devices(device: str, devices: int) -> None:
@@ -76,24 +80,39 @@ def choose_devices(device: str, devices: int) -> None:
 
 
 def addresses(resolver) -> tuple[list[str], int]:
-    """Return host:port of each process, and which of them this one is."""
+    """Return host:port of each process, and which of them this one is.
+
+    Raises UsageError if TF_CONFIG names several, and none as this one.
+    """
+    if not os.environ.get("TF_CONFIG"):
+        return [], 0
     spec = resolver.cluster_spec().as_dict()
     chief, workers = spec.get("chief", []), spec.get("worker", [])
+    every = [*chief, *workers]
+    if len(every) > 1 and resolver.task_id is None:
+        raise UsageError(
+            'TF_CONFIG has no "task": it tells a process which of the '
+            f"{len(every)} it is; docs/scale.md has an example"
+        )
     before = len(chief) if resolver.task_type == "worker" else 0
-    return [*chief, *workers], before + resolver.task_id
+    return every, before + (resolver.task_id or 0)
 
 
-def current_world(devices: int = 1) -> World:
-    """Return the world that was joined."""
-    resolver = tf.distribute.get_strategy().cluster_resolver
+def current_world() -> World:
+    """Return the world that was joined, as the strategy knows it."""
+    strategy = tf.distribute.get_strategy()
+    replicas, resolver = (
+        strategy.num_replicas_in_sync,
+        strategy.cluster_resolver,
+    )
     if resolver is None:
-        backend = "MirroredStrategy" if devices > 1 else ""
-        return World(devices=devices, backend=backend)
+        backend = "MirroredStrategy" if replicas > 1 else ""
+        return World(devices=replicas, backend=backend)
     every, rank = addresses(resolver)
     return World(
         rank,
         len(every),
-        devices,
+        replicas // len(every),
         "nccl" if tf.config.get_visible_devices("GPU") else "grpc",
         is_lost,
         gather_over_world,
@@ -110,6 +129,8 @@ def leave_world(world: World) -> None:
     """Wait for the other processes; TensorFlow parts from them as it ends."""
     if not world.alone:
         sum_over_world(tf.constant(0))
+    # The next training of this process is not of this world.
+    tf.distribute.experimental_set_strategy(None)
 
 
 def is_lost(error: BaseException) -> bool:
@@ -118,10 +139,13 @@ def is_lost(error: BaseException) -> bool:
         tf.errors.AbortedError,
         tf.errors.CancelledError,
         tf.errors.DeadlineExceededError,
-        tf.errors.InternalError,
         tf.errors.UnavailableError,
     )
-    return isinstance(error, lost)
+    words = str(error).lower()
+    named = "collective" in words or "nccl" in words
+    return isinstance(error, lost) or (
+        isinstance(error, tf.errors.InternalError) and named
+    )
 
 
 def gather_over_world(numbers: np.ndarray) -> np.ndarray:
@@ -146,25 +170,26 @@ def spread_state(arrays: Arrays) -> Arrays:
 
 def share_batch(rows: Rows) -> Rows:
     """Return this process's share of a batch: of images, labels or draws."""
-    return rows[current_world().share(len(rows))]
+    world = current_world()
+    return rows if world.alone else rows[world.share(len(rows))]
 
 
 def in_replicas(step: Callable) -> Callable:
     """Return a step that runs in every replica, each on its part of the share.
 
-    step: of (images, labels, ...); returns metrics, which are summed.
+    step: of (state, images, labels, ...); returns metrics, which are summed.
     """
     if not in_world():
         return step
     strategy = tf.distribute.get_strategy()
     count = len(strategy.extended.worker_devices)  # replicas of this process
 
-    def one_replica(images, labels, *rest):
+    def one_replica(state, images, labels, *rest):
         part = World(replica_number() % count, count).share(len(labels))
-        return step(images[part], labels[part], *rest)
+        return step(state, images[part], labels[part], *rest)
 
-    def all_replicas(*batch):
-        metrics = strategy.run(one_replica, batch)
+    def all_replicas(*args):
+        metrics = strategy.run(one_replica, args)
         local = strategy.experimental_local_results
         return {name: tf.add_n(local(v)) for name, v in metrics.items()}
 

@@ -5,7 +5,8 @@ Read beside pytorch/predict.py and jax_flax/predict.py. Here:
   - the network is run eagerly; `Model.predict` of Keras would not take the
     labels that this model is called with
 
-    python -m frameworks.tensorflow_eager.predict runs/... picture.png
+    python -m frameworks.tensorflow_eager.predict \
+        runs/tensorflow_eager/small-... picture.png
 """
 
 import sys

@@ -37,9 +37,7 @@ class Nesterov(tf.keras.optimizers.Optimizer):
 
     def build(self, weights):
         super().build(weights)
-        self.velocities = [
-            self.add_variable_from_reference(w, "velocity") for w in weights
-        ]
+        self.velocities = self.add_optimizer_variables(weights, "velocity")
 
     def update_step(self, grad, weight, learning_rate):
         # differs: nesterov-lr (Keras's SGD has it inside the velocity)
@@ -132,17 +130,11 @@ def make_steps(state: TrainState, mode: str) -> tuple[Callable, Callable]:
     rate is a tensor, since every new Python number would be a new graph.
     """
 
-    def update(images, labels, lr):
+    def update(state, images, labels, lr):
         _, metrics = train_step(state, images, labels, lr)
         return metrics  # replicas and graphs return tensors only
 
-    def evaluate(images, labels):
-        return eval_step(state, images, labels)
-
-    update, evaluate = in_replicas(update), in_replicas(evaluate)
+    update, evaluate = in_replicas(update), in_replicas(eval_step)
     if mode == "compiled":
         update, evaluate = tf.function(update), tf.function(evaluate)
-    return (
-        lambda state, *batch: (state, update(*batch)),
-        lambda state, *batch: evaluate(*batch),
-    )
+    return lambda state, *batch: (state, update(state, *batch)), evaluate

@@ -124,6 +124,20 @@ class Driver:
         """Metrics as arrays."""
         return {k: self.adapter.array(v) for k, v in metrics.items()}
 
+    def step_dtypes(self, state, train_step, images, labels) -> dict[str, str]:
+        """Types of each ConvBN's output, the logits, and a real step's loss."""
+        if inside := getattr(self.adapter, "step_dtypes", None):
+            return inside(state, train_step, images, labels)  # PyTorch's
+        found = dict(self.adapter.activations(state, images, True))
+        rate = self.adapter.rate(0.0, self.device)
+        _, metrics = train_step(state, images, labels, rate)
+        found["loss"] = metrics["loss"]
+        return {
+            name: self.adapter.dtype(value)
+            for name, value in found.items()
+            if not name.endswith("pool")
+        }
+
     def activations(self, state, images, train: bool) -> Arrays:
         """The probes as arrays, (N, H, W, C)."""
         named = self.adapter.activations(state, images, train)

@@ -24,6 +24,7 @@ LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
 # The networks are tiny: one thread for each process.
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
     "NPROC": "1",  # XLA's
@@ -64,19 +65,16 @@ def join(framework: str, rank: int, ports: Sequence[int]) -> dict[str, str]:
 
 
 def environments(
-    framework: str, size: int, devices: int = 1, port: int | None = None
+    framework: str, size: int, port: int | None = None
 ) -> list[dict[str, str]]:
     """What each process finds in its environment, by rank.
 
-    devices: of each process, on a CPU; port: of the first process, else any.
+    port: of the first process, else any.
     """
     ports = free_ports(size)
     if port is not None:
         ports[0] = port
     common = dict(ONE_THREAD)
-    if framework == "jax_flax" and devices > 1:
-        flag = f"--xla_force_host_platform_device_count={devices}"
-        common["XLA_FLAGS"] = flag
     if size == 1:
         return [common]
     return [common | join(framework, rank, ports) for rank in range(size)]
@@ -92,7 +90,7 @@ def run_all(driver, rung: str, case: str, size: int, devices: int) -> None:
     words += [str(folder), str(devices)]
     children, logs = [], []
     try:
-        for rank, own in enumerate(environments(framework, size, devices)):
+        for rank, own in enumerate(environments(framework, size)):
             logs.append(folder / f"{case}.{rank}.log")
             with logs[-1].open("w") as log:
                 children.append(

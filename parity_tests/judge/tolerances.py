@@ -1,6 +1,6 @@
 """The ladder: every check, in order, with its tolerance and its reason.
 
-The mission's table gives ceilings; here most tolerances are tighter, 3 to 300
+The specification gives ceilings; here most tolerances are tighter, 3 to 300
 times the largest error on any machine of the matrix (docs/parity.md). The
 guard holds them there.
 """

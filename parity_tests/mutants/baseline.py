@@ -12,6 +12,7 @@ import numpy as np
 
 from common.environments import FRAMEWORKS, find_python
 from parity_tests.compare import climb
+from parity_tests.harness.processes import ONE_THREAD
 from parity_tests.harness.tracefile import is_fresh
 from parity_tests.judge import collect
 from parity_tests.judge.checks import Arrays, Traces, equal_tensors, run_check
@@ -21,20 +22,13 @@ from parity_tests.mutants.climb import NAMES, beside, number, red, rung_of
 from parity_tests.mutants.source import ROOT, tree_hash
 from parity_tests.trace import caches, command
 
-# The networks are tiny and the mutants many: one thread each. With two, the
-# threads of one mutant wait for each other while another has the core.
-ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "NPROC": "1",  # XLA's
-    "TF_CPP_MIN_LOG_LEVEL": "2",
-}
-
 
 def environment(home: Path) -> dict[str, str]:
-    """Of every process; compiled programs are kept beside the traces."""
+    """Of every process; compiled programs are kept beside the traces.
+
+    Of one thread: with two, the threads of one mutant wait for each other
+    while another has the core.
+    """
     return os.environ | ONE_THREAD | caches(home)
 
 

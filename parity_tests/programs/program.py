@@ -130,6 +130,14 @@ class Program:
             return child.wait(timeout=120)
 
 
+def wait_until(seen: Callable[[], bool], seconds: float = 60) -> None:
+    """Go on once `seen()`; fail where that takes longer."""
+    end = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < end, "it was waited for in vain"
+        time.sleep(0.02)
+
+
 def on_cpu(flags: tuple) -> list[str]:
     """The flags as words, with `--device cpu` unless they name a device."""
     words = [str(flag) for flag in flags]

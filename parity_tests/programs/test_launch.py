@@ -25,8 +25,6 @@ TINY = (
     "--train-images 48 --test-images 24 --batch-size 32 --precision float32 "
     "--dropout-rate 0"
 )
-# JAX has as many devices of a CPU as it is told.
-DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
 
 
 def run_all(
@@ -103,7 +101,7 @@ def test_the_command_for_one_machine_does_what_the_page_says(program, tmp_path):
     """torchrun starts two processes; the others have two devices in one."""
     out, (port,) = tmp_path / "run", free_ports(1)
     script = here(blocks()[program.framework]["once"], out, port)
-    ends = run_all(program, [(script, DEVICES)], tmp_path)
+    ends = run_all(program, [(script, {})], tmp_path)
     assert_one_training(ends, out, 2 if program.framework == "pytorch" else 1)
 
 

@@ -107,7 +107,7 @@ def started(
     where the first one listens.
     """
     commands = []
-    for rank, own in enumerate(environments(program.framework, size, 1, port)):
+    for rank, own in enumerate(environments(program.framework, size, port)):
         words = program.command(*flags, *(more or {}).get(rank, ()))
         own = {"PYTHONPATH": ONE_CACHE} | own | (changed or {}).get(rank, {})
         if only in (None, rank):

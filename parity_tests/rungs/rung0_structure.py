@@ -14,7 +14,7 @@ from parity_tests.harness.cases import (
 from parity_tests.harness.driver import Driver, in_precision
 
 FULL = Recipe()
-TRAINED, STATS = 6_573_120, 4_480  # the mission's two numbers
+TRAINED, STATS = 6_573_120, 4_480  # of dawnbench
 
 
 def trace(driver: Driver) -> None:
@@ -51,7 +51,7 @@ def put_structure(driver: Driver, prefix: str, arrays: dict) -> None:
 
 
 def expected() -> Arrays:
-    """The mission's two numbers, whatever the table says; at rest, no TF32."""
+    """The numbers of dawnbench, whatever the table says; at rest, no TF32."""
     return {
         "0/float32/full/counts": np.array([TRAINED, STATS]),
         "0/float32/full/tf32": np.array(False),

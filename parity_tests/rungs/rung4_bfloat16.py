@@ -16,7 +16,7 @@ def trace(driver: Driver) -> None:
     images, labels = driver.images(case.images, recipe), None
     labels = driver.labels(case.labels)
     train_step, _ = driver.step.make_steps(state, driver.adapter.MODE)
-    found = driver.adapter.step_dtypes(state, train_step, images, labels)
+    found = driver.step_dtypes(state, train_step, images, labels)
     for name in (*conv_bn_channels(NET), "logits", "loss"):
         driver.put(f"{prefix}/types/{name}", np.array(found[name]))
     state = driver.state(recipe, case.params)

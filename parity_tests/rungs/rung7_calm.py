@@ -32,6 +32,7 @@ from parity_tests.oracle import network as oracle
 from parity_tests.oracle.margins import margins, places
 from parity_tests.rungs.rung7_trajectory import (
     VELOCITY,
+    flatten,
     furthest,
     unequal,
 )
@@ -91,7 +92,7 @@ def trace(driver: Driver) -> None:
     other orders, which changes nothing but rounding.
     """
     steps = run(driver, 0)
-    driver.put_all(f"{PREFIX}/trajectory", flatten(steps))
+    driver.put_all(f"{PREFIX}/trajectory", flatten(steps, []))
     again = run(driver, 0)
     driver.put(f"{PREFIX}/repeat/unequal", unequal(steps, again))
     driver.put(f"{PREFIX}/repeat/error", furthest(steps, again))
@@ -138,15 +139,6 @@ def floors(steps: list[Arrays], others: list[list[Arrays]]) -> Arrays:
     return noise
 
 
-def flatten(steps: list[Arrays]) -> Arrays:
-    """By `step/tensor`."""
-    return {
-        f"{step:02}/{name}": value
-        for step, tensors in enumerate(steps)
-        for name, value in tensors.items()
-    }
-
-
 def expected() -> Arrays:
     """The same from the oracle, in float64, and the margins of each step."""
     params, steps, found = start(), [], {}
@@ -168,5 +160,5 @@ def expected() -> Arrays:
             steps.append(params | moved | sums)
     return found | {
         f"{PREFIX}/trajectory/{name}": value
-        for name, value in flatten(steps).items()
+        for name, value in flatten(steps, []).items()
     }

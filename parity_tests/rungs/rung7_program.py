@@ -16,7 +16,7 @@ from msgspec import structs
 from safetensors.numpy import load_file
 
 from common.checkpoint import VELOCITY
-from common.recipe import Run
+from common.recipe import Recipe, Run
 from common.run.records import read_run
 from parity_tests.harness.cases import Arrays
 from parity_tests.harness.driver import Driver
@@ -32,25 +32,27 @@ COLUMNS = (
 def trace(driver: Driver) -> None:
     """Three runs: whole, the second half, and none of it."""
     with TemporaryDirectory() as folder:
-        whole = run(driver, Path(folder) / "whole", init="shared")
+        whole = run(driver, RECIPE, SEED, Path(folder, "whole"), init="shared")
         put_rows(driver, f"{PREFIX}/whole", whole)
         last = load_file(whole / "checkpoint.safetensors")
         driver.put_all(f"{PREFIX}/whole/end", last)
         half = driver.folder / f"{driver.framework}.safetensors"
-        rest = run(driver, Path(folder) / "rest", load=str(half))
+        rest = run(driver, RECIPE, SEED, Path(folder, "rest"), load=str(half))
         put_rows(driver, f"{PREFIX}/rest", rest)
         file = str(whole / "checkpoint.safetensors")
-        none = run(driver, Path(folder) / "none", load=file)
+        none = run(driver, RECIPE, SEED, Path(folder, "none"), load=file)
         found = read_run(none).about.evaluation
         driver.put_all(f"{PREFIX}/none", structs.asdict(found))
 
 
-def run(driver: Driver, folder: Path, **more) -> Path:
+def run(
+    driver: Driver, recipe: Recipe, seed: int, folder: Path, **more
+) -> Path:
     """Train as a user would; the folder of the record."""
     device = "cpu" if "cpu" in str(driver.device).lower() else "gpu"
     run = Run(
         preset="small",
-        seed=SEED,
+        seed=seed,
         dataset="synthetic",
         device=device,
         mode=driver.adapter.MODE,
@@ -58,7 +60,7 @@ def run(driver: Driver, folder: Path, **more) -> Path:
         **more,
     )
     with contextlib.redirect_stdout(io.StringIO()):
-        driver.train.train(RECIPE, run)
+        driver.train.train(recipe, run)
     return folder
 
 

@@ -60,7 +60,7 @@ PARTS = {
     "one": (RECIPE, range(4)),
     "two": (RECIPE, range(4)),
     "one-two": (RECIPE, range(2, 3)),
-    "three": (RECIPE, range(1)),
+    "three": (RECIPE, range(4)),
     "two-three": (RECIPE, range(2, 4)),
     "two-one": (RECIPE, range(2, 4)),
     "eight": (SHORT, range(2)),

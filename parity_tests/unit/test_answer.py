@@ -9,6 +9,7 @@ import pytest
 
 from common.cifar10 import answer as module
 from common.cifar10.answer import FetchError, TooSlow, without_secrets
+from parity_tests.programs.program import wait_until
 from parity_tests.unit.https_server import CONTENT
 
 
@@ -182,10 +183,7 @@ def test_what_is_left_behind_ends_and_takes_no_memory(server, monkeypatch):
         next(pieces)
         next(pieces)
         time.sleep(0.2)  # its queue is full by now
-    deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() == before
+    wait_until(lambda: threading.active_count() == before, 5)
 
 
 # ----------------------------------------------------------------- secrets

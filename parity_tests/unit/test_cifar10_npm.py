@@ -1,7 +1,6 @@
 """The npm package: what npm says is repeated, and nothing is left over."""
 
 import os
-import time
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -9,6 +8,7 @@ import pytest
 
 from common.cifar10 import npm as npm_module
 from common.errors import DiskError, SourceError
+from parity_tests.programs.program import wait_until
 from parity_tests.unit.cifar10_loading import fails, flip, load
 
 
@@ -73,11 +73,10 @@ def test_npm_is_given_up_with_all_that_it_started(
     npm(f"/bin/sleep 30 & echo $! > {tmp_path}/child; wait")
     fails(SourceError, "not done after 0.5 s")
     child = Path("/proc") / (tmp_path / "child").read_text().strip() / "stat"
-    deadline = time.monotonic() + 5
     # Gone, or "Z": dead, and not yet collected by the system.
-    while child.exists() and child.read_text().split()[2] != "Z":
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(
+        lambda: not child.exists() or child.read_text().split()[2] == "Z", 5
+    )
 
 
 def test_the_password_of_a_registry_is_not_shown(npm, arrays, root):

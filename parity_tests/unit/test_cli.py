@@ -317,3 +317,10 @@ def test_a_training_that_ends_well_is_0():
     assert ended(train, "--preset", "smoke") == 0
     run = Run(preset="smoke")
     train.assert_called_once_with(PRESETS["smoke"], run, ALONE)
+
+
+def test_a_wrong_mirror_is_told_before_anything_is_done(monkeypatch):
+    monkeypatch.setenv("DAVIDNET_MIRROR", "http://127.0.0.1/c.tar.gz")
+    with pytest.raises(UsageError, match="expected an https address"):
+        parsed()
+    parsed("--dataset", "synthetic")  # which needs none

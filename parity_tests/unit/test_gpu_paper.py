@@ -109,6 +109,7 @@ BAD = [
     ("tensorflow_eager cases", "eager dropout 0", "copies", COPY, "copies"),
     ("pytorch eager", "on meta", "copies", COPY, "copies"),
     ("pytorch", "compiled", "graphs", 5, "graphs: expected"),
+    ("pytorch full bfloat16", "inductor", "convolutions", 23, "23 convolu"),
     ("jax_flax", "bfloat16", "convolutions", 22, "convolutions: expected 23"),
     ("jax_flax", "bfloat16", "operands", ["f32"], "operands"),
     ("jax_flax", "bfloat16", "crossings", {"infeed": 1}, "crossings"),
@@ -175,12 +176,3 @@ def test_several_gpus_have_a_few_sums_between_them(tmp_path, count, wrong):
     found["jax_flax"]["bfloat16 on 8 GPUs"] = programs
     code, lines = judged(tmp_path, found)
     assert (code, len(lines)) == (wrong, wrong)
-
-
-def test_inductor_calls_every_convolution(tmp_path):
-    found = json.loads(json.dumps(FOUND))
-    full = {"bfloat16": {"inductor": {"convolutions": 24}}}
-    found["pytorch"]["full"] = full
-    assert judged(tmp_path, found) == (0, [])
-    full["bfloat16"]["inductor"]["convolutions"] = 23
-    assert judged(tmp_path, found)[0] == 1

@@ -1,8 +1,10 @@
-"""What a record says of the machine and the source."""
+"""What a record says of the machine and the source, and who else works."""
 
 import os
 import platform
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,29 @@ def test_without_a_checkout_there_is_no_commit(tmp_path, monkeypatch):
     assert machine.git_commit() is None
     monkeypatch.setenv("PATH", "")
     assert machine.git_commit() is None
+
+
+def test_another_program_counts_and_this_one_does_not():
+    def measured() -> float:
+        before, end = machine.other_seconds(), time.perf_counter() + 1
+        while time.perf_counter() < end:
+            pass
+        return machine.other_seconds() - before
+
+    assert measured() > -0.05  # what the clocks of both tell less exactly
+    neighbor = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        assert measured() > 0.3  # of a second, on however busy a machine
+    finally:
+        neighbor.kill()
+        neighbor.wait()
+
+
+@pytest.mark.parametrize("line", [None, "cpu 0 0 0 0 0 0 0 0 0 0\n"])
+def test_a_system_that_does_not_tell_is_not_called_quiet(
+    line, tmp_path, monkeypatch
+):
+    if line:
+        (tmp_path / "stat").write_text(line)
+    monkeypatch.setattr(machine, "STAT", tmp_path / "stat")
+    assert machine.other_seconds() is None

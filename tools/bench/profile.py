@@ -6,6 +6,7 @@ chrome://tracing, the other two in TensorBoard's profile plug-in.
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tools.bench.plan import Job
@@ -68,24 +69,13 @@ def tensorflow(training: Training, target: Path) -> tuple[float, dict]:
 
     with tf.profiler.experimental.Profile(str(target)):
         seconds = training.steps(1)
+
+    def read(plane, event) -> tuple:
+        name = plane.event_metadata[event.metadata_id].name
+        return name, event.offset_ps / 1000, event.duration_ps / 1000
+
     space = XSpace.FromString(newest(target).read_bytes())
-    return seconds, own_times(
-        [
-            (
-                plane.name,
-                [
-                    (
-                        plane.event_metadata[event.metadata_id].name,
-                        event.offset_ps / 1000,
-                        event.duration_ps / 1000,
-                    )
-                    for event in line.events
-                ],
-            )
-            for plane in space.planes
-            for line in plane.lines
-        ]
-    )
+    return seconds, own_times(lines_of(space.planes, read))
 
 
 def jax(training: Training, target: Path) -> tuple[float, dict]:
@@ -99,20 +89,22 @@ def jax(training: Training, target: Path) -> tuple[float, dict]:
     options.python_tracer_level = 0
     with profiler.trace(target, profiler_options=options):
         seconds = training.steps(1)
+
+    def read(_, event) -> tuple:
+        name = re.sub(r"\.\d+$", "", event.name)
+        return name, event.start_ns, event.duration_ns
+
     data = profiler.ProfileData.from_file(str(newest(target)))
-    return seconds, own_times(
-        [
-            (
-                plane.name,
-                [
-                    (re.sub(r"\.\d+$", "", e.name), e.start_ns, e.duration_ns)
-                    for e in line.events
-                ],
-            )
-            for plane in data.planes
-            for line in plane.lines
-        ]
-    )
+    return seconds, own_times(lines_of(data.planes, read))
+
+
+def lines_of(planes: Iterable, read: Callable) -> list[tuple[str, list]]:
+    """What own_times takes; read: an event, from its plane and itself."""
+    return [
+        (plane.name, [read(plane, event) for event in line.events])
+        for plane in planes
+        for line in plane.lines
+    ]
 
 
 def newest(folder: Path) -> Path:

@@ -2,19 +2,10 @@
 
     python -m tools.results            print them
     python -m tools.results --write    put them into the files
-    python -m tools.results --take runs/pytorch/small-...   publish a run
-    python -m tools.results --take gpu-results   all of a check of a GPU
-    python -m tools.results --ladder traces/parity.json     publish a ladder
-    python -m tools.results --machines traces/machines/machines.json
-    python -m tools.results --torture traces/torture.json
-    python -m tools.results --first-epoch traces/first-epoch/first-epoch.json
-    python -m tools.results --traces traces                 keep their digests
-    python -m tools.results --newest traces/newest/newest.json
-    python -m tools.results --gpu traces/gpu/gpu.json
-    python -m tools.results --bench traces/bench.json       publish a bench
 
-A published run is a record without its checkpoint. Runs of one framework,
-preset and precision make one row.
+The other flags first publish in results/ what their help describes, which
+usually lies at the path named there. A published run is a record without its
+checkpoint. Runs of one framework, preset and precision make one row.
 """
 
 from dataclasses import dataclass
@@ -31,15 +22,18 @@ class Options:
     """What to do with the tables."""
 
     write: bool = False  # put the tables into README.md and docs/
-    take: tuple[PathFlag, ...] = ()  # folders of runs to publish in results/
-    ladder: PathFlag | None = None  # a parity report to publish in results/
-    machines: PathFlag | None = None  # a matrix to publish in results/
-    newest: PathFlag | None = None  # newest releases to publish in results/
-    gpu: PathFlag | None = None  # the GPU on paper, to publish in results/
-    torture: PathFlag | None = None  # kills to publish in results/
-    first_epoch: PathFlag | None = None  # first epochs to publish
-    traces: PathFlag | None = None  # a folder of three traces
-    bench: PathFlag | None = None  # a bench to publish in results/
+    # folders of runs, as runs/pytorch/small-..., or gpu-results: those of a
+    # check of a GPU
+    take: tuple[PathFlag, ...] = ()
+    ladder: PathFlag | None = None  # a parity report: traces/parity.json
+    machines: PathFlag | None = None  # a matrix: traces/machines/machines.json
+    newest: PathFlag | None = None  # releases: traces/newest/newest.json
+    gpu: PathFlag | None = None  # the GPU on paper: traces/gpu/gpu.json
+    torture: PathFlag | None = None  # kills: traces/torture.json
+    # first epochs: traces/first-epoch/first-epoch.json
+    first_epoch: PathFlag | None = None
+    traces: PathFlag | None = None  # three, kept as digests: traces
+    bench: PathFlag | None = None  # a bench: traces/bench.json
 
 
 def main() -> None:

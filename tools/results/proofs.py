@@ -10,6 +10,7 @@ from parity_tests.judge.recorded_runs import accuracy_verdict, read_runs
 from parity_tests.machines.report import markdown
 from parity_tests.mutants.generate import FEWEST
 from parity_tests.mutants.killers import killer
+from parity_tests.mutants.report import matrix
 from tools.bench.sheet import markdown_table
 from tools.results.publish import (
     LADDER,
@@ -142,17 +143,8 @@ def mutants_row(
 
 def matrix_table() -> str:
     """A row for each named mutant: what killed it, in each framework."""
-    cells = defaultdict(dict)
-    for row in read_report(MUTANTS, Mutants).named:
-        word = "equivalent" if row.equivalent else "**survived**"
-        word = killer(row.killed_by) or word
-        word += " (crash)" * (": crash: " in row.killed_by)
-        cells[row.mutant][row.framework] = word
-    places = (*TITLES, "common")
-    rows = [
-        [f"`{name}`", *(found.get(place, "") for place in places)]
-        for name, found in cells.items()
-    ]
+    _, *found = matrix(read_whole(MUTANTS, Mutants)["named"])
+    rows = [[f"`{name}`", *cells] for name, *cells in found]
     return markdown_table(["mutant", *TITLES.values(), "shared"], rows)
 
 

@@ -1,8 +1,6 @@
 """JAX's part of a trace: arrays in and out, gradients, types."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -57,18 +55,9 @@ def dtype(value: Array) -> str:
     return value.dtype.name
 
 
-@cache
-def _template(recipe: Recipe, seed: int, device) -> TrainState:
-    return step.create_state(recipe, seed, device)
-
-
 def fresh(recipe: Recipe, seed: int, device) -> TrainState:
-    """A state at start.
-
-    A copy of one that is kept: the optimizer is part of the key under which
-    XLA's programs are found again, and each new one is another.
-    """
-    return jax.tree.map(jnp.copy, _template(recipe, seed, device))
+    """A state at start."""
+    return step.create_state(recipe, seed, device)
 
 
 @jax.jit(static_argnames=("graph", "train"))
@@ -86,19 +75,6 @@ def settle(state: TrainState, device) -> TrainState:
 def activations(state: TrainState, pixels: Array, train: bool) -> dict:
     """The probes, in training or evaluation mode."""
     return _activations(state.graph, state.params, state.stats, pixels, train)
-
-
-def step_dtypes(
-    state: TrainState, train_step: Callable, pixels: Array, right: Array
-) -> dict[str, str]:
-    """Types of each ConvBN's output, the logits, and a real step's loss."""
-    named = activations(state, pixels, True)
-    state, metrics = train_step(state, pixels, right, rate(0.0, None))
-    return {
-        name: dtype(value)
-        for name, value in named.items()
-        if not name.endswith("pool")
-    } | {"loss": dtype(metrics["loss"])}
 
 
 @jax.jit

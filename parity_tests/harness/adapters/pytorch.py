@@ -72,8 +72,7 @@ def step_dtypes(
 ) -> dict[str, str]:
     """Types inside a real step: of each ConvBN, the logits and the loss.
 
-    The probes run outside `features`, where autocast is switched on, so
-    the modules are listened to.
+    The probes are no real step, so the modules are listened to.
     """
     found, handles = {}, []
 
@@ -132,12 +131,8 @@ def tf32() -> bool:
 
 
 def counts(state: TrainState) -> tuple[int, int]:
-    """Numbers that are trained, and running statistics, as PyTorch counts.
-
-    PyTorch's `num_batches_tracked` of each batch norm is its own affair.
-    """
-    buffers = dict(state.model.named_buffers())
+    """Numbers that are trained, and running statistics, as PyTorch counts."""
     return (
         sum(p.numel() for p in state.model.parameters() if p.requires_grad),
-        sum(b.numel() for n, b in buffers.items() if "running" in n),
+        sum(b.numel() for b in state.model.buffers()),
     )

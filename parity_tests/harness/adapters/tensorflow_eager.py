@@ -1,6 +1,5 @@
 """TensorFlow's part of a trace: tensors in and out, gradients, types."""
 
-from collections.abc import Callable
 from operator import attrgetter
 
 import numpy as np
@@ -67,22 +66,6 @@ def settle(state: TrainState, device) -> TrainState:
 def activations(state: TrainState, pixels: tf.Tensor, train: bool) -> dict:
     """The probes, in training or evaluation mode."""
     return model.activations(state.model, pixels, training=train)
-
-
-def step_dtypes(
-    state: TrainState,
-    train_step: Callable,
-    pixels: tf.Tensor,
-    right: tf.Tensor,
-) -> dict[str, str]:
-    """Types of each ConvBN's output, the logits, and a real step's loss."""
-    named = activations(state, pixels, True)
-    state, metrics = train_step(state, pixels, right, rate(0.0, None))
-    return {
-        name: dtype(value)
-        for name, value in named.items()
-        if not name.endswith("pool")
-    } | {"loss": dtype(metrics["loss"])}
 
 
 def image_grad(state: TrainState, pixels: tf.Tensor, right: tf.Tensor):

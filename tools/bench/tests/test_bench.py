@@ -14,10 +14,9 @@ from rich.console import Console
 from common.environments import FRAMEWORKS, TITLES
 from common.errors import UsageError, UserError
 from common.recipe import Recipe
-from parity_tests.oracle.network import SIDES
 from tools.bench import __main__ as program
 from tools.bench import flags, markdown, plan, report, run, stats, tables
-from tools.bench.count import convolutions, gflop_per_image
+from tools.bench.count import gflop_per_image
 from tools.bench.plan import Job
 from tools.bench.profile import own_times
 from tools.launch.commands import Command
@@ -26,11 +25,6 @@ ALL = flags.Flags()
 
 
 # --- Arithmetic ---------------------------------------------------------
-
-
-def test_the_convolutions_have_the_sides_of_the_network():
-    sides = {conv.block: conv.side for conv in convolutions(Recipe())}
-    assert sides == SIDES
 
 
 def test_an_image_costs_2_28_gflop_at_width_64():

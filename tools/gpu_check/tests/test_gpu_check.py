@@ -4,13 +4,13 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 from common.run.about import Epoch
+from parity_tests.programs.program import wait_until
 from tools.gpu_check import __main__ as program
 from tools.gpu_check import look, parity, trainings
 from tools.gpu_check import summary as page
@@ -231,10 +231,7 @@ def test_ctrl_c_ends_it_and_leaves_what_was_done(tmp_path):
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(out)], cwd=ROOT)
     log = out / "logs" / "long.log"
-    end = time.monotonic() + 60
-    while not log.exists() or "\nsleeps" not in log.read_text():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_until(lambda: log.exists() and "\nsleeps" in log.read_text())
     child.send_signal(signal.SIGINT)
     assert child.wait(60) == 130
     assert "interrupted" in (out / "stages.json").read_text()

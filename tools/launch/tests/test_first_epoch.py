@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.environments import environment_name
+from parity_tests.programs.program import wait_until
 from tools.launch import first_epoch
 from tools.launch.first_epoch import (
     RECIPE,
@@ -139,15 +140,10 @@ def test_a_signal_ends_the_training_too(tmp_path):
     words += ["--environments", str(tmp_path), "--out", str(tmp_path / "out")]
     child = subprocess.Popen([sys.executable, *words])
     try:
-        end = time.monotonic() + 60
-        while not (note.exists() and note.read_text().endswith("\n")):
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        wait_until(lambda: note.exists() and note.read_text().endswith("\n"))
         child.send_signal(signal.SIGTERM)
         assert child.wait(30) == 143
     finally:
         child.kill()
     training = Path(f"/proc/{note.read_text().strip()}")
-    while training.exists():  # until the system has taken it away
-        assert time.monotonic() < end + 60
-        time.sleep(0.05)
+    wait_until(lambda: not training.exists())  # the system has taken it away

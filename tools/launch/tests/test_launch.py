@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import DeviceError, UsageError
+from parity_tests.programs.program import wait_until
 from tools.launch import commands, group
 from tools.launch.__main__ import explain, take_count
 from tools.launch.commands import Command, native_commands
@@ -215,10 +216,7 @@ def test_what_a_process_has_started_ends_with_it(together, tmp_path):
     note = tmp_path / "pid"
     text = f"open({str(note)!r}, 'w').write(str({child}))"
     assert together(f"import subprocess, sys; {text}") == (0, "")
-    until = time.monotonic() + 10
-    while is_running(int(note.read_text())):
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    wait_until(lambda: not is_running(int(note.read_text())), 10)
 
 
 def is_running(pid: int) -> bool:
@@ -277,11 +275,7 @@ def test_a_signal_reaches_each_once_and_ends_the_group(tmp_path, number):
         text=True,
         start_new_session=True,
     ) as child:
-        until = time.monotonic() + 30
-        while not all(path.exists() for path in ready):
-            assert child.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        wait_until(lambda: all(path.exists() for path in ready), 30)
         os.killpg(child.pid, number)
         output, _ = child.communicate(timeout=30)
     assert child.returncode == 128 + number

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from tools.results import gpu, publish
+from tools.results import gpu
 from tools.results.tests import fake_records
 
 STEP = {"ops": 2500, "kernels": 1800, "copies": {}}
@@ -120,18 +120,3 @@ def test_what_was_measured_is_of_the_published_runs_of_the_recipe(rows):
     assert rows["the warm-up before them, measured, s"][2] == (
         "3, 2 runs *measured*"
     )
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({"wrong": ["a copy"]}, "wrong: a copy"),
-        ({"git_commit": "0" * 40 + "+"}, "changed source"),
-        ({"format": "other"}, "not a report"),
-    ],
-)
-def test_what_is_no_evidence_is_not_published(tmp_path, changed, words):
-    file = tmp_path / "gpu.json"
-    file.write_text(json.dumps(REPORT | changed))
-    with pytest.raises(SystemExit, match=words):
-        publish.publish_gpu(file)

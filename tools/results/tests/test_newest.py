@@ -1,6 +1,7 @@
 """The newest releases: what is said of each, and what is published."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,41 +11,27 @@ from tools.results import proofs, publish
 from tools.results.tests import fake_records
 
 
-@pytest.fixture
-def traces(tmp_path, monkeypatch):
-    """Two traces, and a comparison of them that ends as one asks."""
-    for name in ("a.npz", "b.npz"):
-        (tmp_path / name).touch()
+@pytest.mark.parametrize(
+    ("code", "failed", "found"),
+    [
+        (0, (), ("pass", "")),
+        (1, ("4 forward", "5 gradients"), ("differs", "4 forward: x")),
+        (compare.BAD_TRACE, (), ("no trace to compare", "")),
+    ],
+)
+def test_the_verdict_and_the_lowest_rung_that_fails_are_told(
+    tmp_path, monkeypatch, code, failed, found
+):
+    rows = [{"rung": "0 structure", "what": "x", "verdict": "equal"}]
+    rows += [{"rung": r, "what": "x", "verdict": "FAIL"} for r in failed]
 
-    def ends(code: int, rows: list[dict]):
-        def main(words):
-            path = tmp_path / "b.json"
-            path.write_text(json.dumps({"rows": rows}))
-            return code
+    def main(words):
+        Path(words[-1]).write_text(json.dumps({"rows": rows}))
+        return code
 
-        monkeypatch.setattr(compare, "main", main)
-        files = ("a.npz", "b.npz", "b.json")
-        return newest.climb(*(tmp_path / name for name in files))
-
-    return ends
-
-
-def line(rung: str, verdict: str) -> dict:
-    return {"rung": rung, "what": "x", "verdict": verdict}
-
-
-def test_a_ladder_that_passes_has_no_first_difference(traces):
-    assert traces(0, [line("0 structure", "equal")]) == ("pass", "")
-
-
-def test_the_lowest_rung_that_fails_is_named(traces):
-    rows = [line("0 structure", "equal"), line("4 forward", "FAIL")]
-    rows += [line("5 gradients", "FAIL")]
-    assert traces(1, rows) == ("differs", "4 forward: x")
-
-
-def test_a_trace_that_cannot_be_compared_is_no_pass(traces):
-    assert traces(compare.BAD_TRACE, [])[0] == "no trace to compare"
+    monkeypatch.setattr(compare, "main", main)
+    names = ("a.npz", "b.npz", "b.json")
+    assert newest.climb(*(tmp_path / name for name in names)) == found
 
 
 def test_a_release_that_writes_no_trace_does_not_run(tmp_path, monkeypatch):

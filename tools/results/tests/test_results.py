@@ -16,9 +16,14 @@ from parity_tests.judge.tolerances import CHECKS
 from tools.results import proofs, publish, trainings
 from tools.results.tests import fake_records
 from tools.results.tests.fake_records import BENCH, LADDER, NEWEST, TORTURE
+from tools.results.tests.test_gpu_table import REPORT as GPU
+from tools.results.tests.test_scale import report as first_epochs
 from tools.results.trainings import goal
 
 CHANGED = "0" * 40 + "+"  # a commit, of source that was changed since
+FIRST = first_epochs()
+APART = first_epochs(**{"jax_flax-float64-two": 2.011})
+UNKNOWN = first_epochs(**{"jax_flax-float64-two": float("nan")})
 
 
 def epochs(*accuracies):
@@ -100,6 +105,14 @@ def test_the_claim_on_accuracy_is_of_the_published_trainings(
         ("torture", TORTURE | {"verdict": "too few"}, "verdict is too few"),
         ("torture", TORTURE | {"git_commit": None}, "of changed source"),
         ("newest", NEWEST | {"git_commit": CHANGED}, "of changed source"),
+        ("gpu", GPU | {"wrong": ["a copy"]}, "wrong: a copy"),
+        ("gpu", GPU | {"git_commit": CHANGED}, "of changed source"),
+        ("gpu", GPU | {"format": "other"}, "not a report"),
+        ("first_epoch", FIRST | {"git_commit": None}, "of changed source"),
+        ("first_epoch", FIRST | {"flags": "--small"}, "of --small"),
+        ("first_epoch", FIRST | {"rows": FIRST["rows"][1:]}, "all frameworks"),
+        ("first_epoch", APART, "jax_flax: 5.5e-03 apart in float64"),
+        ("first_epoch", UNKNOWN, "not a report to use"),
     ],
 )
 def test_a_report_that_is_no_proof_is_not_published(
