@@ -102,8 +102,8 @@ def choose_devices(devices: int) -> list[int] | None:
     first = 0
     if devices == 1 and launcher():  # which has started one for each GPU
         told = os.environ.get
-        first = told("SLURM_LOCALID") or told("OMPI_COMM_WORLD_LOCAL_RANK")
-        first = int(first or 0)
+        place = told("SLURM_LOCALID") or told("OMPI_COMM_WORLD_LOCAL_RANK")
+        first = int(place or 0)
     gpus = list(range(first, first + devices))
     jax.config.update("jax_cuda_visible_devices", ",".join(map(str, gpus)))
     return gpus

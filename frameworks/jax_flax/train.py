@@ -176,8 +176,9 @@ def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
                 else:
                     batches = train_batches(train_data, draws, recipe)
                     batches = record.progress(batches, epoch)
-                    args = train_step, state, batches, lrs
-                    state, train_sums = run_epoch(*args)
+                    state, train_sums = run_epoch(
+                        train_step, state, batches, lrs
+                    )
             batches = eval_batches(test_data, recipe)
             test_sums = evaluate(eval_step, state, batches)
             record.end_epoch(epoch, train_sums, test_sums)
