@@ -69,16 +69,28 @@ def load_data(recipe: Recipe, run: Run, say: Say = print) -> Cifar10:
     def say_line(line: str) -> None:  # whatever stands in a path
         say(one_line(line, 1_000))
 
-    named = os.environ.get("DAVIDNET_DATA")
-    if named and not run.data_dir:
+    place = find_place(run)
+    if place and not run.data_dir:
         say_line("CIFAR-10: DAVIDNET_DATA stands for --data-dir")
-        run = replace(run, data_dir=named)  # checked as the flag is
-    if run.data_dir:
-        place = user_path(run.data_dir).absolute()
+    if place:
         data = _from_place(place, say_line)
     else:
         data = _from_cache_or_network(run.offline, say_line)
     return _first(recipe, data, dict(checksums.EXPECTED.sha256))
+
+
+def find_place(run: Run) -> Path | None:
+    """The path of --data-dir, else of DAVIDNET_DATA; None without.
+
+    Without either a mirror is looked at, too. Raises UsageError for a value
+    that makes no sense.
+    """
+    named = run.data_dir or os.environ.get("DAVIDNET_DATA")
+    if not named:
+        sources.mirror()
+        return None
+    run = replace(run, data_dir=named)  # checks a variable as it does the flag
+    return user_path(named).absolute()
 
 
 def _from_place(place: Path, say: Say) -> Cached:

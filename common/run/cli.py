@@ -14,7 +14,7 @@ from typing import Annotated, get_args
 import tyro
 
 from common import errors
-from common.cifar10.sources import mirror
+from common.cifar10.load import find_place
 from common.errors import UsageError, UserError
 from common.files import user_path
 from common.recipe import (
@@ -94,9 +94,8 @@ def parse(
     recipe, run = flags.recipe, replace(flags.run, preset=preset)
     if run.data_dir:
         run = replace(run, data_dir=str(user_path(run.data_dir)))
-    if run.dataset != "synthetic":  # what is wrong is told before a record
-        mirror()
-        user_path(os.environ.get("DAVIDNET_DATA", "."))
+    if run.dataset != "synthetic":
+        find_place(run)  # what is wrong is told before a record is begun
     if run.out:
         run = replace(run, out=str(user_path(run.out)))
     if run.load and leads:

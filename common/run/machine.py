@@ -42,6 +42,17 @@ def describe_machine() -> dict:
     }
 
 
+def count_threads(variable: str) -> int:
+    """The threads of a library that takes all cores, or as many as it is told.
+
+    variable: of the environment, that tells it. As the library does, it
+    passes over what is no number.
+    """
+    told = os.environ.get(variable, "")
+    number = int(told) if told.isdecimal() else 0
+    return number or len(os.sched_getaffinity(0))
+
+
 def other_seconds() -> float | None:
     """Processor time that other programs have used since the machine began.
 

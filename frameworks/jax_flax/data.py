@@ -7,7 +7,6 @@ Read beside tensorflow_eager/data.py and pytorch/data.py. Here:
   - `jax.devices` raises an exception if a GPU is asked for and not there
 """
 
-import os
 from collections.abc import Iterable
 from functools import partial
 from importlib.util import find_spec
@@ -20,6 +19,7 @@ from common.cifar10.load import Split
 from common.draws import IMAGE_SIDE, Draws
 from common.recipe import Recipe
 from common.run.gpu import no_gpu
+from common.run.machine import count_threads
 from frameworks.jax_flax.parallel import put_everywhere
 
 # A transfer or a jitted call may take Draws as they are.
@@ -49,8 +49,7 @@ def describe_device(device: jax.Device) -> dict:
     cpu = device.platform == "cpu"
     return {
         "device": "cpu" if cpu else device.device_kind,
-        # XLA takes all cores, unless this variable tells it how many.
-        "threads": int(os.environ.get("NPROC") or len(os.sched_getaffinity(0))),
+        "threads": count_threads("NPROC"),
         "tf32": jax.config.jax_default_matmul_precision != "highest",
     }
 
@@ -174,7 +173,5 @@ def eval_batches(data: tuple[Array, Array], recipe: Recipe) -> Batches:
     # differs: short-batch
     images, labels = data
     for start in range(0, len(labels), recipe.batch_size):
-        size = min(recipe.batch_size, len(labels) - start)
-        # Its start is data; for each of a slice's JAX would compile anew.
-        part = jax.ds(start, size)
+        part = slice(start, start + recipe.batch_size)
         yield normalize(images[part], recipe), labels[part]

@@ -72,7 +72,7 @@ def to_device(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 @cache  # one transfer in all: one for every batch would make a GPU wait
-@torch.inference_mode(False)  # for a training too, whoever asks first
+@torch.inference_mode(False)  # one that autograd takes, whoever asks first
 def mean_and_std(recipe: Recipe, device: torch.device) -> Tensor:
     """Return mean and standard deviation of each channel's pixels. (2, 3)"""
     dtype = getattr(torch, recipe.param_dtype)

@@ -56,8 +56,8 @@ def join_world(device: str, devices: int) -> World:
         place, here = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if place >= here:
             raise DeviceError(
-                f"process {place} of this machine has no GPU of its own, for "
-                f"it has {here}; start torchrun --nproc-per-node {here}"
+                f"process {place} of this machine has no GPU: the machine has "
+                f"{here}; start torchrun --nproc-per-node {here}"
             )
         torch.cuda.set_device(place)
     # NCCL sums the tensors of a GPU; gloo those of a CPU, which there are

@@ -8,7 +8,6 @@ Read beside pytorch/data.py and jax_flax/data.py. Here:
   - tf.data is not used: the whole set is on the device
 """
 
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -19,6 +18,7 @@ from common.draws import IMAGE_SIDE, Draws
 from common.errors import DeviceError
 from common.recipe import Recipe
 from common.run.gpu import no_gpu
+from common.run.machine import count_threads
 from frameworks.tensorflow_eager.parallel import share_batch
 
 # --- Device -------------------------------------------------------------
@@ -42,11 +42,9 @@ def describe_device(device: str) -> dict:
     if device != "/CPU:0":
         gpu = tf.config.list_physical_devices("GPU")[0]
         name = tf.config.experimental.get_device_details(gpu)["device_name"]
-    # TensorFlow takes all cores, unless this variable tells it how many.
-    threads = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0)
     return {
         "device": name,
-        "threads": threads or len(os.sched_getaffinity(0)),
+        "threads": count_threads("TF_NUM_INTRAOP_THREADS"),
         "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
     }
 

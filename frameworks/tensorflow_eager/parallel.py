@@ -101,10 +101,8 @@ def addresses(resolver) -> tuple[list[str], int]:
 def current_world() -> World:
     """Return the world that was joined, as the strategy knows it."""
     strategy = tf.distribute.get_strategy()
-    replicas, resolver = (
-        strategy.num_replicas_in_sync,
-        strategy.cluster_resolver,
-    )
+    replicas = strategy.num_replicas_in_sync
+    resolver = strategy.cluster_resolver
     if resolver is None:
         backend = "MirroredStrategy" if replicas > 1 else ""
         return World(devices=replicas, backend=backend)

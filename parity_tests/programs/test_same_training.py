@@ -115,6 +115,31 @@ def test_no_mask_of_jax_has_the_key_of_a_kernel(programs):
     assert result.stdout == "25\n", result.stderr
 
 
+# What the steps of one state say of another.
+STATES = """
+import sys
+import numpy as np
+from parity_tests.harness.cases import NET
+from parity_tests.harness.driver import Driver
+
+driver = Driver(sys.argv[1], "cpu")
+first, other = (driver.state(NET, seed=seed) for seed in (1, 2))
+images = np.random.default_rng(0).random((4, 32, 32, 3))
+images, labels = driver.images(images, NET), driver.labels(np.arange(4))
+for mode in ("eager", "compiled"):
+    losses = []
+    for own, shown in ((other, other), (first, other), (first, first)):
+        _, evaluate = driver.step.make_steps(own, mode)
+        losses.append(float(evaluate(shown, images, labels)["loss"]))
+    print(losses[0] == losses[1] != losses[2])
+"""
+
+
+def test_steps_take_the_state_that_they_are_given(program):
+    result = program.run_words("-c", STATES, program.framework)
+    assert result.stdout.split() == ["True", "True"], result.stderr
+
+
 def test_the_gpus_loop_of_jax_flax_is_the_same_training(programs, tmp_path):
     """`--mode compiled` on a GPU is one program; here it runs on the CPU."""
     program = programs["jax_flax"]

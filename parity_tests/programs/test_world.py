@@ -5,6 +5,7 @@ launcher would start them. That they compute what one process does is rung 9.
 """
 
 import errno
+import json
 import signal
 import socket
 import time
@@ -122,6 +123,33 @@ def test_processes_of_several_devices_are_one_process(
     assert (machine["processes"], machine["devices"]) == (2, 4)
     one = alone(program, tmp_path / "one", "--epochs", 1)
     assert worst(run, one) < 1e-11
+
+
+@pytest.mark.parametrize("framework", ["jax_flax"])
+def test_open_mpi_5_needs_only_an_address(programs, tmp_path, framework):
+    changed = {
+        rank: {
+            **{"JAX_NUM_PROCESSES": "", "JAX_PROCESS_ID": ""},
+            "OMPI_COMM_WORLD_SIZE": "2",
+            "OMPI_COMM_WORLD_RANK": str(rank),
+            "OMPI_COMM_WORLD_LOCAL_RANK": str(rank),
+        }
+        for rank in range(2)
+    }
+    program, run = programs[framework], tmp_path / "run"
+    flags = (*FEW, "--epochs", 1, "--out", run)
+    with started(program, tmp_path, 2, *flags, changed=changed) as processes:
+        assert processes.codes() == [0, 0], processes.text(0)
+    assert about(run)["machine"]["processes"] == 2
+
+
+@pytest.mark.parametrize("framework", ["tensorflow_eager"])
+def test_a_process_without_a_task_is_told(programs, framework):
+    cluster = {"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}}
+    result = programs[framework].run(*FEW, TF_CONFIG=json.dumps(cluster))
+    assert result.returncode == 2
+    (line,) = errors(result)
+    assert line.startswith('error: TF_CONFIG has no "task"')
 
 
 LATE = """

@@ -12,12 +12,13 @@ import contextlib
 import importlib
 import io
 import json
+import os
 import sys
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from unittest.mock import Mock, patch
 
-from common.errors import DeviceError
+from common.errors import DeviceError, UsageError
 from common.recipe import Recipe
 
 NAME = "a stand-in for a GPU"
@@ -62,6 +63,10 @@ def one_of_two() -> None:
         ):
             parallel.join_world("auto", 1)
             raise AssertionError("a process has a GPU that is not there")
+        with contextlib.suppress(UsageError):
+            del os.environ["LOCAL_RANK"]
+            parallel.join_world("auto", 1)
+            raise AssertionError("a process does not know its GPU")
     asked = [call.args[0] for call in join.mock_calls]
     assert asked == ["cpu:gloo,cuda:nccl", "gloo"]
     place.assert_called_once_with(1)

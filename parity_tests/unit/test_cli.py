@@ -319,8 +319,17 @@ def test_a_training_that_ends_well_is_0():
     train.assert_called_once_with(PRESETS["smoke"], run, ALONE)
 
 
-def test_a_wrong_mirror_is_told_before_anything_is_done(monkeypatch):
-    monkeypatch.setenv("DAVIDNET_MIRROR", "http://127.0.0.1/c.tar.gz")
-    with pytest.raises(UsageError, match="expected an https address"):
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        ("DAVIDNET_MIRROR", "expected an https address"),
+        ("DAVIDNET_DATA", "expected a path, found an address"),
+    ],
+)
+def test_a_wrong_source_is_told_before_a_record(monkeypatch, variable, words):
+    monkeypatch.setenv(variable, "http://127.0.0.1/c.tar.gz")
+    with pytest.raises(UsageError, match=words):
         parsed()
-    parsed("--dataset", "synthetic")  # which needs none
+    # These do not look at it.
+    parsed("--dataset", "synthetic")
+    parsed("--data-dir", "here")

@@ -190,6 +190,9 @@ def test_memory_of_the_host_that_is_short_is_told(path, error):
         ("CUDA driver version is insufficient for CUDA", "install a newer one"),
         ("CUDA-capable device(s) is/are busy or unavailable", "wait for it"),
         ("Uncorrectable ECC error encountered", "take another GPU"),
+        ("ncclInvalidUsage: Duplicate GPU detected", "another one for each"),
+        ("Failed to find C compiler. Please specify via CC", "install g++"),
+        ("InvalidCxxCompiler: No working C++ compiler found", "install g++"),
     ],
 )
 def test_what_a_gpu_fails_with_ends_in_one_line_and_78(capsys, text, words):

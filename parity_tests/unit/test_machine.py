@@ -151,3 +151,10 @@ def test_a_system_that_does_not_tell_is_not_called_quiet(
         (tmp_path / "stat").write_text(line)
     monkeypatch.setattr(machine, "STAT", tmp_path / "stat")
     assert machine.other_seconds() is None
+
+
+@pytest.mark.parametrize(("told", "threads"), [("9", 9), ("", 3), ("two", 3)])
+def test_threads_are_all_cores_or_what_is_told(monkeypatch, told, threads):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 4})
+    monkeypatch.setenv("NPROC", told)
+    assert machine.count_threads("NPROC") == threads
