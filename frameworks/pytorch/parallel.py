@@ -16,6 +16,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 import torch.distributed as dist
+import torch.distributed.nn.functional  # before the group: see leave_world
 from torch import Tensor, nn
 from torch.distributed import _functional_collectives as collectives
 from torch.distributed.distributed_c10d import _set_pg_timeout
@@ -95,6 +96,10 @@ def leave_world(world: World) -> None:
     """Wait for the other processes, and part from them."""
     if not world.alone:
         dist.barrier()
+        # This ends gloo's threads only if nothing refers to the group any
+        # more, and one that frees a tensor while Python ends aborts the
+        # process. An import of torch.distributed.nn.functional from here on,
+        # as DistributedDataParallel does it, puts the group in its defaults.
         dist.destroy_process_group()
 
 
@@ -141,10 +146,17 @@ def sum_over_world(x: Tensor) -> Tensor:
     The module's name is private, but it is PyTorch's only all-reduce that can
     be both differentiated and compiled.
     """
-    if not in_world():
-        return x
+    return collectives.all_reduce(x, "sum", group_name()) if in_world() else x
+
+
+@torch.compiler.assume_constant_result
+def group_name() -> str:
+    """Return the name of the group of all processes.
+
+    A compiled program that is given the group itself never lets go of it.
+    """
     world = dist.group.WORLD  # not None: it is initialized
-    return collectives.all_reduce(x, "sum", world)  # type: ignore[arg-type]
+    return world.group_name  # type: ignore[union-attr]
 
 
 def sum_gradients(model: nn.Module) -> nn.Module:

@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 
+from common.world import World
 from parity_tests.harness.cases import ROOT
 
 # What gloo and NCCL choose an interface by.
@@ -137,13 +138,20 @@ def main(
     """Join the world, do the work, and part."""
     parallel = import_module(f"frameworks.{framework}.parallel")
     world = parallel.join_world("cpu", int(devices))
+    _work(framework, rung, case, Path(folder), world)
+    parallel.leave_world(world)
+
+
+def _work(
+    framework: str, rung: str, case: str, folder: Path, world: World
+) -> None:
+    """Do the work; no network is left that refers to the world."""
     # Here, not above: it touches the device.
     from parity_tests.harness.driver import Driver
 
     driver = Driver(framework, "cpu")
-    driver.folder = Path(folder)
+    driver.folder = folder
     import_module(f"parity_tests.rungs.{rung}").work(driver, world, case)
-    parallel.leave_world(world)
 
 
 if __name__ == "__main__":

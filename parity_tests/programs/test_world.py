@@ -189,6 +189,35 @@ def test_a_process_of_pytorch_may_not_be_late_in_training(programs, tmp_path):
         assert processes.codes()[0] == 75
 
 
+THREADS = """
+import atexit, pathlib, sys
+
+def show():
+    names = pathlib.Path("/proc/self/task").glob("*/comm")
+    found = [name.read_text().strip() for name in names]
+    print("threads:", *found, file=sys.stderr)
+
+if "frameworks.pytorch.train" in sys.orig_argv:
+    atexit.register(show)
+"""
+
+
+@pytest.mark.parametrize("mode", ["eager", "compiled"])
+def test_no_thread_of_gloo_outlives_the_training(programs, tmp_path, mode):
+    """One that frees a tensor while Python ends would abort the process."""
+    (tmp_path / "sitecustomize.py").write_text(THREADS)
+    changed = {rank: {"PYTHONPATH": str(tmp_path)} for rank in range(2)}
+    flags = (*FEW, "--epochs", 1, "--mode", mode, "--out", tmp_path / "run")
+    with started(
+        programs["pytorch"], tmp_path, 2, *flags, changed=changed
+    ) as processes:
+        assert processes.codes() == [0, 0], processes.text(0)
+        for rank in range(2):
+            last = processes.text(rank).splitlines()[-1]
+            assert last.startswith("threads: ")
+            assert "gloo" not in last
+
+
 def test_a_disk_that_is_full_for_the_leader_ends_all(program, tmp_path):
     run = tmp_path / "run"
     hook = tmp_path / "hook"

@@ -139,7 +139,9 @@ def measure(job: Job, folder: Path) -> dict:
     for _ in range(turns):
         steps += training.steps(number)
         epochs += training.epoch(number)
-    training.parallel.leave_world(training.world)
+    parallel, world = training.parallel, training.world
+    del training  # PyTorch's network refers to the world
+    parallel.leave_world(world)
     batches = turns * number
     return {
         "step": batches * job.batch_size / steps,

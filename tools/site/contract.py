@@ -75,6 +75,9 @@ ALONE = {
     ("pytorch", "parallel.py", "current_world"): (
         "a process knows its share of a batch; in JAX each has the whole"
     ),
+    ("pytorch", "parallel.py", "group_name"): (
+        "the others' compiled programs are not given an object of the world"
+    ),
     ("pytorch", "parallel.py", "moments_over_world"): (
         "in JAX the mean over a batch is the one over the whole batch"
     ),
