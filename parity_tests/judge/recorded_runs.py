@@ -226,8 +226,11 @@ def accuracy_verdict(runs: list[RunRecord]) -> tuple[str, str]:
     frameworks is, in both; DIFFERENT: one pair is, in one; otherwise undecided,
     for want of runs or because they scatter too much.
     """
-    seeds = ", ".join(
-        f"{name} {len(group)}" for name, group in judged(runs).items()
+    reached = ", ".join(
+        f"{name} {mean(map(accuracy, group.values())):.2f} % ({len(group)})"
+        if group
+        else f"{name} none (0)"
+        for name, group in judged(runs).items()
     )
     pairs = compare_pairs(runs)
     verdicts = {pair.verdict for pair in pairs}
@@ -237,11 +240,16 @@ def accuracy_verdict(runs: list[RunRecord]) -> tuple[str, str]:
         verdict = "DIFFERENT"
     elif verdicts == {"equivalent"}:
         verdict = "equivalent"
-    numbers = f"CIFAR-10, {JUDGED}, margin {MARGIN:.2f} points; seeds "
-    numbers += f"({FEWEST} needed of each): {seeds}"
-    for pair in pairs:
-        if pair.accuracy:
-            numbers += f"; {pair.one} minus {pair.other} {pair.accuracy}"
+    gaps = [
+        f"{pair.one} minus {pair.other} {pair.accuracy}"
+        for pair in pairs
+        if pair.accuracy
+    ]
+    numbers = f"CIFAR-10, {JUDGED}: mean test accuracy (seeds; {FEWEST} "
+    numbers += f"needed of each) {reached}"
+    if gaps:
+        numbers += "; difference in points and its 90 % interval (margin "
+        numbers += f"{MARGIN:.2f}): {', '.join(gaps)}"
     return verdict, numbers
 
 
@@ -258,7 +266,7 @@ def analyze(runs: list[RunRecord]) -> list[str]:
     return lines + [
         f"{JUDGED}: {pair.one} and {pair.other}, {pair.seeds} seeds in both: "
         f"{pair.verdict} within {MARGIN:.2f} points"
-        + (f" ({pair.accuracy})" if pair.accuracy else "")
+        + (f": {pair.accuracy}, at 90 %" if pair.accuracy else "")
         for pair in compare_pairs(runs)
     ]
 

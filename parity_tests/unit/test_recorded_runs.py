@@ -95,6 +95,17 @@ def test_of_a_seed_the_newest_run_counts():
         assert accuracy_verdict(runs)[0] == "DIFFERENT"
 
 
+def test_the_claim_gives_means_seeds_and_intervals():
+    _, numbers = accuracy_verdict(three(seeds=range(3)))
+    assert "; 10 needed of each)" in numbers
+    assert f"pytorch {86.7 + NOISE.mean():.2f} % (10)" in numbers
+    assert f"jax_flax {86.7 + NOISE[:3].mean():.2f} % (3)" in numbers
+    assert "90 % interval (margin 0.30)" in numbers
+    assert "pytorch minus jax_flax +0.00 (+0.00 to +0.00)" in numbers
+    _, numbers = accuracy_verdict([])
+    assert "jax_flax none (0)" in numbers and "interval" not in numbers
+
+
 def test_losses_and_epochs_have_their_own_verdicts():
     of = {pair.one + pair.other: pair for pair in compare_pairs(three())}
     assert {pair.loss_verdict for pair in of.values()} == {"equivalent"}
