@@ -8,12 +8,13 @@ world and does a rung's `work`.
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -36,12 +37,21 @@ LIMIT = 600  # seconds for all processes of a case
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that nobody uses now."""
-    with ExitStack() as stack:
-        found = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in found:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in found]
+    """Ports of the loopback interface that nobody uses now, in a row.
+
+    Raises RuntimeError if there are none. Not those that the kernel gives to
+    outgoing connections, on Linux from 32768: one could take a port before the
+    process that it is for.
+    """
+    for _ in range(100):
+        first = random.SystemRandom().randrange(20_000, 32_768 - count)
+        found = [*range(first, first + count)]
+        with suppress(OSError), ExitStack() as stack:
+            for port in found:
+                each = stack.enter_context(socket.socket())
+                each.bind(("127.0.0.1", port))
+            return found
+    raise RuntimeError(f"no {count} free ports")
 
 
 def join(framework: str, rank: int, ports: Sequence[int]) -> dict[str, str]:

@@ -81,10 +81,10 @@ def blocks() -> dict[str, dict[str, str]]:
     return found
 
 
-def here(script: str, out: Path, port: int) -> str:
+def here(script: str, out: Path, ports: list[int]) -> str:
     """A command of the page, for this machine and a tiny training."""
-    script = re.sub(r"\bHOST\d?:29500", f"127.0.0.1:{port}", script)
-    script = re.sub(r"\bHOST\d?:29501", f"127.0.0.1:{port + 1}", script)
+    for named, port in zip((29500, 29501), ports, strict=True):
+        script = re.sub(rf"\bHOST\d?:{named}", f"127.0.0.1:{port}", script)
     assert "HOST" not in script and script.count("--preset small") == 1
     return script.replace("--preset small", f"{TINY} --out {out}")
 
@@ -99,19 +99,19 @@ def test_the_page_has_a_command_of_each_kind():
 
 def test_the_command_for_one_machine_does_what_the_page_says(program, tmp_path):
     """torchrun starts two processes; the others have two devices in one."""
-    out, (port,) = tmp_path / "run", free_ports(1)
-    script = here(blocks()[program.framework]["once"], out, port)
+    out = tmp_path / "run"
+    script = here(blocks()[program.framework]["once"], out, free_ports(2))
     ends = run_all(program, [(script, {})], tmp_path)
     assert_one_training(ends, out, 2 if program.framework == "pytorch" else 1)
 
 
 def test_the_commands_for_two_machines_do_what_the_page_says(program, tmp_path):
-    out, (port,) = tmp_path / "run", free_ports(1)
+    out, ports = tmp_path / "run", free_ports(2)
     found = blocks()[program.framework]
     scripts = [found["twice"]] * 2 if "twice" in found else [found["0"]]
     scripts += [found["1"]] if "1" in found else []
     ends = run_all(
-        program, [(here(s, out, port), {}) for s in scripts], tmp_path
+        program, [(here(s, out, ports), {}) for s in scripts], tmp_path
     )
     assert_one_training(ends, out, 2)
 
@@ -120,13 +120,14 @@ def test_the_commands_for_two_machines_do_what_the_page_says(program, tmp_path):
 
 
 def test_the_commands_for_skypilot_join_their_nodes(program, tmp_path):
-    out, (port,) = tmp_path / "run", free_ports(1)
+    out = tmp_path / "run"
+    first, *_ = free_ports(3)  # TensorFlow's example counts from the second
     name = FRAMEWORKS[program.framework].requirements
     task = YAML(typ="safe").load(DOCS / "scale" / f"skypilot-{name}.yaml")
     script = task["run"].replace(f".nox/{name}-gpu/bin/", "")
     for before, after in (
         ("--preset dawnbench", f"{TINY} --out {out}"),
-        ("29500" if "29500" in script else "29499", str(port)),
+        ("29500" if "29500" in script else "29499", str(first)),
     ):
         assert before in script
         script = script.replace(before, after)
