@@ -69,7 +69,7 @@ class Driver:
         arrays: a velocity that is left out is 0.
         """
         self.data.configure(recipe, self.device)
-        state = self.adapter.fresh(recipe, seed, self.device)
+        state = self.step.create_state(recipe, seed, self.device)
         if arrays is None:
             return state
         return self.load(state, arrays, recipe, step)

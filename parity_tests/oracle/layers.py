@@ -60,24 +60,6 @@ def _zero_border(images: Array) -> Array:
     return np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
 
 
-# --- Dropout ---------------------------------------------------------------
-
-
-def dropout(images: Array, keep: Array | None, rate: float) -> Array:
-    """What is kept grows by 1/(1 - rate), so that the mean stays.
-
-    keep: bool, the shape of images, True where a value stays; None: off.
-    """
-    if keep is None:
-        return images
-    return np.where(keep, images / (1 - rate), 0.0)
-
-
-def dropout_grad(d_out: Array, keep: Array | None, rate: float) -> Array:
-    """The mask and the factor are constants: the same once more."""
-    return dropout(d_out, keep, rate)
-
-
 # --- Batch norm ------------------------------------------------------------
 
 

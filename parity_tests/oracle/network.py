@@ -8,14 +8,15 @@ computes with is in `layers.py`; the images that it is shown come from
 
 Names and layouts are the canonical ones of `common/init.py`; images are
 normalized, (N, 32, 32, 3). Whatever the type of the input, it computes in
-float64. No argument is changed in place.
+float64. No argument is changed in place. It has no dropout, whose masks are
+each framework's own; rung 4 checks their law.
 """
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from common.init import conv_bn_channels, parameter_table
+from common.init import parameter_table
 from common.recipe import Recipe
 from common.schedule import sum_decay
 from parity_tests.oracle.layers import (
@@ -27,8 +28,6 @@ from parity_tests.oracle.layers import (
     count_correct,
     cross_entropy,
     cross_entropy_grad,
-    dropout,
-    dropout_grad,
     global_max,
     global_max_grad,
     linear,
@@ -65,7 +64,6 @@ class Forward:
     params: Arrays
     recipe: Recipe
     train: bool
-    masks: Arrays | None
     dtype: type = np.float64
     # Outputs by name: blocks, ConvBNs (after ReLU), pools, head, logits.
     activations: Arrays = field(default_factory=dict)
@@ -79,20 +77,6 @@ class Forward:
         """(N, 10), scaled."""
         return self.activations["logits"]
 
-    def keep(self, name: str) -> Array | None:
-        """The dropout mask of a ConvBN; None where dropout is off."""
-        if self.masks is None or not self.train:
-            return None
-        return self.masks[name]
-
-
-def mask_shapes(images: int, recipe: Recipe) -> dict[str, tuple[int, ...]]:
-    """The shape of each ConvBN's dropout mask, for a number of images."""
-    return {
-        name: (images, SIDES[name], SIDES[name], c_out)
-        for name, (_, c_out) in conv_bn_channels(recipe).items()
-    }
-
 
 # --- Forward ---------------------------------------------------------------
 
@@ -102,17 +86,14 @@ def forward(
     images: Array,
     recipe: Recipe,
     train: bool,
-    masks: Arrays | None = None,
     dtype: type = np.float64,
 ) -> Forward:
     """The whole network.
 
     params: trained tensors and running statistics by name.
-    masks: by ConvBN, bool, True where an output of the convolution stays;
-        None: no dropout. Not looked at in evaluation.
     dtype: np.float32 only to measure what its rounding does (`margins.py`).
     """
-    net = Forward(as_type(params, dtype), recipe, train, masks, dtype)
+    net = Forward(as_type(params, dtype), recipe, train, dtype)
     acts = net.activations
     h = conv_bn(net, "prep", np.asarray(images, dtype))
     for name, residual in BLOCKS.items():
@@ -124,22 +105,21 @@ def forward(
 
 
 def conv_bn(net: Forward, name: str, images: Array) -> Array:
-    """ReLU <- batch norm <- dropout <- conv <- images."""
+    """ReLU <- batch norm <- conv <- images."""
     recipe, params = net.recipe, net.params
     scale, bias = params[f"{name}.bn.scale"], params[f"{name}.bn.bias"]
     old = params[f"{name}.bn.mean"], params[f"{name}.bn.var"]
 
     conv = conv3x3(images, params[f"{name}.conv.kernel"])
-    kept = dropout(conv, net.keep(name), recipe.dropout_rate)
     if net.train:
-        used = batch_stats(kept)
-        new = running_stats(*old, kept, recipe.bn_keep)
+        used = batch_stats(conv)
+        new = running_stats(*old, conv, recipe.bn_keep)
     else:
         used = new = old
-    normed = batch_norm(kept, *used, scale, bias, recipe.bn_eps)
+    normed = batch_norm(conv, *used, scale, bias, recipe.bn_eps)
 
     net.stats[f"{name}.bn.mean"], net.stats[f"{name}.bn.var"] = new
-    net.inside[name] = images, kept, normed
+    net.inside[name] = images, conv, normed
     net.activations[name] = relu(normed)
     return net.activations[name]
 
@@ -185,12 +165,11 @@ def conv_bn_grad(net: Forward, name: str, d: Array, grads: Arrays) -> Array:
     Returns the derivative by its images.
     """
     recipe, params = net.recipe, net.params
-    images, kept, normed = net.inside[name]
+    images, conv, normed = net.inside[name]
     d = relu_grad(d, normed)
     d, grads[f"{name}.bn.scale"], grads[f"{name}.bn.bias"] = batch_norm_grad(
-        d, kept, params[f"{name}.bn.scale"], recipe.bn_eps
+        d, conv, params[f"{name}.bn.scale"], recipe.bn_eps
     )
-    d = dropout_grad(d, net.keep(name), recipe.dropout_rate)
     d, grads[f"{name}.conv.kernel"] = conv3x3_grad(
         d, images, params[f"{name}.conv.kernel"]
     )
@@ -254,7 +233,6 @@ def train_step(
     labels: Array,
     lr: float,
     recipe: Recipe,
-    masks: Arrays | None = None,
     dtype: type = np.float64,
 ) -> tuple[Arrays, Arrays, float, int]:
     """One update: (new params with statistics, new velocity, loss, correct).
@@ -262,7 +240,7 @@ def train_step(
     lr: for the *sum* of losses, as `step_lr` of `common/schedule.py` gives.
     loss is the sum, before the update.
     """
-    net = forward(params, images, recipe, True, masks, dtype)
+    net = forward(params, images, recipe, True, dtype)
     grads, _ = backward(net, labels)
     new, velocity = optimizer_step(params, velocity, grads, lr, recipe)
     loss = cross_entropy(net.logits, labels)
@@ -272,7 +250,7 @@ def train_step(
 def eval_step(
     params: Arrays, images: Array, labels: Array, recipe: Recipe
 ) -> tuple[float, int]:
-    """(sum of losses, correct), on the running statistics, no dropout."""
+    """(sum of losses, correct), on the running statistics."""
     net = forward(params, images, recipe, train=False)
     return (
         cross_entropy(net.logits, labels),

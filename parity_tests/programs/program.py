@@ -24,8 +24,7 @@ TINY = (
     *("--train-images", 512, "--test-images", 224, "--batch-size", 100),
     *("--peak-lr", 0.1, "--precision", "float32"),
 )
-# On a machine with a GPU: nothing here uses it, so nothing may fill it.
-SHY = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+# Equal bits, and four programs side by side, cannot be had from a GPU.
 NO_GPU = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
 
 
@@ -33,8 +32,7 @@ NO_GPU = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
 class Program:
     """One framework's `python -m frameworks.<name>.train`, on the CPU.
 
-    Equal bits, and four programs side by side, cannot be had from a GPU: a
-    command that does not name a device gets `--device cpu`.
+    A GPU is hidden, and a command that names no device gets `--device cpu`.
     """
 
     framework: str
@@ -59,7 +57,7 @@ class Program:
         return subprocess.run(
             [str(self.python), *map(str, words)],
             cwd=ROOT,
-            env=os.environ | SHY | environment,
+            env=os.environ | NO_GPU | environment,
             capture_output=True,
             text=True,
             timeout=600,
@@ -101,7 +99,7 @@ class Program:
             child = subprocess.Popen(
                 self.command(*flags),
                 cwd=ROOT,
-                env=os.environ | SHY | environment,
+                env=os.environ | NO_GPU | environment,
                 stdout=file,
                 stderr=subprocess.STDOUT,
             )

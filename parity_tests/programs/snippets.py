@@ -17,7 +17,7 @@ from pathlib import Path
 
 from common.environments import FRAMEWORKS, find_python
 from common.files import user_path
-from parity_tests.programs.program import NO_GPU, SHY
+from parity_tests.programs.program import NO_GPU
 
 DOCS = Path(__file__).parents[2] / "docs"
 SNIPPET = re.compile(
@@ -57,7 +57,7 @@ def printed(framework: str, environments: Path) -> dict[str, str]:
         return {}
     done = subprocess.run(
         [find_python(environments, framework), "-c", RUN],
-        env=os.environ | SHY | NO_GPU,  # what the docs show is of a CPU
+        env=os.environ | NO_GPU,  # what the docs show is of a CPU
         input=json.dumps(codes),
         capture_output=True,
         text=True,

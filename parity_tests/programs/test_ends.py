@@ -10,7 +10,6 @@ import pytest
 from common.cifar10.cache import FOLDER, cache_lock
 from parity_tests.programs.kills import compare, epochs_of
 from parity_tests.programs.program import (
-    NO_GPU,
     TINY,
     Ended,
     about,
@@ -47,7 +46,7 @@ def ended(program, once):
         }
         commands |= {folder / name: flags for name, flags in DONE.items()}
         cache = str(folder / "cache")
-        return program.mains(commands, DAVIDNET_CACHE=cache, **NO_GPU)
+        return program.mains(commands, DAVIDNET_CACHE=cache)
 
     found = once.get(f"{program.framework}-ended", make)
     return dict(zip([*REFUSED, *DONE], found, strict=True))
@@ -69,7 +68,7 @@ def test_what_cannot_be_done_ends_in_one_line_and_a_code(ended, name):
 
 def test_the_code_is_that_of_the_process(program, tmp_path):
     _, words, flags = REFUSED["gpu"]
-    result = program.run(*flags, "--out", tmp_path / "run", **NO_GPU)
+    result = program.run(*flags, "--out", tmp_path / "run")
     assert result.returncode == 78, result.stdout + result.stderr
     assert words in result.stderr
     assert not (tmp_path / "run").exists()

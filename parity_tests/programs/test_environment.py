@@ -4,7 +4,7 @@ import json
 import os
 
 from parity_tests.programs.kills import compare
-from parity_tests.programs.program import NO_GPU, TINY, errors, on_cpu
+from parity_tests.programs.program import TINY, errors, on_cpu
 
 # Each of these alone ends a start in a traceback, or changes the result.
 SETTINGS = {
@@ -75,7 +75,6 @@ def test_where_the_driver_is_and_no_gpu_is_seen_both_say_why(program, tmp_path):
     result = program.run_words(
         *("-c", LOOK.format(program.framework)),
         PATH=f"{tmp_path}:{os.environ['PATH']}",
-        **NO_GPU,
     )
     [auto] = result.stdout.splitlines()
     wanted = result.stderr.splitlines()[-1]

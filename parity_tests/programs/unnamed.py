@@ -44,7 +44,7 @@ def main(framework: str) -> None:
             self.extra = extra_layer(framework)
 
     driver.model.DavidNet = Changed
-    state = driver.adapter.fresh(NET, 0, driver.device)
+    state = driver.step.create_state(NET, 0, driver.device)
     arrays = shared_start(NET, 0)
     for use in (
         lambda: driver.checkpoint.export_arrays(state, NET),

@@ -5,7 +5,12 @@ import numpy as np
 from common.init import conv_bn_channels
 from parity_tests.harness.cases import NET, Arrays
 from parity_tests.harness.driver import Driver, in_precision
-from parity_tests.rungs.rung4_forward import cases, expected_case, put_stats
+from parity_tests.rungs.rung4_forward import (
+    Case,
+    cases,
+    expected_case,
+    put_stats,
+)
 
 
 def trace(driver: Driver) -> None:
@@ -13,7 +18,7 @@ def trace(driver: Driver) -> None:
     recipe, case = in_precision(NET, "bfloat16"), cases()["plain"]
     prefix = "4/bfloat16/plain"
     state = driver.state(recipe, case.params)
-    images, labels = driver.images(case.images, recipe), None
+    images = driver.images(case.images, recipe)
     labels = driver.labels(case.labels)
     train_step, _ = driver.step.make_steps(state, driver.adapter.MODE)
     found = driver.step_dtypes(state, train_step, images, labels)
@@ -26,28 +31,34 @@ def trace(driver: Driver) -> None:
     sums = driver.numbers(metrics)
     driver.put(f"{prefix}/train-step/loss", sums["loss"])
     put_stats(driver, f"{prefix}/stats1", state, recipe)
-    between(driver)
+    trace_between(driver)
 
 
-def between(driver: Driver) -> None:
-    """A mean that bfloat16 does not have: of 1 and of the number above it.
+def between() -> Case:
+    """Half of the pixels 1, and half the next number of bfloat16.
 
-    Op by op: a compiler may keep more digits than a type has, and so hide
-    that a statistic is computed in bfloat16.
+    The mean of both is none of bfloat16's numbers.
     """
-    recipe, params = (
-        in_precision(NET, "bfloat16"),
-        dict(cases()["plain"].params),
-    )
-    kernel = np.zeros_like(params["prep.conv.kernel"])
+    plain = cases()["plain"]
+    kernel = np.zeros_like(plain.params["prep.conv.kernel"])
     kernel[1, 1, 0] = 1  # what the convolution gives is the red plane
-    params["prep.conv.kernel"] = kernel
-    params["prep.bn.mean"] = np.zeros_like(params["prep.bn.mean"])
-    pixels = np.ones((8, 32, 32, 3), np.float32)
-    pixels[:, ::2] += 2.0**-7
-    state = driver.state(recipe, params)
-    images = driver.images(pixels, recipe)
-    labels = driver.labels(cases()["plain"].labels)
+    mean = np.zeros_like(plain.params["prep.bn.mean"])
+    changed = {"prep.conv.kernel": kernel, "prep.bn.mean": mean}
+    images = np.ones_like(plain.images)
+    images[:, ::2] += 2.0**-7
+    return Case(plain.params | changed, images, plain.labels)
+
+
+def trace_between(driver: Driver) -> None:
+    """The mean of that case, op by op.
+
+    A compiler may keep more digits than a type has, and so hide that a
+    statistic is computed in bfloat16.
+    """
+    recipe, case = in_precision(NET, "bfloat16"), between()
+    state = driver.state(recipe, case.params)
+    images = driver.images(case.images, recipe)
+    labels = driver.labels(case.labels)
     state, _ = driver.train_step(state, images, labels, 0.0, "eager")
     mean = driver.export(state, recipe)["prep.bn.mean"]
     driver.put("4/bfloat16/between/stats1/prep.bn.mean", mean)

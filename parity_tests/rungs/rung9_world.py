@@ -30,6 +30,7 @@ from parity_tests.harness.cases import (
 from parity_tests.harness.driver import Driver, in_precision
 from parity_tests.harness.processes import run_all
 from parity_tests.oracle import network as oracle
+from parity_tests.rungs.rung4_bfloat16 import between
 from parity_tests.rungs.rung4_forward import Case, cases
 from parity_tests.rungs.rung7_trajectory import (
     SEED,
@@ -269,21 +270,6 @@ def stats_of(precision: str) -> list[str]:
         for row in parameter_table(NET)
         if not row.trained and row.name.startswith(first)
     ]
-
-
-def between() -> Case:
-    """Half of the pixels 1, and half the next number of bfloat16.
-
-    The mean of both is none of bfloat16's numbers.
-    """
-    plain = cases()["plain"]
-    kernel = np.zeros_like(plain.params["prep.conv.kernel"])
-    kernel[1, 1, 0] = 1
-    mean = np.zeros_like(plain.params["prep.bn.mean"])
-    changed = {"prep.conv.kernel": kernel, "prep.bn.mean": mean}
-    images = np.ones_like(plain.images)
-    images[:, ::2] += 2.0**-7
-    return Case(plain.params | changed, images, plain.labels)
 
 
 def stats_cases() -> dict[str, Case]:

@@ -8,9 +8,7 @@ from common.recipe import Recipe
 from parity_tests.oracle import layers as ol
 from parity_tests.oracle import network as oracle
 
-RECIPE = Recipe(
-    width=2, batch_size=4, train_images=40, dropout_rate=0.3, bn_eps=1e-3
-)
+RECIPE = Recipe(width=2, batch_size=4, train_images=40, bn_eps=1e-3)
 TRAINED = oracle.trained(RECIPE)
 
 
@@ -29,14 +27,6 @@ def make_batch(n=3, seed=0):
     return rng.normal(size=(n, 32, 32, 3)), rng.integers(10, size=n)
 
 
-def make_masks(n=3, seed=0):
-    rng = np.random.default_rng([seed, 2])
-    return {
-        name: rng.random(shape) >= RECIPE.dropout_rate
-        for name, shape in oracle.mask_shapes(n, RECIPE).items()
-    }
-
-
 def assert_same(found, expected):
     assert found.keys() == expected.keys()
     for name, value in expected.items():
@@ -49,14 +39,13 @@ def assert_same(found, expected):
 @pytest.mark.parametrize("train", [True, False])
 def test_the_layers_are_joined_as_the_specification_says(train):
     """Each activation again, from the one before it, layer by layer."""
-    params, (images, _), masks = make_params(), make_batch(), make_masks()
-    net = oracle.forward(params, images, RECIPE, train, masks)
+    params, (images, _) = make_params(), make_batch()
+    net = oracle.forward(params, images, RECIPE, train)
     acts = net.activations
 
     def conv_bn(name, x):
         x = ol.conv3x3(x, params[f"{name}.conv.kernel"])
         if train:
-            x = np.where(masks[name], x / 0.7, 0)
             stats = x.mean((0, 1, 2)), x.var((0, 1, 2))
         else:
             stats = params[f"{name}.bn.mean"], params[f"{name}.bn.var"]
@@ -112,20 +101,11 @@ def test_evaluation_of_an_image_does_not_depend_on_its_batch_mates():
     assert np.abs(trained[2] - changed[2]).max() > 1e-4
 
 
-def test_evaluation_knows_no_dropout_and_keeps_the_statistics():
+def test_evaluation_keeps_the_statistics():
     params, (images, _) = make_params(), make_batch()
-    off = oracle.forward(params, images, RECIPE, train=False)
-    net = oracle.forward(params, images, RECIPE, False, make_masks())
-    np.testing.assert_array_equal(net.logits, off.logits)
+    net = oracle.forward(params, images, RECIPE, train=False)
     assert_same(net.stats, {name: params[name] for name in net.stats})
     assert len(net.stats) == 16
-
-
-def test_a_missing_dropout_mask_is_an_error():
-    masks = make_masks()
-    del masks["layer3.res1"]
-    with pytest.raises(KeyError, match=r"layer3\.res1"):
-        oracle.forward(make_params(), make_batch()[0], RECIPE, True, masks)
 
 
 def test_backward_of_an_evaluation_is_an_error():
@@ -148,8 +128,8 @@ WHOLE_DIFFERENCE = 1e-6
 
 
 def test_backward_of_the_whole_network():
-    params, (images, labels), masks = make_params(), make_batch(), make_masks()
-    net = oracle.forward(params, images, RECIPE, True, masks)
+    params, (images, labels) = make_params(), make_batch()
+    net = oracle.forward(params, images, RECIPE, train=True)
     grads, d_images = oracle.backward(net, labels)
     assert list(grads) == TRAINED
 
@@ -163,7 +143,7 @@ def test_backward_of_the_whole_network():
             moved = tensors[name] + sign * WHOLE_STEP * direction
             x = moved if name == "images" else images
             new = params if name == "images" else params | {name: moved}
-            end = oracle.forward(new, x, RECIPE, True, masks)
+            end = oracle.forward(new, x, RECIPE, train=True)
             losses.append(ol.cross_entropy(end.logits, labels))
         return (losses[0] - losses[1]) / (2 * WHOLE_STEP)
 
@@ -186,19 +166,20 @@ def test_backward_of_the_whole_network():
 # --- Running statistics ----------------------------------------------------
 
 
-def test_all_running_statistics_come_from_the_dropped_out_convolution():
-    params, (images, _), masks = make_params(), make_batch(2), make_masks(2)
-    net = oracle.forward(params, images, RECIPE, True, masks)
+def test_all_running_statistics_come_from_the_convolution():
+    params, (images, _) = make_params(), make_batch(2)
+    net = oracle.forward(params, images, RECIPE, train=True)
     for name, (inputs, _, _) in net.inside.items():
         conv = ol.conv3x3(inputs, params[f"{name}.conv.kernel"])
-        kept = np.where(masks[name], conv / 0.7, 0)
-        batch = {"mean": kept.mean((0, 1, 2))}
-        batch["var"] = kept.var((0, 1, 2), ddof=1)
+        batch = {"mean": conv.mean((0, 1, 2))}
+        batch["var"] = conv.var((0, 1, 2), ddof=1)
         for role, new in batch.items():
             stat = f"{name}.bn.{role}"
             wanted = 0.9 * params[stat] + 0.1 * new
-            # A mean in another order.
-            np.testing.assert_allclose(net.stats[stat], wanted, rtol=1e-13)
+            # A mean in another order, of values of order 1.
+            np.testing.assert_allclose(
+                net.stats[stat], wanted, rtol=0, atol=1e-14
+            )
     assert len(net.inside) == 8
 
 
@@ -225,13 +206,13 @@ def test_the_optimizer_leaves_running_statistics_alone():
 def test_train_step_of_a_short_batch():
     """The decay counts the recipe's 4 images, the loss the 3 there are."""
     params, (images, labels) = make_params(), make_batch(3)
-    masks, lr = make_masks(3), 0.01
+    lr = 0.01
     rng = np.random.default_rng(5)
     velocity = {n: rng.normal(size=params[n].shape) for n in TRAINED}
-    net = oracle.forward(params, images, RECIPE, True, masks)
+    net = oracle.forward(params, images, RECIPE, train=True)
     grads, _ = oracle.backward(net, labels)
     new, new_velocity, loss, correct = oracle.train_step(
-        params, velocity, images, labels, lr, RECIPE, masks
+        params, velocity, images, labels, lr, RECIPE
     )
     for name in TRAINED:
         g = grads[name] + 5e-4 * 4 * params[name]

@@ -31,16 +31,6 @@ def test_conv_is_scipys_correlation_with_a_border_of_zeros():
     )
 
 
-@pytest.mark.parametrize(
-    ("keep", "out"),
-    [(np.array([True, False, True]), [2, 0, 6]), (None, [1, 2, 3])],
-)
-def test_dropout_zeroes_what_is_not_kept_and_scales_the_rest(keep, out):
-    """Without a mask it is off, whatever the rate."""
-    found = ol.dropout(np.array([1.0, 2.0, 3.0]), keep, 0.5)
-    np.testing.assert_array_equal(found, out)
-
-
 def test_batch_stats_keep_their_digits_beside_a_large_mean():
     small = numbers(4, 4, 4, 2)
     _, var = ol.batch_stats(small + 1e6)

@@ -55,11 +55,6 @@ def dtype(value: Array) -> str:
     return value.dtype.name
 
 
-def fresh(recipe: Recipe, seed: int, device) -> TrainState:
-    """A state at start."""
-    return step.create_state(recipe, seed, device)
-
-
 @jax.jit(static_argnames=("graph", "train"))
 def _activations(graph, params, stats, pixels, train):
     net = nnx.merge(graph, params, stats, copy=True)

@@ -51,11 +51,6 @@ def dtype(value: Tensor) -> str:
     return str(value.dtype).removeprefix("torch.")
 
 
-def fresh(recipe: Recipe, seed: int, device) -> TrainState:
-    """A state at start."""
-    return step.create_state(recipe, seed, device)
-
-
 def settle(state: TrainState, device) -> TrainState:
     """Nothing to do: it was changed in place."""
     return state
