@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from common.environments import FRAMEWORKS
 from common.errors import DeviceError
+from common.recipe import Recipe
 
 # By framework: the variables that change what it computes. TensorFlow's are
 # named one by one: Terraform's begin with TF_, too.
@@ -164,6 +165,12 @@ SETTINGS = {
     "M_MMAP_MAX": (-4, 0),  # buffers mapped one by one: none
     "M_ARENA_MAX": (-8, 1),  # one heap: others are capped at 64 MiB
 }
+# XLA takes all memory of a step on a CPU as one block, of some 120 kB for each
+# image and channel of `prep`. A block near 2 GiB, the largest threshold, goes
+# back to the kernel all the same; and where it was, small buffers come to lie,
+# so that the next one takes as much memory again, or a third time.
+LARGE_BLOCK = 16_384  # images in a batch times width
+_settings = {**SETTINGS}
 
 
 def tune_allocator() -> dict[str, int]:
@@ -177,6 +184,16 @@ def tune_allocator() -> dict[str, int]:
         return {}
     return {
         name: value
-        for name, (number, value) in SETTINGS.items()
+        for name, (number, value) in _settings.items()
         if mallopt(number, value) == 1
     }
+
+
+def fit_allocator(recipe: Recipe) -> None:
+    """Map buffers one by one after all, as by default, if one is as large.
+
+    For a framework that takes the memory of a step as one block.
+    """
+    large = recipe.width * recipe.batch_size >= LARGE_BLOCK
+    _settings["M_MMAP_MAX"] = (-4, 65_536 if large else 0)
+    tune_allocator()

@@ -2,8 +2,14 @@
 
 import ctypes
 
+from common.recipe import Recipe
 from common.run import process
-from common.run.process import SETTINGS, tune_allocator
+from common.run.process import (
+    LARGE_BLOCK,
+    SETTINGS,
+    fit_allocator,
+    tune_allocator,
+)
 
 
 class Library:
@@ -39,3 +45,13 @@ def test_what_was_taken_is_reported(monkeypatch):
 def test_another_c_library_is_left_alone(monkeypatch):
     monkeypatch.setattr(process.ctypes, "CDLL", lambda name: object())
     assert tune_allocator() == {}
+
+
+def test_a_step_with_a_large_block_maps_its_buffers(monkeypatch):
+    """And the next training of the process, with a small one, does not."""
+    library = Library()
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    for images, mapped in ((512, 65_536), (511, 0)):
+        fit_allocator(Recipe(width=LARGE_BLOCK // 512, batch_size=images))
+        assert tune_allocator()["M_MMAP_MAX"] == mapped
+    assert library.asked[-3:] == list(SETTINGS.values())

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from common.draws import epoch_draws
-from common.run.process import tune_allocator
+from common.run.process import fit_allocator, tune_allocator
 from common.schedule import epoch_lrs
 from tools.bench import data
 from tools.bench.plan import Job
@@ -36,6 +36,8 @@ class Training:
         self.parallel = import_module(f"frameworks.{job.framework}.parallel")
         self.world = self.parallel.join_world(job.device, 1)
         self.recipe = job.recipe()
+        if job.framework == "jax_flax" and job.mode == "compiled":
+            fit_allocator(self.recipe)  # as run_command does
         self.device = self.train.find_device(job.device)
         self.train.configure(self.recipe, self.device)
         self.wait = waiter(job.framework)
