@@ -41,10 +41,12 @@ def free_ports(count: int) -> list[int]:
 
     Raises RuntimeError if there are none. Not those that the kernel gives to
     outgoing connections, on Linux from 32768: one could take a port before the
-    process that it is for.
+    process that it is for. Each of pytest's workers has ports of its own.
     """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw3").removeprefix("gw")
+    low = 20_000 + 3_000 * (int(worker) % 4)
     for _ in range(100):
-        first = random.SystemRandom().randrange(20_000, 32_768 - count)
+        first = random.SystemRandom().randrange(low, low + 3_000 - count)
         found = [*range(first, first + count)]
         with suppress(OSError), ExitStack() as stack:
             for port in found:

@@ -18,7 +18,9 @@ data = synthetic.make(0, 2048, 1)
 images, labels = data["x_train"], data["y_train"]
 """
 KERAS = """
+import keras
 from tools.bench import peer
+keras.utils.set_random_seed(0)
 model = peer.build(recipe)
 count = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
 images = (images - np.float32(recipe.pixel_mean)) / np.float32(recipe.pixel_std)

@@ -51,8 +51,11 @@ def test_two_processes_leave_one_record_and_only_one_speaks(two, program):
     assert (machine["processes"], machine["devices"]) == (2, 2)
     assert machine["backend"] in ("gloo", "grpc")
     assert f"record: {folder}" in processes.text(0)
-    lines = processes.text(1).splitlines()
-    assert [line for line in lines if not of_library(line)] == []
+    said, other = (set(processes.text(r).splitlines()) for r in range(2))
+    ours = {line for line in said if line and not of_library(line)}
+    # Libraries may say something of their own, as where the first has ended.
+    assert ours and not ours & other
+    assert processes.errors(1) == []
     # And it is the record of one process, but for rounding.
     one = alone(program, folder.parent / "one")
     assert worst(folder, one) < 1e-11
@@ -67,16 +70,17 @@ def of_library(line: str) -> bool:
 
 
 def test_a_run_goes_on_with_another_number_of_processes(program, tmp_path):
-    whole = alone(program, tmp_path / "whole")
+    more = (*ALIKE, "--epochs", 3)
+    whole = alone(program, tmp_path / "whole", "--epochs", 3)
     run = tmp_path / "run"
-    with started(program, tmp_path, 2, *ALIKE, "--out", run) as processes:
-        processes.wait_for(lambda: epochs_of(run) == 1)
+    with started(program, tmp_path, 2, *more, "--out", run) as processes:
+        processes.wait_for(lambda: epochs_of(run) >= 1)
         processes.send(signal.SIGTERM, 0, 1)
         assert processes.codes() == [143, 143]
         assert "go on with --resume" in processes.text(0)
         assert processes.errors(0) + processes.errors(1) == []
     assert about(run)["status"] == "interrupted"
-    again = (*ALIKE, "--out", run, "--resume")
+    again = (*more, "--out", run, "--resume")
     with started(program, tmp_path, 3, *again) as processes:
         assert processes.codes() == [0, 0, 0], processes.text(0)
     numbers = [start["machine"]["processes"] for start in about(run)["starts"]]
@@ -156,7 +160,7 @@ LATE = """
 import os, time
 import numpy as np
 from common import world
-world.ANSWER_SECONDS = 4
+world.ANSWER_SECONDS = 7
 from frameworks.{framework} import parallel
 joined = parallel.join_world("cpu", 1)
 mine = np.array([joined.rank], np.int32)

@@ -171,7 +171,7 @@ def test_a_link_that_leads_to_itself_is_a_disk_error(toronto, arrays, root):
 
 
 def test_processes_started_together_fetch_once(toronto, arrays, root):
-    toronto.piece, toronto.pause = 30_000, 0.1
+    toronto.piece, toronto.pause = 30_000, 0.3
     script = textwrap.dedent("""
         import json
         from common.cifar10.load import load_data

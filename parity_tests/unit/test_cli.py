@@ -285,7 +285,9 @@ def test_only_processes_that_others_are_named_to_are_timed(
     found = []
 
     def join_world(device, devices):
-        time.sleep(0.5)
+        end = time.monotonic() + (10 if named else 0.5)
+        while not found and time.monotonic() < end:
+            time.sleep(0.01)
         return ALONE
 
     argv = ["--preset", "smoke", "--devices", "8"]

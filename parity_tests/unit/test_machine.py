@@ -134,7 +134,8 @@ def test_another_program_counts_and_this_one_does_not():
             pass
         return machine.other_seconds() - before
 
-    assert measured() > -0.05  # what the clocks of both tell less exactly
+    # The clocks of both tell less exactly; the own second twice would be -1.
+    assert measured() > -0.5
     neighbor = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
         assert measured() > 0.3  # of a second, on however busy a machine

@@ -40,7 +40,7 @@ JOBS = {
 FLAGS = ("--preset", "smoke", "--dataset", "synthetic", "--device", "cpu")
 # In place of what the files ask for.
 SIZE = ("--nodes=2", "--ntasks-per-node=1", "--gpus-per-node=0", "--time=20")
-PATIENCE = 20  # seconds until the nodes must be there
+PATIENCE = 120  # seconds until the nodes must be there
 NODES = ("127.0.0.1", "127.0.0.2")  # names that each machine has of itself
 CONF = """\
 ClusterName=davidnet
@@ -175,6 +175,7 @@ def submit(
         env=environment | own,
         capture_output=True,
         text=True,
+        timeout=1_500,  # SIZE gives it 20 minutes
     )
     if done.returncode:
         said = log.read_text() if log.exists() else done.stderr

@@ -56,10 +56,16 @@ def test_the_columns_chosen_last_are_shown_again(browser):
     assert shown == [True, True, False]
 
 
+def arrives(browser, address):
+    WebDriverWait(browser.driver, 60).until(
+        lambda driver: address in driver.current_url
+    )
+
+
 def test_the_choice_goes_along_to_the_next_file(browser):
     browser.open("read-data.html?show=jax_flax")
     browser.one("a[rel=prev]").click()
-    assert "read-model.html?show=jax_flax" in browser.driver.current_url
+    arrives(browser, "read-model.html?show=jax_flax")
     assert columns(browser) == [False, False, True]
 
 
@@ -258,7 +264,7 @@ def test_a_search_finds_a_call_in_all_files(browser):
         lambda _: len(browser.all("#search a")) == 1
     )
     field.send_keys(Keys.ENTER)
-    assert "read-step.html" in browser.driver.current_url
+    arrives(browser, "read-step.html")
     line = browser.one(".l:target")
     assert line.is_displayed() and "jax.value_and_grad" in line.text
     browser.one("body").send_keys("/")
