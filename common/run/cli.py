@@ -29,11 +29,7 @@ from common.recipe import (
 )
 from common.run.gpu import explain_failure, first_line
 from common.run.load import find_checkpoint
-from common.run.process import (
-    describe_environment,
-    fit_allocator,
-    tune_allocator,
-)
+from common.run.process import describe_environment, tune_allocator
 from common.run.signals import EndBySignals, behind, take_back
 from common.run.terminal import say, tolerant_output
 from common.run.together import joining, suppress_lost
@@ -182,13 +178,11 @@ def run_command(
     gpu_mode: Mode,
     join_world: Callable[[str, int], World] = lambda device, devices: ALONE,
     leave_world: Callable[[World], None] = lambda world: None,
-    one_block: bool = False,
 ) -> int:
     """Parse, train, and turn whatever ends it into an exit code.
 
     cpu_mode, gpu_mode: the framework's own default for --mode. join_world,
     leave_world: those of its parallel.py; its device is not touched before.
-    one_block: whether a compiled step takes its memory on a CPU as one block.
     A UserError, a signal or an unforeseen error ends in one line; `--debug`
     shows the traceback.
     """
@@ -201,8 +195,6 @@ def run_command(
         with _silent_followers(world):
             modes = cpu_mode, gpu_mode
             recipe, run = parse(argv, prog, sees_gpu, *modes, world.leads)
-            if one_block and run.mode == "compiled":
-                fit_allocator(recipe)
             if ignored:
                 say(ignored)
             train(recipe, run, world)

@@ -12,6 +12,7 @@ import numpy as np
 from common.checkpoint import Checkpoint
 from common.cifar10.load import Cifar10, load_data
 from common.recipe import Recipe, Run
+from common.run.process import fit_allocator
 from common.run.progress import Batch
 from common.run.record import Record, check_finite, epochs_after
 from common.run.signals import raise_swallowed
@@ -81,6 +82,7 @@ def open_record(
     facts: the framework's describe_device(). Leaving it writes how the run
     ended; a process that is lost ends it by LostProcess.
     """
+    fit_allocator(framework, run.mode, recipe)
     with losses_told(world, run.out):
         check_alike(framework, recipe, run, world)
     if not world.leads:

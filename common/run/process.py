@@ -189,11 +189,9 @@ def tune_allocator() -> dict[str, int]:
     }
 
 
-def fit_allocator(recipe: Recipe) -> None:
-    """Map buffers one by one after all, as by default, if one is as large.
-
-    For a framework that takes the memory of a step as one block.
-    """
-    large = recipe.width * recipe.batch_size >= LARGE_BLOCK
+def fit_allocator(framework: str, mode: str, recipe: Recipe) -> None:
+    """Map buffers one by one after all, as by default, if one is as large."""
+    one_block = (framework, mode) == ("jax_flax", "compiled")
+    large = one_block and recipe.width * recipe.batch_size >= LARGE_BLOCK
     _settings["M_MMAP_MAX"] = (-4, 65_536 if large else 0)
     tune_allocator()

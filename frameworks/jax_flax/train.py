@@ -206,7 +206,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         gpu_mode="compiled",
         join_world=join_world,
         leave_world=leave_world,
-        one_block=True,
     )
 
 

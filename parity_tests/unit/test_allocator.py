@@ -51,7 +51,12 @@ def test_a_step_with_a_large_block_maps_its_buffers(monkeypatch):
     """And the next training of the process, with a small one, does not."""
     library = Library()
     monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
-    for images, mapped in ((512, 65_536), (511, 0)):
-        fit_allocator(Recipe(width=LARGE_BLOCK // 512, batch_size=images))
+    for framework, images, mapped in (
+        ("jax_flax", 512, 65_536),
+        ("jax_flax", 511, 0),
+        ("pytorch", 512, 0),
+    ):
+        recipe = Recipe(width=LARGE_BLOCK // 512, batch_size=images)
+        fit_allocator(framework, "compiled", recipe)
         assert tune_allocator()["M_MMAP_MAX"] == mapped
     assert library.asked[-3:] == list(SETTINGS.values())

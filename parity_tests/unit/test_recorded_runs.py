@@ -98,8 +98,8 @@ def test_of_a_seed_the_newest_run_counts():
 def test_the_claim_gives_means_seeds_and_intervals():
     _, numbers = accuracy_verdict(three(seeds=range(3)))
     assert "; 10 needed of each)" in numbers
-    assert f"pytorch {86.7 + NOISE.mean():.2f} % (10)" in numbers
-    assert f"jax_flax {86.7 + NOISE[:3].mean():.2f} % (3)" in numbers
+    assert "jax_flax 86.70 % (3)" in numbers  # NOISE[:3] sums to 0
+    assert numbers.count(" % (10)") == 2
     assert "90 % interval (margin 0.30)" in numbers
     assert "pytorch minus jax_flax +0.00 (+0.00 to +0.00)" in numbers
     _, numbers = accuracy_verdict([])

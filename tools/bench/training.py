@@ -36,8 +36,7 @@ class Training:
         self.parallel = import_module(f"frameworks.{job.framework}.parallel")
         self.world = self.parallel.join_world(job.device, 1)
         self.recipe = job.recipe()
-        if job.framework == "jax_flax" and job.mode == "compiled":
-            fit_allocator(self.recipe)  # as run_command does
+        fit_allocator(job.framework, job.mode, self.recipe)  # as open_record
         self.device = self.train.find_device(job.device)
         self.train.configure(self.recipe, self.device)
         self.wait = waiter(job.framework)

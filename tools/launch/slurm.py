@@ -40,6 +40,7 @@ JOBS = {
 FLAGS = ("--preset", "smoke", "--dataset", "synthetic", "--device", "cpu")
 # In place of what the files ask for.
 SIZE = ("--nodes=2", "--ntasks-per-node=1", "--gpus-per-node=0", "--time=20")
+LIMIT = "1500"  # seconds for a job, to which SIZE gives 20 minutes
 PATIENCE = 120  # seconds until the nodes must be there
 NODES = ("127.0.0.1", "127.0.0.2")  # names that each machine has of itself
 CONF = """\
@@ -171,11 +172,19 @@ def submit(
     out, log = home / framework, home / f"{framework}.log"
     own = {"BIN": str(python.parent), "OUT": str(out)} | own
     done = subprocess.run(
-        ["sbatch", "--wait", *SIZE, f"--output={log}", FOLDER / name, *FLAGS],
+        [
+            "timeout",
+            LIMIT,
+            "sbatch",
+            "--wait",
+            *SIZE,
+            f"--output={log}",
+            FOLDER / name,
+            *FLAGS,
+        ],
         env=environment | own,
         capture_output=True,
         text=True,
-        timeout=1_500,  # SIZE gives it 20 minutes
     )
     if done.returncode:
         said = log.read_text() if log.exists() else done.stderr
