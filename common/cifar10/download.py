@@ -43,8 +43,7 @@ def download(
     slow_rate = SLOW_RATE if slow_rate is None else slow_rate
     with disk_errors(part):
         have = part.stat().st_size if part.exists() else 0
-        if have > size:
-            part.unlink()
+        if have > size:  # not of this file: written anew
             have = 0
     if have < size:
         with closing(answer(url, have)) as pieces:

@@ -12,6 +12,11 @@ from parity_tests.mutants.killers import NoVerdict, TimeLimit
 LIMIT = 1800  # seconds; all contract tests of a framework take a quarter
 # Whether the docs quote a line, or how long it is, is no test of what it does.
 NOT_THE_TEXT = "not quoted and not the_docs and not published_records"
+# A conftest.py that imports what the mutant broke ends pytest before a test.
+STOPPED_BY = re.compile(
+    r"^(?:FAILED |ERROR |ImportError while loading conftest ')([^\s']+)",
+    re.MULTILINE,
+)
 CONTRACT = "parity_tests/programs"
 FIRST = "test_same_training.py"  # quick, and sees most
 PROCESSES = ("test_world.py", "test_launch.py")  # of nox -s processes
@@ -49,7 +54,7 @@ class Suite:
             raise TimeLimit(f"pytest: not done after {LIMIT} s") from None
         if child.returncode in (0, 5):  # 5: -k has chosen no test
             return ""
-        found = re.findall(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)
+        found = STOPPED_BY.findall(output)
         if child.returncode < 0 or not found:  # stopped, or it never began
             raise NoVerdict(f"pytest ended with {child.returncode}")
         return found[0]

@@ -126,6 +126,20 @@ def test_a_mean_may_be_below_0(good):
     read(good, RECIPE)
 
 
+def test_a_variance_may_be_0(good):
+    """That of a channel that is the same everywhere."""
+    changed(good, put("prep.bn.var", 1, 0))
+    read(good, RECIPE)
+
+
+@pytest.mark.parametrize("step", [1, 12, 123, 1234, 12345])
+def test_the_arrays_start_at_a_multiple_of_8_bytes(tmp_path, step):
+    """As the format asks for, whatever the length of the header."""
+    path = tmp_path / "checkpoint.safetensors"
+    write(path, shared_start(RECIPE, 3), step, RECIPE, "pytorch")
+    assert int.from_bytes(path.read_bytes()[:8], "little") % 8 == 0
+
+
 def test_a_full_disk_leaves_the_last_checkpoint(good, monkeypatch):
     before = good.read_bytes()
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

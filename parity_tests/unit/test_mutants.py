@@ -282,6 +282,11 @@ def test_what_something_else_has_ended_is_not_killed(end, told):
         ("echo 'ERROR a.py'; exit 2", "a.py"),
         ("exit 2", NoVerdict),  # Ctrl-C
         ("exit 4", NoVerdict),  # it never began
+        (
+            "echo \"ImportError while loading conftest '/a/conftest.py'.\";"
+            "exit 4",
+            "/a/conftest.py",
+        ),
         ("echo 'FAILED a.py::b'; kill -TERM $$", NoVerdict),
         ("sleep 60", TimeLimit),
     ],
