@@ -41,6 +41,8 @@ class Flags:
     generated: bool = False
     # of the generated ones of each file
     share: float = 0.1
+    # patterns of files of which all are tried
+    whole: tuple[str, ...] = ()
     # of the sample
     seed: int = 0
     # only files that fit this pattern
@@ -64,6 +66,12 @@ class Flags:
     # the published measurement, to be filled in
     json: PathFlag | None = None
 
+    def share_of(self, file: str) -> float:
+        """How many of a file's generated mutants are tried."""
+        if any(fnmatchcase(file, pattern) for pattern in self.whole):
+            return 1.0
+        return self.share
+
 
 def unpublishable(flags: Flags) -> str:
     """Why what these flags try is no evidence; "" if it is."""
@@ -82,7 +90,9 @@ def main(argv: list[str] | None = None) -> int:
         mutants = [
             mutant
             for name in files
-            for mutant in generate.sample(name, flags.share, flags.seed)
+            for mutant in generate.sample(
+                name, flags.share_of(name), flags.seed
+            )
         ]
     else:
         mutants = [

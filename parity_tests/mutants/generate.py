@@ -33,11 +33,14 @@ def possible(name: str, whole: bytes | None = None) -> list[Mutant]:
 
 
 def sample(name: str, share: float, seed: int) -> list[Mutant]:
-    """A share of a file's mutants, FEWEST at least; a seed tells which."""
+    """A share of a file's mutants, FEWEST at least; a seed tells which.
+
+    A larger share contains a smaller one: its outcomes are in the log.
+    """
     every = possible(name)
     number = min(len(every), max(FEWEST, math.ceil(share * len(every))))
-    draw = random.Random(f"{seed} {name}")
-    return sorted(draw.sample(every, number), key=lambda m: m.start)
+    random.Random(f"{seed} {name}").shuffle(every)
+    return sorted(every[:number], key=lambda m: m.start)
 
 
 def visit(file: File, node: ast.AST, above: tuple) -> Iterator[Mutant]:

@@ -33,6 +33,7 @@ def conclude(
         share = share_killed(rows)
         say(f"{share:.1%} killed, {survived} survivors")
         part = {"seed": flags.seed, "share": flags.share, "by_file": rows}
+        part |= {"whole": flags.whole}
         good, name = share >= ENOUGH, "generated"
     else:
         part = named_rows(tried, log, known)

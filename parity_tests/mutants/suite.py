@@ -60,15 +60,17 @@ class Suite:
         return found[0]
 
     def unit(self, tree: Path, file: str) -> str:
-        """Unit tests, those of this file of common/ first."""
-        stem = Path(file).stem
+        """Unit tests, first those that import this file of common/."""
         folder = tree / "parity_tests" / "unit"
-        own = sorted(folder.glob(f"test_{stem}*.py"))
         # Its patches do not fit a tree that is patched already.
-        but = {*own, folder / "test_mutants.py"}
-        rest = sorted(set(folder.glob("test_*.py")) - but)
-        paths = [str(path.relative_to(tree)) for path in (*own, *rest)]
-        return self.run(tree, *paths, "-k", NOT_THE_TEXT)
+        every = set(folder.glob("test_*.py")) - {folder / "test_mutants.py"}
+        own = {path for path in every if file and imports(path, file)}
+        found = ""
+        for some in (own, every - own):
+            paths = sorted(str(path.relative_to(tree)) for path in some)
+            if paths and not found:
+                found = self.run(tree, *paths, "-k", NOT_THE_TEXT)
+        return found
 
     def mirror(self, tree: Path) -> str:
         """What reads the frameworks' folders as text."""
@@ -84,3 +86,12 @@ class Suite:
         rest = sorted(names - {FIRST, *PROCESSES})
         paths = [f"{CONTRACT}/{name}" for name in (FIRST, *rest)]
         return self.run(tree, *paths, "-k", framework)
+
+
+def imports(test: Path, file: str) -> bool:
+    """Whether a test imports a file of this project by its name."""
+    package, _, name = (
+        file.removesuffix(".py").replace("/", ".").rpartition(".")
+    )
+    words = rf"from {package}(\.{name} import| import [^\n]*\b{name}\b)"
+    return re.search(words, test.read_text()) is not None

@@ -177,6 +177,8 @@ def test_a_sample_is_the_same_for_the_same_seed():
     one, two = (generate.sample(FILE, 0.2, seed) for seed in (0, 1))
     assert one == generate.sample(FILE, 0.2, 0)
     assert one != two
+    few = generate.sample(FILE, 0.1, 0)
+    assert set(few) < set(one)
     assert len(one) == -(-len(generate.possible(FILE)) * 2 // 10)
     assert len(generate.sample(FILE, 1.0, 0)) == len(generate.possible(FILE))
 
