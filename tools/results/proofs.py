@@ -2,6 +2,8 @@
 
 from collections import Counter, defaultdict
 from functools import partial
+from math import sqrt
+from statistics import NormalDist
 from textwrap import fill as fill_lines
 
 from common.environments import TITLES
@@ -122,11 +124,34 @@ def mutants_table() -> str:
         what, commit = f"mutation operators: {folder}/", commits["generated"]
         rows.append(mutants_row(what, tried, equal, by, commit))
     heads = ("mutants", "tried", "killed", "equivalent", "survived", "by")
-    return (
-        f"{markdown_table((*heads, 'commit'), rows)}\n\nOf the mutation "
-        f"operators a sample: {found.generated.share:.0%} of each file's "
-        f"mutants, and {FEWEST} at least."
+    made = found.generated
+    low, high = wilson(made.killed, made.able)
+    told = (
+        f"Of the mutation operators a sample: {made.share:.0%} of each file's "
+        f"mutants, and {FEWEST} at least{all_of(made.whole)}. Killed: "
+        f"{made.killed:,} of {made.able:,} that are not equivalent, "
+        f"{made.killed / made.able:.1%} (95 % interval, as of one simple "
+        f"sample, by Wilson's formula: {low:.1%} to {high:.1%})."
     )
+    return f"{markdown_table((*heads, 'commit'), rows)}\n\n{fill(told, 79)}"
+
+
+def all_of(patterns: list[str]) -> str:
+    """The files of which no sample was taken, in words."""
+    names = " and ".join(f"`{pattern}`" for pattern in patterns)
+    return f"; all of {names}" if names else ""
+
+
+def wilson(hits: int, tried: int) -> tuple[float, float]:
+    """Where a share lies with a confidence of 95 %.
+
+    Source: Wilson, Probable inference, the law of succession, and
+    statistical inference, 1927.
+    """
+    z = NormalDist().inv_cdf(0.975)
+    share, n = hits / tried, z * z / tried
+    half = z * sqrt((share * (1 - share) + n / 4) / tried)
+    return (share + n / 2 - half) / (1 + n), (share + n / 2 + half) / (1 + n)
 
 
 def mutants_row(
@@ -233,15 +258,13 @@ def killed_mutants() -> str:
     killed = sum(bool(row.killed_by) for row in found.named)
     able = sum(not row.equivalent for row in found.named)
     kinds = len({row.mutant for row in found.named})
-    files = found.generated.by_file
-    dead = sum(sum(row.killed_by.values()) for row in files)
-    tried = sum(row.tried - row.equivalent for row in files)
+    made = found.generated
     named, sample = (
         found.commit_of[part][:7] for part in ("named", "generated")
     )
     return (
         f"**{killed:,} of {able:,} injected bugs killed** ({kinds} mistakes, "
         f"each in every framework that could have it; on commit {named}), and "
-        f"{dead:,} of {tried:,} changes by mutation operators, a sample of "
-        f"{100 * found.generated.share:g} % (on commit {sample})"
+        f"{made.killed:,} of {made.able:,} changes by mutation operators, a "
+        f"sample of {100 * made.tried:.2g} % (on commit {sample})"
     )

@@ -69,6 +69,7 @@ class Tried(Struct, frozen=True):
     """The generated mutants of a file."""
 
     file: Text
+    possible: Count
     tried: Count
     killed_by: dict[Text, Count]
     survivors: list[Survivor]
@@ -84,6 +85,23 @@ class Generated(Struct, frozen=True):
 
     by_file: list[Tried]
     share: float  # of all that they could make
+    whole: list[Text] = []  # patterns of files of which all were tried
+
+    @property
+    def killed(self) -> int:
+        """How many a test or a rung noticed."""
+        return sum(sum(row.killed_by.values()) for row in self.by_file)
+
+    @property
+    def able(self) -> int:
+        """How many could be killed: all that were tried but equivalents."""
+        return sum(row.tried - row.equivalent for row in self.by_file)
+
+    @property
+    def tried(self) -> float:
+        """Of all that could be made, the share that was tried."""
+        possible = sum(row.possible for row in self.by_file)
+        return sum(row.tried for row in self.by_file) / possible
 
 
 class TrainedMutant(Struct, frozen=True):

@@ -78,6 +78,30 @@ def test_the_claim_on_accuracy_is_of_the_published_trainings(
     assert accuracy.endswith("; epochs to 2 | undecided |")
 
 
+def test_mutants_by_rule_are_told_with_their_interval(tmp_path, monkeypatch):
+    survivor = {"line": 1, "change": "a", "judged": "equivalent: b"}
+    row = {"file": "common/a.py", "possible": 44, "tried": 11}
+    row |= {"killed_by": {"rung 4": 8}, "survivors": [survivor]}
+    named = {"mutant": "a", "framework": "pytorch", "equivalent": ""}
+    report = {
+        "format": "davidnet-mutants-1",
+        "named": [named | {"killed_by": "rung 4: x"}],
+        "generated": {"share": 0.1, "whole": ["a*"], "by_file": [row]},
+        "commit_of": {"named": "1" * 40, "generated": "2" * 40},
+    }
+    monkeypatch.setattr(proofs, "MUTANTS", tmp_path / "mutants.json")
+    proofs.MUTANTS.write_text(json.dumps(report))
+    assert " 8 of 10 changes " in proofs.killed_mutants()
+    assert "a sample of 25 %" in proofs.killed_mutants()
+    told = " ".join(proofs.mutants_table().splitlines()[4:]).strip()
+    assert told == (
+        "Of the mutation operators a sample: 10% of each file's mutants, and "
+        "3 at least; all of `a*`. Killed: 8 of 10 that are not equivalent, "
+        "80.0% (95 % interval, as of one simple sample, by Wilson's formula: "
+        "49.0% to 94.3%)."  # as textbooks have it for 8 of 10
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
