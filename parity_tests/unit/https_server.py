@@ -32,6 +32,7 @@ class Server:
     pause: float = 0  # seconds between pieces
     piece: int = 1 << 20  # bytes
     delay: float = 0  # seconds before each answer
+    hangs_up: bool = False  # ends each connection without an answer
     drips: bytes | None = None  # answers this, then a byte now and then
 
 
@@ -51,6 +52,8 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             asked = self.headers.get("Range")
             server.requests.append((self.path, asked))
             time.sleep(server.delay)
+            if server.hangs_up:
+                return
             if server.drips is not None:
                 self.drip()
                 return

@@ -85,6 +85,11 @@ def test_a_host_that_does_not_answer(host, words):
     fails(f"https://{host}/c", words)
 
 
+def test_a_server_that_hangs_up_is_told_with_when_and_how(server):
+    server.hangs_up = True
+    fails(server.url, "Connection aborted.*closed connection without response")
+
+
 def test_a_certificate_of_nobody_is_refused(server, monkeypatch):
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     words = "CERTIFICATE_VERIFY_FAILED.*; where .* REQUESTS_CA_BUNDLE"
@@ -184,6 +189,21 @@ def test_what_is_left_behind_ends_and_takes_no_memory(server, monkeypatch):
         next(pieces)
         time.sleep(0.2)  # its queue is full by now
     wait_until(lambda: not set(threading.enumerate()) - before, 5)
+
+
+def test_who_reads_slowly_holds_few_pieces_in_memory(monkeypatch):
+    made = []
+
+    def endless(url, start):
+        while True:
+            made.append(url)
+            yield b"1"
+
+    monkeypatch.setattr(module, "_pieces", endless)
+    with closing(module.answer("", 0)) as pieces:
+        next(pieces)
+        time.sleep(0.2)
+        assert len(made) <= 6  # read, in the queue, and in the thread's hands
 
 
 # ----------------------------------------------------------------- secrets
