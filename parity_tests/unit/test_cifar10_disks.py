@@ -73,6 +73,12 @@ def test_a_disk_that_fills_up_in_the_download(toronto, arrays, root):
     loaded(arrays)
 
 
+def test_a_folder_that_cannot_be_cleaned_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.unlink", fails_as(errno.EROFS))
+    with pytest.raises(DiskError, match=r"cannot clean .* is read-only"):
+        sources.clean(tmp_path)
+
+
 # ---------------------------------------------------------------- not kept
 
 

