@@ -11,6 +11,7 @@ import pytest
 from common import environments
 from common.environments import PYTHONS, choose_python, find_python
 from common.errors import UsageError
+from common.run.machine import LIBRARIES
 from tools import pins
 
 ROOT = Path(__file__).parents[2]
@@ -121,6 +122,19 @@ def test_every_pinned_file_has_a_list_and_every_framework_two():
         assert {
             f"{framework.requirements}-{kind}" for kind in environments.KINDS
         } <= names
+
+
+@pytest.mark.parametrize("framework", environments.FRAMEWORKS)
+def test_a_record_has_the_versions_of_what_is_asked_for(framework):
+    stem = environments.FRAMEWORKS[framework].requirements
+    files = [REQUIREMENTS / f"{stem}-{kind}.in" for kind in environments.KINDS]
+    asked = {
+        re.split(r"\[|==", line)[0]
+        for line in set().union(*map(wanted, files))
+        if "==" in line
+    }
+    below = {"numpy", "keras"}  # what the frameworks bring along
+    assert set(LIBRARIES[framework]) - below == asked
 
 
 def test_a_package_has_the_same_version_in_every_file():

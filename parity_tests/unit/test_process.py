@@ -72,6 +72,9 @@ def test_a_setting_of_another_project_is_taken_away_and_told(
         ("jax_flax", "JAX_COMPILATION_CACHE_DIR", "/x"),
         ("jax_flax", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1"),
         ("jax_flax", "JAX_PLATFORMS", "cpu"),
+        ("jax_flax", "XLA_FLAGS", "--xla_gpu_cuda_data_dir=/x"),
+        ("jax_flax", "XLA_FLAGS", "--xla_force_host_platform_device_count=2"),
+        ("jax_flax", "XLA_FLAGS", "--xla_dump_to=/x --xla_dump_hlo_as_text"),
     ],
 )
 def test_hardware_threads_caches_and_logs_are_the_users(
