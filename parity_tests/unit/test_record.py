@@ -222,6 +222,15 @@ def test_without_the_flag_there_are_no_event_files(out):
     assert not (out / "tensorboard").exists()
 
 
+def test_a_record_tells_who_trained_together(out):
+    run, facts = Run(out=str(out)), {"device": "cpu", "threads": 1}
+    with Record("pytorch", RECIPE, run, facts, World(0, 3, 2, "gloo")) as log:
+        an_epoch(log, 0)
+    machine = read_run(out).about.machine
+    told = machine.processes, machine.devices, machine.backend
+    assert told == (3, 6, "gloo")
+
+
 def test_the_load_beside_several_processes_is_not_known(out, monkeypatch):
     """They would count as other programs."""
     others = iter(range(10))
