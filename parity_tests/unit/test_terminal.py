@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from common.run.terminal import Tolerant, align, say
+from common.run.terminal import Tolerant, align, is_terminal, say
 from parity_tests.unit.in_a_terminal import environment, in_terminal, python
 
 # Three epochs as a training shows them, without a framework.
@@ -127,6 +127,16 @@ def test_a_full_disk_under_the_log_does_not_end_a_training():
 def test_without_any_output_a_training_ends_well():
     result = run("bash", "-c", '"$@" >&- 2>&-', "bash", *a_training())
     assert result.returncode == 0
+
+
+def test_nobody_looks_at_a_stream_that_is_not_there_or_closed():
+    closed = io.StringIO()
+    closed.isatty = lambda: True  # as it was before
+    assert is_terminal(closed)
+    del closed.isatty
+    closed.close()
+    assert not is_terminal(closed)
+    assert not is_terminal(None)
 
 
 def test_a_stream_that_works_loses_nothing():

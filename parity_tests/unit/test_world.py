@@ -138,6 +138,28 @@ def test_a_gpu_that_fails_while_joining_is_no_fault_of_the_network():
             )
 
 
+@pytest.mark.parametrize(
+    ("inside", "code", "told"),
+    [
+        ("    pass\ntime.sleep(0.6)", 0, ""),
+        ("    time.sleep(60)", WorldError.exit_code, "no answer within 0.2 s"),
+    ],
+)
+def test_who_has_not_joined_in_time_gives_up(inside, code, told):
+    text = (
+        "import time\n"
+        "from common.run import together\n"
+        "together.JOIN_SECONDS = 0.2\n"
+        "with together.joining():\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text + inside], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (code, "")
+    assert told in done.stderr
+    assert bool(done.stderr) == bool(told)
+
+
 def test_a_process_that_does_not_come_is_told(monkeypatch):
     monkeypatch.setattr(together, "JOIN_SECONDS", 5.2)
     every = [f"127.0.0.1:{port}" for port in free_ports(2)]
