@@ -107,6 +107,26 @@ def test_processes_meet_and_leave_the_port_free():
             assert not thread.is_alive()
 
 
+def test_who_knocks_says_its_rank_in_4_bytes_and_waits_for_the_answer():
+    (port,) = free_ports(1)
+    every = [f"127.0.0.1:{port}", "127.0.0.1:1"]
+    with together.listen(every[0]) as leader:
+        thread = threading.Thread(target=meet, args=(every, 1))
+        thread.start()
+        peer, _ = leader.accept()
+        with peer:
+            peer.settimeout(10)
+            told = peer.recv(4)
+            peer.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                peer.recv(1)
+            assert thread.is_alive()
+            peer.sendall(b"go")
+        thread.join(10)
+    assert told == b"\1\0\0\0"
+    assert not thread.is_alive()
+
+
 def test_who_only_looks_whether_the_port_is_open_is_no_process(monkeypatch):
     monkeypatch.setattr(together, "JOIN_SECONDS", 6.5)
     every = [f"127.0.0.1:{port}" for port in free_ports(2)]
