@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from common.cifar10.classes import CLASS_NAMES
-from common.errors import CheckpointError, RecordError
+from common.errors import CheckpointError, RecordError, UsageError
 from common.run import use
 from common.run.use import (
     confusion,
@@ -93,6 +93,13 @@ def test_pictures_are_told_in_their_order(run, capsys, tmp_path):
     assert lines[0].endswith(": airplane 75.0%, truck 25.0%, automobile 0.0%")
     assert use_command([*words, "none.png"], "pytorch", always(0)) == 65
     assert capsys.readouterr().err.startswith("error: none.png: ")
+
+
+def test_a_device_that_there_is_not_is_an_error_of_usage(run, capsys):
+    with pytest.raises(SystemExit) as stop:
+        use_command([str(run), "--device", "tpu"], "pytorch", always(0))
+    assert stop.value.code == UsageError.exit_code
+    assert "argument --device: invalid choice: 'tpu'" in capsys.readouterr().err
 
 
 def test_confusions_and_the_recorded_accuracy():
