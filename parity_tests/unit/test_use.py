@@ -102,6 +102,13 @@ def test_a_device_that_there_is_not_is_an_error_of_usage(run, capsys):
     assert "argument --device: invalid choice: 'tpu'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+def test_a_traceback_is_shown_to_who_asks_for_it(debug, capsys):
+    code = use_command([*debug, "nowhere"], "pytorch", always(0))
+    assert code == CheckpointError.exit_code
+    assert ("Traceback" in capsys.readouterr().err) == bool(debug)
+
+
 def test_confusions_and_the_recorded_accuracy():
     labels = np.array([0, 0, 1, 2, 2, 2])
     predicted = np.array([0, 1, 1, 2, 2, 0])
