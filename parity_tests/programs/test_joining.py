@@ -1,0 +1,107 @@
+"""How a process joins others and parts from them, without any others."""
+
+import pytest
+
+# What is left of a world of two devices once it was left.
+PARTED = """
+from frameworks.{0}.parallel import join_world, leave_world
+
+world = join_world("cpu", 2)
+assert {1}, "never joined"
+leave_world(world)
+assert not {1}, "still joined"
+"""
+JOINED = {
+    "tensorflow_eager": "__import__('tensorflow').distribute.has_strategy()",
+    "jax_flax": "not __import__('jax').sharding.get_mesh().empty",
+}
+# What JAX is told when it is to join another process.
+BOUND = """
+from unittest.mock import patch
+
+from frameworks.jax_flax.parallel import join_world
+
+with patch("jax.distributed.initialize", side_effect=KeyError) as joined:
+    try:
+        join_world("cpu", 1)
+    except KeyError:
+        print(joined.call_args.kwargs["coordinator_bind_address"])
+"""
+# What one process gives itself.
+ONE = """
+import numpy as np
+{1}
+from frameworks.{0}.parallel import gather_over_world, spread_state
+
+given = {{"a": np.ones((2, 3)), "step": np.array([7], np.int32)}}
+found = spread_state(given)
+assert found.keys() == given.keys()
+for name, array in given.items():
+    np.testing.assert_array_equal(found[name], array, strict=True)
+mine = np.arange(3, dtype=np.int32)
+np.testing.assert_array_equal(gather_over_world(mine), mine[None], strict=True)
+"""
+GROUPS = {
+    "tensorflow_eager": "",
+    "pytorch": "import torch.distributed as dist\n"
+    "dist.init_process_group(store=dist.HashStore(), rank=0, world_size=1)",
+    "jax_flax": "__import__('jax').config.update('jax_enable_x64', True)",
+}
+
+
+@pytest.mark.parametrize("framework", GROUPS)
+def test_what_a_process_spreads_and_gathers_is_what_it_has(programs, framework):
+    code = ONE.format(framework, GROUPS[framework])
+    result = programs[framework].run_words("-c", code)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("framework", JOINED)
+def test_the_next_training_of_a_process_is_not_of_the_world_it_left(
+    programs, framework
+):
+    code = PARTED.format(framework, JOINED[framework])
+    result = programs[framework].run_words("-c", code)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("framework", ["jax_flax"])
+@pytest.mark.parametrize(
+    ("address", "bound"),
+    [
+        ("127.0.0.1:1", "127.0.0.1:1"),
+        ("localhost:1", "localhost:1"),
+        ("node:1", "None"),
+    ],
+)
+def test_on_one_machine_nobody_else_can_reach_the_processes(
+    programs, framework, address, bound
+):
+    told = {
+        "JAX_COORDINATOR_ADDRESS": address,
+        "JAX_NUM_PROCESSES": "2",
+        "JAX_PROCESS_ID": "1",
+    }
+    result = programs[framework].run_words("-c", BOUND, **told)
+    assert result.stdout.split() == [bound], result.stderr
+
+
+TAKEN = """
+from unittest.mock import patch
+
+from frameworks.jax_flax.predict import use
+
+with patch("jax.config.update") as update:
+    try:
+        use(None, None, "auto")
+    except AttributeError:
+        update.assert_called_once_with("jax_cuda_visible_devices", "0")
+        print("one")
+"""
+
+
+@pytest.mark.parametrize("framework", ["jax_flax"])
+def test_a_trained_network_is_used_on_one_gpu_of_several(programs, framework):
+    """JAX takes memory of each that it sees."""
+    result = programs[framework].run_words("-c", TAKEN)
+    assert result.stdout.split() == ["one"], result.stderr
