@@ -83,7 +83,9 @@ def write(
 ) -> None:
     """Write a checkpoint at once: under its name it is whole or not there.
 
-    arrays: as export_arrays gives them. Raises DiskError.
+    arrays: as export_arrays gives them. Without momentum no step reads a
+    velocity, and the three optimizers keep different things there: zeros are
+    written. Raises DiskError.
     """
     metadata = {
         "format": FORMAT,
@@ -92,6 +94,9 @@ def write(
         "recipe": json.dumps(asdict(recipe)),
     }
     whole = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
+    if not recipe.momentum:
+        velocity = (name for name in whole if name.startswith(VELOCITY))
+        whole |= {name: np.zeros_like(whole[name]) for name in velocity}
     metadata["sha256"] = checksum(whole, metadata)
     write_atomic(path, _in_order(safetensors.numpy.save(whole, metadata)))
 

@@ -127,7 +127,8 @@ def warm_up(
 ) -> TrainState:
     """Compile: run each step once for each size of batch, then undo it.
 
-    scan: compile scan_epoch instead of the training step.
+    scan: run scan_epoch instead of the training step, for a whole epoch: it
+    has no shorter one.
     """
     train_step, eval_step = steps
     before, step = export_arrays(state, recipe), int(state.step)

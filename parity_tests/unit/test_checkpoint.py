@@ -66,6 +66,19 @@ def test_names_are_those_of_the_table_with_a_velocity_for_the_trained():
     assert VELOCITY + "linear.kernel" in names
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_without_momentum_a_velocity_is_0_whatever_is_kept_there(
+    tmp_path, momentum
+):
+    recipe = replace(RECIPE, momentum=momentum)
+    arrays = {n: np.ones_like(a) for n, a in shared_start(recipe, 3).items()}
+    path = tmp_path / "checkpoint.safetensors"
+    write(path, arrays, 12, recipe, "jax_flax")
+    for name, array in read(path, recipe).arrays.items():
+        velocity = name.startswith(VELOCITY)
+        assert (array == (momentum > 0 if velocity else 1)).all()
+
+
 def test_a_transposed_array_is_written_as_it_reads(good):
     name = "prep.conv.kernel"
     transposed = np.asfortranarray(shared_start(RECIPE, 3)[name])
