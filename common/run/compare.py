@@ -19,7 +19,7 @@ from pathlib import Path
 from common.environments import TITLES
 from common.files import user_path
 from common.run.folder import RUNS
-from common.run.records import RunRecord, find_runs
+from common.run.records import RunRecord, find_runs, was_alone
 from common.run.terminal import align, columns, say, tolerant_output
 
 SITE = "`nox -s site` draws these runs, beside the source of the three"
@@ -96,6 +96,10 @@ def column(runs: list[RunRecord]) -> dict[str, str]:
     def median(form: str, of) -> str:
         return form.format(statistics.median(map(of, runs)))
 
+    # Times beside other programs say little; all do, if there are no others.
+    timed = [r for r in runs if was_alone(r.rows) is not False] or runs
+    seconds = [run.rows[-1].train_seconds for run in timed]
+    rates = [images / (took or 1e-9) for took in seconds]
     cells = {
         "": TITLES[about.framework],
         "test accuracy": median("{:.2%}", lambda r: r.rows[-1].test_accuracy),
@@ -107,10 +111,8 @@ def column(runs: list[RunRecord]) -> dict[str, str]:
     cells |= {
         "test loss": median("{:.4f}", lambda r: r.rows[-1].test_loss),
         "train loss": median("{:.4f}", lambda r: r.rows[-1].train_loss),
-        "seconds": median("{:,.1f}", lambda r: r.rows[-1].train_seconds),
-        "images/s": median(
-            "{:,.0f}", lambda r: images / (r.rows[-1].train_seconds or 1e-9)
-        ),
+        "seconds": f"{statistics.median(seconds):,.1f}",
+        "images/s": f"{statistics.median(rates):,.0f}",
         "mode": about.mode,
         "seed": numbers(run.about.seed for run in runs),
     }

@@ -9,7 +9,7 @@ What a record holds is declared in `about.py`.
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from common.typed import Malformed, decode, read_limited
 # Of a file, in bytes; the largest of real ones are 4 kB and 350 an epoch.
 LARGEST = {ABOUT: 2**20, METRICS: 2**24, PREDICTIONS: 2**20}
 DEEPEST = 4  # folders between runs/ and a record
+ALONE = 0.05  # of the processors; more, and other programs slow a run down
 
 
 @dataclass(frozen=True)
@@ -248,3 +249,12 @@ def _content(path: Path) -> bytes:
         raise RecordError(f"{folder}: {reason}") from error
     except OSError as error:
         raise RecordError(f"{path}: {one_line(error.strerror)}") from error
+
+
+def was_alone(epochs: Sequence[Epoch]) -> bool | None:
+    """Whether no other program slowed a training down; None: not known."""
+    loads = [epoch.other_load for epoch in epochs]
+    known = [load for load in loads if load is not None]
+    if any(load >= ALONE for load in known):
+        return False
+    return True if len(known) == len(loads) else None

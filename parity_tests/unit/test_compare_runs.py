@@ -73,6 +73,29 @@ def test_who_is_missing_is_named(capsys):
     assert shown(folder, capsys)[-1] == "not trained like this yet: TensorFlow"
 
 
+@pytest.mark.parametrize(
+    ("loads", "told"),
+    [
+        ((0.0, None, 0.5), "24.0"),  # the median of 20 and 28
+        ((0.5, 0.5, 0.5), "28.0"),  # better than none
+    ],
+)
+def test_times_beside_other_programs_count_where_there_are_no_others(
+    loads, told, capsys
+):
+    for seed, (seconds, load) in enumerate(zip((5, 7, 9), loads, strict=True)):
+        folder = a_run(seed=seed)
+        write_rows(
+            folder,
+            [
+                row(n, train_seconds=seconds * n, other_load=load)
+                for n in range(1, 5)
+            ],
+        )
+    (line,) = [x for x in shown(folder, capsys) if x.startswith("seconds")]
+    assert line.split() == ["seconds", told]
+
+
 @pytest.mark.parametrize("width", [80, 60, 40, 20])
 def test_it_fits_and_no_number_is_cut(width, capsys, monkeypatch):
     monkeypatch.setattr(compare, "columns", lambda stream: width)

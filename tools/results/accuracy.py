@@ -8,7 +8,7 @@ from collections.abc import Callable
 from statistics import mean, median
 
 from common.environments import TITLES
-from common.run.records import RunRecord, find_runs
+from common.run.records import ALONE, RunRecord, find_runs, was_alone
 from parity_tests.judge.recorded_runs import (
     EPOCHS_MARGIN,
     FEWEST,
@@ -30,7 +30,6 @@ from tools.bench.sheet import markdown_table
 from tools.bench.stats import spread
 from tools.results.publish import MUTANTS, RESULTS
 from tools.results.reports import Mutants, read_report
-from tools.results.trainings import ALONE, was_alone
 
 TIMED = LEVELS[1:]  # levels whose seconds are told
 
@@ -46,6 +45,8 @@ def accuracy_tables() -> str:
             f"{MARGIN:.2f} points, {LOSS_MARGIN:g} % and {EPOCHS_MARGIN} "
             "epoch.",
             pairs_table(runs),
+            "Of each framework alone, medians over its seeds, with their "
+            "ranges:",
             times_table(runs),
         )
     )
@@ -127,6 +128,7 @@ def trained_mutants_table() -> str:
     clean = judged(runs)[FRAMEWORK]
     names = dict.fromkeys(row.mutant for row in report.trained)
     rows = []
+    unseen = {}
     for name in names:
         broken = {r.seed: r for r in report.trained if r.mutant == name}
         seeds = sorted(broken.keys() & clean.keys())
@@ -142,6 +144,9 @@ def trained_mutants_table() -> str:
             100 * (row.train_loss / train_loss(run) - 1)
             for row, run in zip(after, before, strict=True)
         ]
+        unseen[f"`{name}`"] = (
+            abs(mean(points)) <= MARGIN and abs(mean(losses)) <= LOSS_MARGIN
+        )
         kills = [
             killer(row.killed_by)
             for row in report.named
@@ -164,7 +169,20 @@ def trained_mutants_table() -> str:
         markdown_table(heads, rows)
         + f"\n\n{TITLES[FRAMEWORK]}, `{JUDGED}`, on commit {commit}; changes "
         "are means over the seeds, against the published runs of the same "
-        "seeds."
+        f"seeds. {within_margins(unseen)}"
+    )
+
+
+def within_margins(unseen: dict[str, bool]) -> str:
+    """Which mistakes the verdict on accuracy would let pass, in words."""
+
+    def listed(wanted: bool) -> str:
+        return ", ".join(n for n, u in unseen.items() if u is wanted) or "none"
+
+    return (
+        f"Within the margins of {MARGIN:.2f} points and {LOSS_MARGIN:g} %, so "
+        f"that accuracy alone takes them for no mistakes: {listed(True)}. "
+        f"Beyond: {listed(False)}."
     )
 
 

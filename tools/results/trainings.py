@@ -2,12 +2,16 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
 
 from common.environments import FRAMEWORKS, TITLES
 from common.run import compare
 from common.run.about import Epoch
-from common.run.records import RunRecord, changed_fields, find_runs
+from common.run.records import (
+    RunRecord,
+    changed_fields,
+    find_runs,
+    was_alone,
+)
 from parity_tests.judge.recorded_runs import JUDGED, recipe_name
 from tools.bench.sheet import markdown_table
 from tools.bench.stats import spread
@@ -18,7 +22,6 @@ SHOWN = ("tensorflow", "tensorflow-cpu", "torch", "jax", "flax", "optax")
 
 FULL = "dawnbench"  # the preset of the whole training
 GOAL = 0.94  # test accuracy; DAWNBench took the time to it
-ALONE = 0.05  # of the processors; more, and other programs slow a run down
 
 
 def command(run: RunRecord) -> str:
@@ -44,15 +47,6 @@ def command(run: RunRecord) -> str:
     if about.run.init != "native":
         words.append(f"--init {about.run.init}")
     return " ".join([*words, "--seed"])
-
-
-def was_alone(epochs: Sequence[Epoch]) -> bool | None:
-    """Whether no other program slowed a training down; None: not known."""
-    loads = [epoch.other_load for epoch in epochs]
-    known = [load for load in loads if load is not None]
-    if any(load >= ALONE for load in known):
-        return False
-    return True if len(known) == len(loads) else None
 
 
 def goal(runs: list[list[Epoch]]) -> str:

@@ -31,7 +31,7 @@ def published(root, loads=(0.01,) * 8) -> None:
 def test_ten_seeds_that_agree_are_equivalent(tmp_path, monkeypatch):
     monkeypatch.setattr(accuracy, "RESULTS", tmp_path)
     published(tmp_path)
-    pairs, times = accuracy.accuracy_tables().split("\n\n")[1:3]
+    pairs, _, times = accuracy.accuracy_tables().split("\n\n")[1:4]
     (line,) = [x for x in pairs.splitlines() if "PyTorch, JAX" in x]
     assert "| 10 | +0.00 (+0.00 to +0.00) |" in line
     assert line.count("equivalent") == 3
@@ -96,4 +96,10 @@ def test_trained_mistakes_are_told_beside_runs_without(tmp_path, monkeypatch):
     assert (
         "| `a` | 2 | 80.00 (79.50 to 80.50) | -0.01 | +4.0 | rung 4 |"
         in accuracy.trained_mutants_table()
+    )
+    told = "Within the margins of 0.30 points and 2 %, "
+    assert told in accuracy.trained_mutants_table()
+    assert accuracy.within_margins({"a": True, "b": False, "c": False}) == (
+        f"{told}so that accuracy alone takes them for no mistakes: a. Beyond: "
+        "b, c."
     )
