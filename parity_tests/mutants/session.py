@@ -163,7 +163,7 @@ class Bench:
                 found = self.suite.mirror(tree)
                 killed = found and f"unit tests: {found}"
             if not killed and deep:
-                found = self.suite.contract(tree, framework)
+                found = self.suite.contract(tree, framework, mutant.file)
                 self.passes_without(found)
                 killed = found and f"contract tests: {found}"
         return killed, rung

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from parity_tests.mutants.baseline import environment
@@ -19,7 +20,12 @@ STOPPED_BY = re.compile(
 )
 CONTRACT = "parity_tests/programs"
 FIRST = "test_same_training.py"  # quick, and sees most
-PROCESSES = ("test_world.py", "test_launch.py")  # of nox -s processes
+# Of nox -s processes: minutes, and only these files are about that.
+PROCESSES = ("test_world.py", "test_launch.py")
+OF_PROCESSES = (
+    *("frameworks/*/parallel.py", "common/world.py"),
+    *("common/run/follower.py", "common/run/together.py"),
+)
 
 
 class Suite:
@@ -77,14 +83,16 @@ class Suite:
         path = "parity_tests/unit/test_mirror.py"
         return self.run(tree, path, "-k", NOT_THE_TEXT)
 
-    def contract(self, tree: Path, framework: str) -> str:
-        """The program of one framework as users run it.
+    def contract(self, tree: Path, framework: str, file: str) -> str:
+        """The program of one framework as users run it, with a change of file.
 
-        But for how several processes start: that is no part of parity.
+        How several processes start and end only for files of that.
         """
         names = {p.name for p in (tree / CONTRACT).glob("test_*.py")}
-        rest = sorted(names - {FIRST, *PROCESSES})
-        paths = [f"{CONTRACT}/{name}" for name in (FIRST, *rest)]
+        names -= {FIRST, *PROCESSES}
+        if any(fnmatchcase(file, pattern) for pattern in OF_PROCESSES):
+            names |= {*PROCESSES}
+        paths = [f"{CONTRACT}/{name}" for name in (FIRST, *sorted(names))]
         return self.run(tree, *paths, "-k", framework)
 
 

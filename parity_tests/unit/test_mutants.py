@@ -308,6 +308,23 @@ def test_a_pytest_that_was_stopped_has_killed_nothing(
             tests.run(tmp_path)
 
 
+def test_only_what_is_of_several_processes_meets_their_tests(monkeypatch):
+    monkeypatch.setattr(suite.Suite, "run", lambda self, tree, *words: words)
+    tests = suite.Suite("python", ROOT, ROOT)
+    processes = {f"parity_tests/programs/{name}" for name in suite.PROCESSES}
+    assert all((ROOT / path).exists() for path in processes)
+    seen = set()
+    for file in subjects():
+        chosen = tests.contract(ROOT, "pytorch", file)
+        assert chosen[0].endswith(suite.FIRST)
+        assert chosen[-2:] == ("-k", "pytorch")
+        if processes <= set(chosen):
+            seen.add(file)
+        else:
+            assert not processes & set(chosen)
+    assert len(seen) == 3 + 3  # of each framework, and of common/
+
+
 def test_a_mutant_without_a_verdict_is_no_success(tmp_path, monkeypatch):
     """It is not logged, so that it is tried again; too long is survived."""
     one, two, three = named.read()[:3]
