@@ -96,7 +96,7 @@ def column(runs: list[RunRecord]) -> dict[str, str]:
     def median(form: str, of) -> str:
         return form.format(statistics.median(map(of, runs)))
 
-    # Times beside other programs say little; all do, if there are no others.
+    # Where runs had the machine to themselves, only their times count.
     timed = [r for r in runs if was_alone(r.rows) is not False] or runs
     seconds = [run.rows[-1].train_seconds for run in timed]
     rates = [images / (took or 1e-9) for took in seconds]

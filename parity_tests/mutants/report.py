@@ -32,8 +32,8 @@ def conclude(
         survived = sum(len(r["survivors"]) for r in rows)
         share = share_killed(rows)
         say(f"{share:.1%} killed, {survived} survivors")
-        part = {"seed": flags.seed, "share": flags.share, "by_file": rows}
-        part |= {"whole": flags.whole}
+        part = {"seed": flags.seed, "share": flags.share}
+        part |= {"whole": flags.whole, "by_file": rows}
         good, name = share >= ENOUGH, "generated"
     else:
         part = named_rows(tried, log, known)

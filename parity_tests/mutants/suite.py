@@ -63,7 +63,7 @@ class Suite:
         found = STOPPED_BY.findall(output)
         if child.returncode < 0 or not found:  # stopped, or it never began
             raise NoVerdict(f"pytest ended with {child.returncode}")
-        return found[0]
+        return found[0].removeprefix(f"{tree}/")
 
     def unit(self, tree: Path, file: str) -> str:
         """Unit tests, first those that import this file of common/."""

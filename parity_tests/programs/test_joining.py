@@ -5,15 +5,18 @@ import pytest
 # What is left of a world of two devices once it was left.
 PARTED = """
 from frameworks.{0}.parallel import join_world, leave_world
+{1}
 
 world = join_world("cpu", 2)
-assert {1}, "never joined"
+assert joined(), "never joined"
 leave_world(world)
-assert not {1}, "still joined"
+assert not joined(), "still joined"
 """
 JOINED = {
-    "tensorflow_eager": "__import__('tensorflow').distribute.has_strategy()",
-    "jax_flax": "not __import__('jax').sharding.get_mesh().empty",
+    "tensorflow_eager": "import tensorflow as tf\n"
+    "joined = tf.distribute.has_strategy",
+    "jax_flax": "from jax.sharding import get_mesh\n"
+    "joined = lambda: not get_mesh().empty",
 }
 # What JAX is told when it is to join another process.
 BOUND = """
@@ -45,7 +48,7 @@ GROUPS = {
     "tensorflow_eager": "",
     "pytorch": "import torch.distributed as dist\n"
     "dist.init_process_group(store=dist.HashStore(), rank=0, world_size=1)",
-    "jax_flax": "__import__('jax').config.update('jax_enable_x64', True)",
+    "jax_flax": "import jax; jax.config.update('jax_enable_x64', True)",
 }
 
 

@@ -173,14 +173,8 @@ def submit(
     own = {"BIN": str(python.parent), "OUT": str(out)} | own
     done = subprocess.run(
         [
-            "timeout",
-            LIMIT,
-            "sbatch",
-            "--wait",
-            *SIZE,
-            f"--output={log}",
-            FOLDER / name,
-            *FLAGS,
+            *("timeout", LIMIT, "sbatch", "--wait", *SIZE, f"--output={log}"),
+            *(FOLDER / name, *FLAGS),
         ],
         env=environment | own,
         capture_output=True,

@@ -174,15 +174,14 @@ def trained_mutants_table() -> str:
 
 
 def within_margins(unseen: dict[str, bool]) -> str:
-    """Which mistakes the verdict on accuracy would let pass, in words."""
+    """Which mistakes change no mean by more than its margin, in words."""
 
     def listed(wanted: bool) -> str:
         return ", ".join(n for n, u in unseen.items() if u is wanted) or "none"
 
     return (
-        f"Within the margins of {MARGIN:.2f} points and {LOSS_MARGIN:g} %, so "
-        f"that accuracy alone takes them for no mistakes: {listed(True)}. "
-        f"Beyond: {listed(False)}."
+        f"Within the margins of {MARGIN:.2f} points and {LOSS_MARGIN:g} %: "
+        f"{listed(True)}; beyond: {listed(False)}."
     )
 
 

@@ -266,5 +266,5 @@ def killed_mutants() -> str:
         f"**{killed:,} of {able:,} injected bugs killed** ({kinds} mistakes, "
         f"each in every framework that could have it; on commit {named}), and "
         f"{made.killed:,} of {made.able:,} changes by mutation operators, a "
-        f"sample of {100 * made.tried:.2g} % (on commit {sample})"
+        f"sample of {100 * made.share_tried:.2g} % (on commit {sample})"
     )

@@ -98,7 +98,7 @@ class Generated(Struct, frozen=True):
         return sum(row.tried - row.equivalent for row in self.by_file)
 
     @property
-    def tried(self) -> float:
+    def share_tried(self) -> float:
         """Of all that could be made, the share that was tried."""
         possible = sum(row.possible for row in self.by_file)
         return sum(row.tried for row in self.by_file) / possible

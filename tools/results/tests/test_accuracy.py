@@ -97,9 +97,9 @@ def test_trained_mistakes_are_told_beside_runs_without(tmp_path, monkeypatch):
         "| `a` | 2 | 80.00 (79.50 to 80.50) | -0.01 | +4.0 | rung 4 |"
         in accuracy.trained_mutants_table()
     )
-    told = "Within the margins of 0.30 points and 2 %, "
-    assert told in accuracy.trained_mutants_table()
+    told = "Within the margins of 0.30 points and 2 %: "
+    table = accuracy.trained_mutants_table()
+    assert table.endswith(f"{told}none; beyond: `a`.")  # by its loss
     assert accuracy.within_margins({"a": True, "b": False, "c": False}) == (
-        f"{told}so that accuracy alone takes them for no mistakes: a. Beyond: "
-        "b, c."
+        f"{told}a; beyond: b, c."
     )
