@@ -32,6 +32,7 @@ class Flags:
     framework: Literal["tensorflow_eager", "pytorch", "jax_flax"]
     # the .npz to write
     out: PathFlag
+    # where it computes; a GPU must be asked for
     device: Literal["cpu", "gpu"] = "cpu"
     # the same for all traces of one comparison
     run_id: str = "by-hand"

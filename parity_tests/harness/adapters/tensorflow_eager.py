@@ -12,6 +12,8 @@ from frameworks.tensorflow_eager.step import TrainState
 
 MODE = FRAMEWORKS["tensorflow_eager"].mode
 FAST_MODE = "compiled"  # where there are thousands of steps
+# Else it warns that each new recipe is traced anew, as it should be.
+tf.get_logger().setLevel("ERROR")
 
 
 def tensor(array: np.ndarray, device) -> tf.Tensor:
