@@ -7,6 +7,7 @@ import numpy as np
 from common.init import conv_bn_channels
 from parity_tests.harness.cases import NET
 from parity_tests.judge.checks import Check, Measure, Traces, equal_tensors
+from parity_tests.judge.on_gpu import rounded_factor
 from parity_tests.oracle.network import SIDES
 from parity_tests.rungs.rung4_dropout import (
     HALF,
@@ -46,7 +47,9 @@ def scale(traces: Traces) -> Iterator[Measure]:
         factors = square / mean
         worst = float(factors[np.abs(factors * (1 - rate) - 1).argmax()])
         error, law = abs(worst * (1 - rate) - 1), 1 / (1 - rate)
-        yield Measure(error, name, who, worst, "1 / (1 - rate)", law)
+        limit = rounded_factor(traces, name, who)
+        words = "1 / (1 - rate)", law
+        yield Measure(error, name, who, worst, *words, tolerance=limit)
 
 
 def share_kept(traces: Traces) -> Iterator[Measure]:

@@ -10,14 +10,10 @@ from collections.abc import Iterator
 
 from parity_tests.judge.check_noise import ROUNDING, TIMES
 from parity_tests.judge.checks import Check, Measure, Traces
+from parity_tests.judge.on_gpu import on_gpu
 
 # As for the trajectory in float64.
 DOUBLE = 1e-11
-
-
-def on_gpu(traces: Traces, who: str) -> bool:
-    """Whether a trace says that it was made on one."""
-    return traces.facts.get(who, {}).get("device", "cpu") not in ("", "cpu")
 
 
 def repeats(traces: Traces) -> Iterator[Measure]:

@@ -107,10 +107,13 @@ def equal_tensors(
     why: str,
     unguarded: str = "",
     but: str = "",
+    instead: Callable[[Traces, str, str], float | None] = lambda *_: None,
 ) -> Check:
     """Tensors by name: frameworks with each other and with the oracle.
 
     but: a second pattern, of names that this check leaves to another.
+    instead: of a name and who holds it, a tolerance in place of this one;
+        None where there is no reason for another.
     """
 
     def measure(traces: Traces) -> Iterator[Measure]:
@@ -119,12 +122,14 @@ def equal_tensors(
             if skip(name):
                 continue
             held = traces.holders(name)
+            limits = {who: instead(traces, name, who) for who in held}
             if name in traces.oracle:
                 judge = ORACLE, traces.oracle[name]
                 for one in held.items():
-                    yield compare(name, one, judge)
+                    yield compare(name, one, judge, tolerance=limits[one[0]])
             for one, other in combinations(held.items(), 2):
-                yield compare(name, one, other)
+                limit = limits[one[0]] or limits[other[0]]
+                yield compare(name, one, other, tolerance=limit)
 
     return Check(rung, what, tolerance, why, measure, unguarded, True)
 

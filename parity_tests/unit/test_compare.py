@@ -343,6 +343,34 @@ def test_two_runs_are_equal_on_a_cpu_and_near_on_a_gpu(
     assert run_check(check_repeat.CHECKS[0], traces).failed == fails
 
 
+@pytest.mark.parametrize(
+    ("framework", "device", "case", "error", "fails"),
+    [
+        ("jax_flax", "NVIDIA H200", "6/float64/decay/0", 5e-8, False),
+        ("jax_flax", "NVIDIA H200", "6/float64/decay/0", 7e-8, True),
+        ("jax_flax", "NVIDIA H200", "6/float64/random/0", 5e-8, True),
+        ("jax_flax", "cpu", "6/float64/decay/0", 5e-8, True),
+        ("pytorch", "NVIDIA H200", "6/float64/decay/0", 5e-8, True),
+    ],
+)
+def test_only_jax_on_a_gpu_may_round_the_decay_of_a_weight_to_float32(
+    framework, device, case, error, fails
+):
+    [check] = [c for c in CHECKS if c.what == "impulse, decay, random"]
+    name = f"{case}/weights"
+    traces = Traces(
+        {framework: {name: np.array([1.0, 1 + error])}},
+        {name: np.ones(2)},
+        {framework: {"device": device, "framework": framework}},
+    )
+    assert run_check(check, traces).failed == fails
+    other = f"{framework} (there)"  # beside one made elsewhere
+    traces.arrays[other] = traces.oracle
+    traces.facts[other] = {"device": "cpu", "framework": framework}
+    traces = Traces(traces.arrays, {}, traces.facts)
+    assert run_check(check, traces).failed == fails
+
+
 def test_a_changed_eps_is_named_in_the_first_lines():
     """TensorFlow's eps of 1e-3 on the rung, the tensor, and as bn-eps."""
     small = Recipe(width=2, batch_size=4, weight_decay=0.0)
