@@ -12,11 +12,12 @@ from common.run.records import ALONE, RunRecord, find_runs, was_alone
 from parity_tests.judge.recorded_runs import (
     EPOCHS_MARGIN,
     FEWEST,
-    JUDGED,
-    LEVELS,
     LOSS_MARGIN,
     MARGIN,
+    RECIPES,
+    SMALL,
     Interval,
+    Judged,
     Pair,
     accuracy,
     compare_pairs,
@@ -31,34 +32,39 @@ from tools.bench.stats import spread
 from tools.results.publish import MUTANTS, RESULTS
 from tools.results.reports import Mutants, read_report
 
-TIMED = LEVELS[1:]  # levels whose seconds are told
-
 
 def accuracy_tables() -> str:
-    """Both tables, with what they are made of."""
+    """Both tables of each recipe, with what they are made of."""
     runs, _ = find_runs(RESULTS)
-    return "\n\n".join(
-        (
-            f"Of `{JUDGED}`, from the frameworks' own initial weights, the "
-            f"{FEWEST} seeds that a verdict needs at the least. Mean "
-            "differences with their 90 % intervals; margins "
-            f"{MARGIN:.2f} points, {LOSS_MARGIN:g} % and {EPOCHS_MARGIN} "
-            "epoch.",
-            pairs_table(runs),
+    parts = [
+        "All from the frameworks' own initial weights, with the "
+        f"{FEWEST} seeds that a verdict needs at the least. Mean "
+        "differences with their 90 % intervals; margins "
+        f"{MARGIN:.2f} points, {LOSS_MARGIN:g} % and {EPOCHS_MARGIN} epoch."
+    ]
+    for recipe in RECIPES:
+        parts += [
+            f"**`{recipe.name}`**:",
+            pairs_table(runs, recipe),
             "Of each framework alone, medians over its seeds, with their "
             "ranges:",
-            times_table(runs),
-        )
+            times_table(runs, recipe),
+        ]
+    parts.append(
+        "Speed has no verdict, since machines differ. Seconds are of runs "
+        f"that were alone: other programs used less than {ALONE:.0%} of the "
+        "processors in every epoch."
     )
+    return "\n\n".join(parts)
 
 
-def pairs_table(runs: list[RunRecord]) -> str:
+def pairs_table(runs: list[RunRecord], recipe: Judged) -> str:
     """A row for each two frameworks."""
-    levels = " / ".join(f"{level:.0%}" for level in LEVELS)
+    levels = " / ".join(f"{level:.0%}" for level in recipe.levels)
     heads = ("first minus second", "seeds", "test accuracy, points")
     heads += ("unpaired", "verdict", "training loss, %", "verdict")
     heads += (f"epochs to {levels}", "verdict")
-    return markdown_table(heads, map(pair_row, compare_pairs(runs)))
+    return markdown_table(heads, map(pair_row, compare_pairs(runs, recipe)))
 
 
 def pair_row(pair: Pair) -> list[str]:
@@ -80,12 +86,21 @@ def pair_row(pair: Pair) -> list[str]:
     ]
 
 
-def times_table(runs: list[RunRecord]) -> str:
-    """A row for each framework; seconds of runs that were alone only."""
-    groups = {name: [*group.values()] for name, group in judged(runs).items()}
+def times_table(runs: list[RunRecord], recipe: Judged) -> str:
+    """A row for each framework; seconds of runs that were alone only.
+
+    Epochs to the levels that are judged of it and, of those of other recipes,
+    to those that were reached.
+    """
+    groups = {n: [*g.values()] for n, g in judged(runs, recipe).items()}
     machine, alone = timed(groups)
+    every = [run for group in groups.values() for run in group]
+    others = {level for one in RECIPES for level in one.levels}
+    reached = {at for at in others if any(to_level(run, at) for run in every)}
+    levels = sorted({*recipe.levels, *reached})
+    last = recipe.levels[1:]  # whose seconds are told
     seconds = {
-        name: [middle_seconds(group, level) for level in TIMED]
+        name: [middle_seconds(group, level) for level in last]
         for name, group in alone.items()
     }
     fastest = [
@@ -105,27 +120,24 @@ def times_table(runs: list[RunRecord]) -> str:
                 ", ".join(sorted({r.about.machine.name for r in group})),
                 spread_of(accuracy, group, "{:.2f}"),
                 spread_of(train_loss, group, "{:.4f}"),
-                *(epochs_cell(group, level) for level in LEVELS),
+                *(epochs_cell(group, level) for level in levels),
                 *(str(len(alone[name])), *ratios),
             ]
         )
+    where = f" on {machine}" if machine else ""
     heads = ["framework", "seeds", "machine"]
     heads += ["test accuracy, %", "training loss"]
-    heads += [f"epochs to {level:.0%}" for level in LEVELS]
-    heads += ["runs alone"]
-    heads += [f"seconds to {level:.0%}, times the fastest" for level in TIMED]
-    return markdown_table(heads, rows) + (
-        "\n\nSpeed has no verdict, since machines differ. Seconds are of runs "
-        f"{f'on {machine} ' if machine else ''}that were alone: other programs "
-        f"used less than {ALONE:.0%} of the processors in every epoch."
-    )
+    heads += [f"epochs to {level:.0%}" for level in levels]
+    heads += [f"runs alone{where}"]
+    heads += [f"seconds to {level:.0%}, times the fastest" for level in last]
+    return markdown_table(heads, rows)
 
 
 def trained_mutants_table() -> str:
     """What whole trainings with a mistake differ by, beside what kills it."""
     report = read_report(MUTANTS, Mutants)
     runs, _ = find_runs(RESULTS)
-    clean = judged(runs)[FRAMEWORK]
+    clean = judged(runs, SMALL)[FRAMEWORK]
     names = dict.fromkeys(row.mutant for row in report.trained)
     rows = []
     unseen = {}
@@ -167,9 +179,9 @@ def trained_mutants_table() -> str:
     commit = report.commit_of["trained"][:7]
     return (
         markdown_table(heads, rows)
-        + f"\n\n{TITLES[FRAMEWORK]}, `{JUDGED}`, on commit {commit}; changes "
-        "are means over the seeds, against the published runs of the same "
-        f"seeds. {within_margins(unseen)}"
+        + f"\n\n{TITLES[FRAMEWORK]}, `{SMALL.name}`, on commit {commit}; "
+        "changes are means over the seeds, against the published runs of the "
+        f"same seeds. {within_margins(unseen)}"
     )
 
 

@@ -27,9 +27,9 @@ class Link:
 class Assumed:
     """What is assumed of an H100, in bfloat16, and of what joins many."""
 
-    # Seconds of a step of 512 images on one GPU: PyTorch's, as published in
-    # results/, over the 2,352 steps of `dawnbench`.
-    step: float = 8.1e-3
+    # Seconds of a step of 512 images on one GPU: those of PyTorch, compiled, as
+    # published in results/, over the 2,352 steps of `dawnbench`.
+    step: float = 7.2e-3
     # Of these, what does not become less with fewer images: the start of each
     # kernel, the optimizer.
     fixed: float = 1.6e-3

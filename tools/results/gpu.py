@@ -12,7 +12,7 @@ from common.environments import TITLES
 from common.init import parameter_table
 from common.recipe import PRESETS
 from common.run.about import Epoch
-from common.run.records import RunRecord, find_runs
+from common.run.records import RunRecord, find_runs, was_alone
 from tools.bench.count import gflop_per_image
 from tools.bench.sheet import markdown_table
 from tools.bench.stats import spread
@@ -148,7 +148,8 @@ def measured(
 ) -> str:
     """A figure of the last epoch of the recipe's runs on an H100, published.
 
-    The median and the range, and of how many runs if not of one.
+    Of those that were alone. The median and the range, and of how many runs
+    if not of one.
     """
     found = [
         what(run.rows[-1])
@@ -157,6 +158,7 @@ def measured(
         and f"{TITLES[run.about.framework]}, {run.about.mode}" == way
         and "H100" in run.about.machine.device
         and run.about.machine.devices == 1
+        and was_alone(run.rows) is not False
     ]
     if not found:
         return UNKNOWN

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from functools import partial
 from math import sqrt
+from pathlib import Path
 from statistics import NormalDist
 from textwrap import fill as fill_lines
 
@@ -39,9 +40,9 @@ WITNESS = "David Page's own code"
 fill = partial(fill_lines, break_long_words=False, break_on_hyphens=False)
 
 
-def ladder_table() -> str:
-    """The parity ladder as it came out, from the published report."""
-    report = read_report(LADDER, Ladder)
+def ladder_table(file: Path) -> str:
+    """A parity ladder as it came out, from a published report."""
+    report = read_report(file, Ladder)
     heads = ("rung", "what", "tensors", "worst error", "tolerance", "verdict")
     fields = [head.replace(" ", "_") for head in heads]
     rows = [[getattr(row, name) for name in fields] for row in report.rows]
@@ -50,7 +51,9 @@ def ladder_table() -> str:
     traces = report.traces.values()
     versions = {k: v for trace in traces for k, v in trace.versions.items()}
     commits = {trace.git_commit[:7] for trace in traces}
-    made = f"Made with {in_words(versions)}, on commit "
+    [device] = {trace.device for trace in traces}
+    where = "" if device == "cpu" else f"on {device} "
+    made = f"Made {where}with {in_words(versions)}, on commit "
     made = fill(f"{made}{', '.join(sorted(commits))}.", 79)
     return f"{markdown_table(heads, rows)}\n\n{made}"
 

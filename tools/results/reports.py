@@ -36,6 +36,7 @@ class Trace(Struct, frozen=True):
 
     git_commit: Commit | None
     versions: dict[Text, Text]
+    device: Text = "cpu"
 
 
 class Ladder(Struct, frozen=True):

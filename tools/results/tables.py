@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tools.bench import markdown
@@ -20,7 +21,14 @@ from tools.results.proofs import (
     survivors_table,
     torture_line,
 )
-from tools.results.publish import BENCH, PROFILE, SCALE, WORLD
+from tools.results.publish import (
+    BENCH,
+    GPU_LADDER,
+    LADDER,
+    PROFILE,
+    SCALE,
+    WORLD,
+)
 from tools.results.scale import first_epoch_table
 from tools.results.trainings import comparison, runs_table, trainings_table
 
@@ -48,7 +56,7 @@ TABLES = {
         "results": runs_table,
     },
     "docs/parity.md": {
-        "ladder": ladder_table,
+        "ladder": partial(ladder_table, LADDER),
         "machines": machines_table,
         "accuracy": accuracy_tables,
         "trained-mutants": trained_mutants_table,
@@ -58,7 +66,10 @@ TABLES = {
         "matrix": matrix_table,
         "survivors": survivors_table,
     },
-    "docs/gpu.md": {"gpu": gpu_table},
+    "docs/gpu.md": {
+        "gpu": gpu_table,
+        "ladder": partial(ladder_table, GPU_LADDER),
+    },
     "docs/scale.md": {
         "first-epoch": first_epoch_table,
         "world": bench_tables(markdown.world, WORLD),

@@ -12,7 +12,7 @@ from common.run.records import (
     find_runs,
     was_alone,
 )
-from parity_tests.judge.recorded_runs import JUDGED, recipe_name
+from parity_tests.judge.recorded_runs import SMALL, recipe_name
 from tools.bench.sheet import markdown_table
 from tools.bench.stats import spread
 from tools.results.publish import RESULTS, no_evidence
@@ -185,7 +185,7 @@ def runs_table() -> str:
     for runs in published():
         about, title = runs[0].about, runs[0].title
         name = about.framework, title, about.precision, about.mode
-        if title == FULL or recipe_name(runs[0]) == JUDGED:
+        if title == FULL or recipe_name(runs[0]) == SMALL.name:
             most[name] = max(most.get(name, []), runs, key=len)
     rows = [row(runs) for runs in most.values()]
     return markdown_table(SHORT, [[r[c] for c in SHORT] for r in rows])
@@ -207,9 +207,10 @@ def full_trainings() -> str:
     words = f"The full recipe, `{FULL}`: "
     if runs:
         many = f"{len(runs)} run" + "s" * (len(runs) > 1)
+        names = ", ".join(name for name in TITLES.values() if name in have)
+        of = f"({names})" if len(have) < len(TITLES) else "of all three"
         words += (
-            f"**{spread(reached, '{:.2f} %')} test accuracy** in {many} "
-            f"({', '.join(n for n in TITLES.values() if n in have)})"
+            f"**{spread(reached, '{:.2f} %')} test accuracy** in {many} {of}"
         )
     if lacking:
         words += "; " * bool(runs) + f"not measured yet: {', '.join(lacking)}"

@@ -12,7 +12,8 @@ LEVELS = (60, 70, 80, 85, 90, 93, 94)  # percent of test accuracy
 def curve(group: Group, field: str, factor: float = 1) -> dict:
     """Median and range over the group's runs, one point per epoch.
 
-    seconds: the median of the training seconds at that epoch.
+    seconds: the median of the training seconds at that epoch, of the runs
+        whose times count.
     """
     epochs = sorted({row.epoch for run in group.runs for row in run.rows})
     out = {"epoch": epochs, "seconds": [], "mid": [], "low": [], "high": []}
@@ -23,8 +24,14 @@ def curve(group: Group, field: str, factor: float = 1) -> dict:
             if row.epoch == epoch
         ]  # fmt: skip
         values = [factor * getattr(row, field) for row in rows]
+        times = [
+            row.train_seconds
+            for run in group.timed
+            for row in run.rows
+            if row.epoch == epoch
+        ] or [row.train_seconds for row in rows]
         counts.append(len(values))
-        out["seconds"].append(round(median(r.train_seconds for r in rows), 3))
+        out["seconds"].append(round(median(times), 3))
         out["mid"].append(round(median(values), 6))
         out["low"].append(round(min(values), 6))
         out["high"].append(round(max(values), 6))
@@ -37,12 +44,13 @@ def level_cell(group: Group, level: int) -> dict:
     reached = [at for at in found if at]
     if not reached:
         return {"rows": 0}
-    epochs, seconds = zip(*reached, strict=True)
+    timed = [to_level(run, level / 100) for run in group.timed]
+    seconds = [at[1] for at in timed if at] or [at[1] for at in reached]
     return {
         "rows": len(reached),
         "of": len(found),
         "seconds": duration(median(seconds)),
-        "epoch": f"{median(epochs):g}",
+        "epoch": f"{median(epoch for epoch, _ in reached):g}",
     }
 
 
@@ -70,7 +78,7 @@ def levels(experiment: Experiment) -> list[dict]:
             "last": 100
             * median(run.rows[-1].test_accuracy for run in group.runs),
             "seconds": duration(
-                median(run.rows[-1].train_seconds for run in group.runs)
+                median(run.rows[-1].train_seconds for run in group.timed)
             ),
             "cells": [level_cell(group, level) for level in LEVELS],
         }

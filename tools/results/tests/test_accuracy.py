@@ -1,9 +1,11 @@
 """The tables of accuracies and of killed trainings, from published reports."""
 
 import json
+import re
 
 from common.environments import FRAMEWORKS
-from parity_tests.judge.recorded_runs import FEWEST
+from common.run.records import find_runs
+from parity_tests.judge.recorded_runs import FEWEST, FULL, SMALL, Judged
 from tools.results import accuracy, proofs, publish
 from tools.results.tests import fake_records
 
@@ -31,7 +33,7 @@ def published(root, loads=(0.01,) * 8) -> None:
 def test_ten_seeds_that_agree_are_equivalent(tmp_path, monkeypatch):
     monkeypatch.setattr(accuracy, "RESULTS", tmp_path)
     published(tmp_path)
-    pairs, _, times = accuracy.accuracy_tables().split("\n\n")[1:4]
+    pairs, _, times = accuracy.accuracy_tables().split("\n\n")[2:5]
     (line,) = [x for x in pairs.splitlines() if "PyTorch, JAX" in x]
     assert "| 10 | +0.00 (+0.00 to +0.00) |" in line
     assert line.count("equivalent") == 3
@@ -42,6 +44,21 @@ def test_ten_seeds_that_agree_are_equivalent(tmp_path, monkeypatch):
         "| 2 | 4 | never | 10 | 1.50 | not measured |"
     )
     assert "| 1.00 |" in rows["| PyTorch"]
+
+
+def test_a_recipe_shows_the_levels_of_another_that_it_reached(
+    tmp_path, monkeypatch
+):
+    """`small` is judged at 85 % too, and never got there; nor to 94 %."""
+    monkeypatch.setattr(accuracy, "RESULTS", tmp_path)
+    published(tmp_path)
+    runs, _ = find_runs(tmp_path)
+    few = Judged(SMALL.name, (0.94,))
+    head = accuracy.times_table(runs, few).splitlines()[0]
+    assert re.findall(r"epochs to (\d+)%", head) == ["70", "80", "94"]
+    assert head.count("| seconds to") == 0  # of the first level none are told
+    head = accuracy.times_table(runs, SMALL).splitlines()[0]
+    assert re.findall(r"epochs to (\d+)%", head) == ["70", "80", "85"]
 
 
 def test_seconds_of_a_run_beside_others_are_not_told(tmp_path, monkeypatch):
@@ -59,7 +76,8 @@ def test_seconds_of_two_machines_are_not_compared(tmp_path, monkeypatch):
         about["machine"]["device"] = "a GPU"
         file.write_text(json.dumps(about))
     text = accuracy.accuracy_tables()
-    rows = {x.split(" | ")[0]: x for x in text.splitlines()}
+    small, _ = text.split(f"**`{FULL.name}`**")
+    rows = {x.split(" | ")[0]: x for x in small.splitlines()}
     assert rows["| TensorFlow"].endswith("| 0 | not measured | not measured |")
     assert "| 10 | 1.50 |" in rows["| JAX"]
     assert "on 2 cores of made-up" in text

@@ -170,6 +170,26 @@ def test_each_kind_of_bench_has_a_file_of_its_own(
     assert {path.name for path in tmp_path.iterdir()} == {file.name, name}
 
 
+def test_the_ladder_of_a_gpu_is_published_good_or_bad_beside_that_of_a_cpu(
+    monkeypatch, tmp_path
+):
+    for target in ("LADDER", "GPU_LADDER"):
+        monkeypatch.setattr(publish, target, tmp_path / target)
+    file = tmp_path / "report.json"
+    there = {"git_commit": "0" * 40, "versions": {}, "device": "NVIDIA H200"}
+    found = {"verdict": "FAIL", "traces": {"pytorch": there}}
+    file.write_text(json.dumps(LADDER | found))
+    publish.publish_ladder(file)
+    assert (tmp_path / "GPU_LADDER").read_text() == file.read_text()
+    assert not (tmp_path / "LADDER").exists()
+    table = proofs.ladder_table(tmp_path / "GPU_LADDER")
+    assert "Made on NVIDIA H200 with" in table
+    both = {"pytorch": there, "jax_flax": there | {"device": "cpu"}}
+    file.write_text(json.dumps(LADDER | {"traces": both}))
+    with pytest.raises(SystemExit, match="of NVIDIA H200, cpu"):
+        publish.publish_ladder(file)
+
+
 def test_a_report_that_is_not_there_is_told(tmp_path):
     with pytest.raises(SystemExit, match="No such file"):
         publish.publish_ladder(tmp_path / "none.json")

@@ -84,6 +84,31 @@ def test_a_band_is_the_range_over_the_seeds(experiment):
     assert found["high"][0] == pytest.approx(65.4)
 
 
+def test_times_are_of_the_runs_that_were_alone_if_there_are_any(tmp_path):
+    """Accuracy is of all three: it does not mind other programs."""
+    for seed, (load, seconds) in enumerate(((0.0, 5), (0.4, 9), (0.4, 11))):
+        folder = fakes.record(tmp_path, "pytorch", seed)
+        changed = {"other_load": load, "test_accuracy": 0.6 + seed / 10}
+        times = [seconds * epoch for epoch in (1, 2, 3, 4)]
+        rows = [
+            fake_records.row(n, train_seconds=at, **changed)
+            for n, at in enumerate(times, 1)
+        ]
+        fakes.write_rows(folder, rows)
+    (only,) = groups.experiments(find_runs(tmp_path)[0])
+    (group,) = only.groups
+    found = report.curve(group, "test_accuracy", 100)
+    assert (found["mid"][0], found["seconds"][0]) == (70.0, 5)
+    assert report.level_cell(group, 60)["seconds"] == "5.0 s"
+    assert report.level_cell(group, 70) == {
+        **{"rows": 2, "of": 3, "epoch": "1"},
+        "seconds": "10 s",  # the one that was alone did not reach it
+    }
+    assert report.levels(only)[0]["seconds"] == "20 s"
+    group.runs.pop(0)
+    assert report.curve(group, "test_accuracy")["seconds"][0] == 10
+
+
 def test_a_level_that_was_not_reached_is_said(experiment):
     cells = report.levels(experiment)[0]["cells"]
     by_level = dict(zip(report.LEVELS, cells, strict=True))
