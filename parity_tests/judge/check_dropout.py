@@ -48,8 +48,8 @@ def scale(traces: Traces) -> Iterator[Measure]:
         worst = float(factors[np.abs(factors * (1 - rate) - 1).argmax()])
         error, law = abs(worst * (1 - rate) - 1), 1 / (1 - rate)
         limit = rounded_factor(traces, name, who)
-        words = "1 / (1 - rate)", law
-        yield Measure(error, name, who, worst, *words, tolerance=limit)
+        wanted = "1 / (1 - rate)", law
+        yield Measure(error, name, who, worst, *wanted, tolerance=limit)
 
 
 def share_kept(traces: Traces) -> Iterator[Measure]:

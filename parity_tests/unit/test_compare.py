@@ -15,7 +15,13 @@ from common.recipe import Recipe
 from parity_tests import compare
 from parity_tests.harness import digest, tracefile
 from parity_tests.harness.cases import ROOT, recipe_hash, source_hash
-from parity_tests.judge import check_margins, check_repeat, collect, report
+from parity_tests.judge import (
+    check_dropout,
+    check_margins,
+    check_repeat,
+    collect,
+    report,
+)
 from parity_tests.judge.checks import (
     Check,
     Measure,
@@ -368,6 +374,34 @@ def test_only_jax_on_a_gpu_may_round_the_decay_of_a_weight_to_float32(
     traces.arrays[other] = traces.oracle
     traces.facts[other] = {"device": "cpu", "framework": framework}
     traces = Traces(traces.arrays, {}, traces.facts)
+    assert run_check(check, traces).failed == fails
+
+
+@pytest.mark.parametrize(
+    ("framework", "device", "factor", "fails"),
+    [
+        ("jax_flax", "NVIDIA H200", float(np.float32(4 / 3)), False),
+        ("jax_flax", "NVIDIA H200", 4 / 3 * (1 + 7e-8), True),
+        ("jax_flax", "cpu", float(np.float32(4 / 3)), True),
+        ("tensorflow_eager", "NVIDIA H200", float(np.float32(4 / 3)), True),
+        ("tensorflow_eager", "cpu", 4 / 3, False),
+    ],
+)
+def test_only_jax_on_a_gpu_may_round_the_factor_of_dropout_to_float32(
+    monkeypatch, framework, device, factor, fails
+):
+    monkeypatch.setattr(check_dropout, "DOUBLE", {0.25: "4/float64/dropout-0"})
+    arrays = {}
+    for layer in check_dropout.LAYERS:
+        n = check_dropout.IMAGES * check_dropout.SIDES[layer] ** 2
+        value = check_dropout.VALUE[layer]
+        mean, square = 0.75 * factor, 0.75 * factor**2  # of 1, kept or not
+        var = (square - mean**2) * n / (n - 1)
+        moments = np.array([[mean * value], [var * value**2]])
+        arrays[f"4/float64/dropout-0/first/{layer}"] = moments
+    facts = {framework: {"device": device, "framework": framework}}
+    traces = Traces({framework: arrays}, {}, facts)
+    [check] = [c for c in CHECKS if c.what == "dropout: place and factor"]
     assert run_check(check, traces).failed == fails
 
 
