@@ -77,6 +77,7 @@ CASES = (
     ("other-seed", "first", False),
     ("epoch", "first", False),
     ("byte", "first", False),
+    ("byte", "other-seed", False),
     ("next", "second", True),
 )
 CASES_OF_MODE = (("second", "first", False), ("other-seed", "first", False))

@@ -64,7 +64,8 @@ def trace(driver: Driver) -> None:
             ("first", 5, 0),
             ("again", 5, 0),
             ("next", 5, 1),
-            ("other-seed", 6, 0),
+            # A key of 64 times the seed and the step would be that of `byte`.
+            ("other-seed", 9, 0),
             # An epoch of `dawnbench`, and what a byte holds, later.
             ("epoch", 5, 98),
             ("byte", 5, 256),
