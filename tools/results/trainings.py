@@ -131,12 +131,13 @@ def row(runs: list[RunRecord]) -> dict[str, str]:
 
 
 def comparison() -> str:
-    """The last screen of `nox -s train-tf train-torch train-jax`.
+    """The last screen of `nox -s train-tf train-torch train-jax` on a CPU.
 
     Of the records in results/ those that all three frameworks have.
     """
+    found = find_runs(RESULTS)[0]
     runs = max(
-        compare.groups(find_runs(RESULTS)[0]),
+        compare.groups([r for r in found if r.about.machine.device == "cpu"]),
         key=lambda runs: len({run.about.framework for run in runs}),
     )
     lines = [*compare.table(runs, 80), "", compare.SITE]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from common.cifar10 import checksums
+from common.environments import FRAMEWORKS
 from common.errors import DiskError
 from common.recipe import PRESETS, Run
 from common.run.about import Epoch
@@ -437,6 +438,20 @@ def test_the_first_line_has_the_published_errors(
 def test_the_rows_that_the_readme_names_are_checks_of_the_ladder():
     names = {check.what for check in CHECKS}
     assert {proofs.STEPS, proofs.WITNESS} <= names
+
+
+def test_the_readme_compares_the_runs_of_a_cpu_as_a_visitor_has_them(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setattr(trainings, "RESULTS", tmp_path)
+    gpu = fake_records.about()["machine"] | {"device": "NVIDIA H200"}
+    for framework in FRAMEWORKS:
+        changed = {"framework": framework, "started": "20260102T000000Z"}
+        fake_records.put(tmp_path / "a" / framework, 8, **changed)
+        changed |= {"machine": gpu, "started": "20260101T000000Z", "seed": 1}
+        fake_records.put(tmp_path / "b" / framework, 8, **changed)
+    _, title, *_ = trainings.comparison().splitlines()
+    assert title.startswith("small, float32; ") and "H200" not in title
 
 
 def test_what_was_not_trained_in_full_is_said(monkeypatch, tmp_path):
