@@ -44,7 +44,7 @@ ENVIRONMENTS = [environment_name(framework) for framework in FRAMEWORKS]
 PATIENT = {"interrupt_timeout": 60, "terminate_timeout": 60}
 TRACES = Path("traces")
 # Tests of the tools that need nothing beyond requirements/tools.txt.
-TOOLS = ("bench", "gpu_check", "launch", "prose", "results")
+TOOLS = ("bench", "gpu_check", "launch", "machines", "prose", "results")
 TOOL_TESTS = [
     *(f"tools/{name}/tests" for name in TOOLS),
     "tools/site/tests/test_site_parts.py",
@@ -441,7 +441,7 @@ def torture(session):
 def machines(session):
     """Run the ladder as on many processors: -- --quick, --only NAME."""
     run(
-        *(session, "tools", "-m", "parity_tests.machines"),
+        *(session, "tools", "-m", "tools.machines"),
         *(environments(session), *session.posargs),
         **ONE_THREAD,
     )

@@ -19,7 +19,7 @@ Arrays = dict[str, np.ndarray]
 ROOT = Path(__file__).parents[2]
 PRECISIONS = ("float64", "float32")
 # Other cases of the same kinds: other seeds, and the images of each batch in
-# another order. `parity_tests/machines` sets them; 0, 0 are the ladder's own.
+# another order. `tools/machines` sets them; 0, 0 are the ladder's own.
 VARIANT = int(os.environ.get("DAVIDNET_PARITY_VARIANT", "0"))
 ORDER = int(os.environ.get("DAVIDNET_PARITY_ORDER", "0"))
 # Seeds of the float32 cases, by variant: `python -m parity_tests.calm` chose

@@ -19,7 +19,7 @@ PARTS = (
     *(".github", ".ci", ".pre-commit-config.yaml", "requirements"),
     *("noxfile.py", "pyproject.toml", ".gitignore"),
 )
-APART = tuple(f"parity_tests/{n}" for n in ("machines", "unit", "programs"))
+APART = tuple(f"parity_tests/{name}" for name in ("unit", "programs"))
 LONGEST = 60  # characters of a change as it is shown
 
 

@@ -34,7 +34,7 @@ from common.run.machine import ROOT, describe_machine, git_commit
 from common.run.records import read_run
 from common.run.signals import delayed_signals
 from common.run.usage import PathFlag
-from parity_tests.machines.matrix import MACHINES
+from tools.machines.matrix import MACHINES
 
 FORMAT = "davidnet-first-epoch-1"
 LIMIT = 0.005  # of the loss, in float64

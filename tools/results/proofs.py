@@ -10,11 +10,11 @@ from textwrap import fill as fill_lines
 from common.environments import TITLES
 from parity_tests.judge.page import in_shares
 from parity_tests.judge.recorded_runs import accuracy_verdict, read_runs
-from parity_tests.machines.report import markdown
 from parity_tests.mutants.generate import FEWEST
 from parity_tests.mutants.killers import killer
 from parity_tests.mutants.report import matrix
 from tools.bench.sheet import markdown_table
+from tools.machines.report import markdown
 from tools.results.publish import (
     LADDER,
     MACHINES,

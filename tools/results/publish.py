@@ -21,9 +21,9 @@ from common.run.records import RunRecord, read_predictions, read_run
 from parity_tests.harness import digest, tracefile
 from parity_tests.harness.tracefile import TraceError
 from parity_tests.judge.tolerances import CHECKS
-from parity_tests.machines import matrix, report
 from tools.bench.stats import NOISE_LIMIT
 from tools.launch import first_epoch
+from tools.machines import matrix, report
 from tools.results.reports import (
     Bench,
     FirstEpoch,

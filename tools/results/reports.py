@@ -168,7 +168,7 @@ class Double(Struct, frozen=True):
 
 
 class Machines(Struct, frozen=True):
-    """machines.json, as `python -m parity_tests.machines` writes it."""
+    """machines.json, as `python -m tools.machines` writes it."""
 
     format: Literal["davidnet-machines-1"]
     processor: Text

@@ -1,8 +1,8 @@
 """Run the ladder on a matrix of machines, and judge its tolerances by it.
 
-    python -m parity_tests.machines                     all, or go on
-    python -m parity_tests.machines --quick             AVX2, in minutes
-    python -m parity_tests.machines --only avx2-3 sse-1
+    python -m tools.machines                     all, or go on
+    python -m tools.machines --quick             AVX2, in minutes
+    python -m tools.machines --only avx2-3 sse-1
 
 The machines are this one, with other instruction sets, numbers of threads,
 orders of images and seeds (matrix.py). A trace that is of this source and
@@ -27,15 +27,15 @@ from common.files import user_path, write_atomic
 from common.run.machine import git_commit
 from parity_tests.harness.cases import ROOT, hash_of, shared_files
 from parity_tests.harness.tracefile import is_fresh
-from parity_tests.machines.matrix import MACHINES, QUICK, Machine
-from parity_tests.machines.report import failures, show, summary
 from parity_tests.trace import caches, command
+from tools.machines.matrix import MACHINES, QUICK, Machine
+from tools.machines.report import failures, show, summary
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(
-        prog="python -m parity_tests.machines", description=__doc__
+        prog="python -m tools.machines", description=__doc__
     )
     add = parser.add_argument
     add("--environments", type=user_path, default=ROOT / ".nox")
@@ -118,7 +118,7 @@ def judged(machine: Machine, files: list[Path], out: Path) -> dict:
     """Its rows. Raises SystemExit with the code of what went wrong."""
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "parity_tests.machines.judge"),
+            *(sys.executable, "-m", "tools.machines.judge"),
             *map(str, files),
         ],
         cwd=ROOT,

@@ -15,10 +15,10 @@ from parity_tests.judge.checks import (
 )
 from parity_tests.judge.guard import guard, read_spread
 from parity_tests.judge.tolerances import CHECKS
-from parity_tests.machines import judge, report
-from parity_tests.machines.__main__ import chosen, main, parse, run_id
-from parity_tests.machines.matrix import CAPS, CORE, MACHINES, QUICK
 from parity_tests.rungs import RUNGS
+from tools.machines import judge, report
+from tools.machines.__main__ import chosen, main, parse, run_id
+from tools.machines.matrix import CAPS, CORE, MACHINES, QUICK
 
 
 def row(share=0.1, tolerance=1e-4, **more) -> dict:

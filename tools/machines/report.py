@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common.run.machine import processor
 from common.run.terminal import align, columns, narrow, say
-from parity_tests.machines.matrix import MACHINES
+from tools.machines.matrix import MACHINES
 
 FORMAT = "davidnet-machines-1"
 CAPPED = ("avx2", "avx", "sse")  # for all three frameworks

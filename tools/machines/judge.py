@@ -1,6 +1,6 @@
 """The rows of the ladder on one machine, as JSON.
 
-    python -m parity_tests.machines.judge A.npz B.npz C.npz
+    python -m tools.machines.judge A.npz B.npz C.npz
 
 Run in the machine's environment: it decides which cases the oracle computes.
 """
