@@ -40,10 +40,9 @@ def join_world(device: str, devices: int) -> World:
     device, devices: of the flags. Raises DeviceError if there are too few
     devices, or what JAX raises if the processes do not find each other.
     """
-    # Open MPI 5 tells these, too, but not the address of the first process.
+    # Open MPI 5 tells it, too, but not the address of the first process.
     told = os.environ.get
     count = told("JAX_NUM_PROCESSES") or told("OMPI_COMM_WORLD_SIZE")
-    rank = told("JAX_PROCESS_ID") or told("OMPI_COMM_WORLD_RANK")
     several = int(count or 1) > 1 or bool(launcher())
     gpus = choose_devices(devices)
     if devices == 1 and not several:
@@ -51,24 +50,7 @@ def join_world(device: str, devices: int) -> World:
     if device == "cpu":
         jax.config.update("jax_platforms", "cpu")
     if several:
-        # With it, SIGTERM would no longer end the process.
-        jax.config.update("jax_enable_preemption_service", False)
-        address = os.environ.get("JAX_COORDINATOR_ADDRESS", "")
-        local = address.startswith(("127.", "localhost"))
-        if rank == "0" and address:
-            listen(address).close()  # raises if the port is taken
-        jax.distributed.initialize(
-            num_processes=int(count) if count else None,  # of Slurm's step
-            process_id=int(rank) if rank else None,
-            local_device_ids=gpus,
-            initialization_timeout=2 * JOIN_SECONDS,  # it aborts then
-            heartbeat_timeout_seconds=ANSWER_SECONDS,
-            shutdown_timeout_seconds=ANSWER_SECONDS,
-            # By default it listens to every network of the machine.
-            coordinator_bind_address=address if local else None,
-        )
-        # JAX aborts a process when another one does not answer.
-        let_abort_mean_loss()
+        connect(int(count) if count else None, gpus)
     chosen = [d for d in jax.devices() if place_in_process(d) < devices]
     if len(chosen) < devices * jax.process_count():
         raise DeviceError(
@@ -87,6 +69,34 @@ def join_world(device: str, devices: int) -> World:
         gather_over_world,
         spread_state,
     )
+
+
+def connect(count: int | None, gpus: list[int] | None) -> None:
+    """Find the other processes; raises what JAX raises if it cannot.
+
+    count: of all processes, None if Slurm's step says it; gpus: those of this
+    one, as from choose_devices.
+    """
+    # With it, SIGTERM would no longer end the process.
+    jax.config.update("jax_enable_preemption_service", False)
+    told = os.environ.get
+    rank = told("JAX_PROCESS_ID") or told("OMPI_COMM_WORLD_RANK")
+    address = told("JAX_COORDINATOR_ADDRESS", "")
+    local = address.startswith(("127.", "localhost"))
+    if rank == "0" and address:
+        listen(address).close()  # raises if the port is taken
+    jax.distributed.initialize(
+        num_processes=count,
+        process_id=int(rank) if rank else None,
+        local_device_ids=gpus,
+        initialization_timeout=2 * JOIN_SECONDS,  # it aborts then
+        heartbeat_timeout_seconds=ANSWER_SECONDS,
+        shutdown_timeout_seconds=ANSWER_SECONDS,
+        # By default it listens to every network of the machine.
+        coordinator_bind_address=address if local else None,
+    )
+    # JAX aborts a process when another one does not answer.
+    let_abort_mean_loss()
 
 
 def choose_devices(devices: int) -> list[int] | None:

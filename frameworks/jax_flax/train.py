@@ -173,13 +173,11 @@ def train(recipe: Recipe, run: Run, world: World = ALONE) -> None:
                 if scan:  # a program, of which nobody sees how far it is
                     args = train_data, draws, lrs, recipe
                     state, sums = scan_epoch(train_step, state, *args)
-                    train_sums = {name: float(sums[name]) for name in sums}
+                    train_sums = jax.tree.map(float, sums)
                 else:
                     batches = train_batches(train_data, draws, recipe)
-                    batches = record.progress(batches, epoch)
-                    state, train_sums = run_epoch(
-                        train_step, state, batches, lrs
-                    )
+                    given = record.progress(batches, epoch), lrs
+                    state, train_sums = run_epoch(train_step, state, *given)
             batches = eval_batches(test_data, recipe)
             test_sums = evaluate(eval_step, state, batches)
             record.end_epoch(epoch, train_sums, test_sums)

@@ -98,3 +98,15 @@ def test_what_the_tree_hash_leaves_out_exists(folder):
 def test_parity_tests_has_at_most_eight_rooms():
     rooms = {path.parent.name for path in PARITY.glob("*/*.py")}
     assert len(rooms) <= 8
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "frameworks").glob("*/*.py")), ids=lambda p: p.name
+)
+def test_a_function_of_an_implementation_fits_on_a_screen(path):
+    """Of at most 40 lines, beside its head and its docstring."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[ast.get_docstring(node) is not None :]
+            length = node.end_lineno - body[0].lineno + 1 if body else 0
+            assert length <= 40, node.name

@@ -33,6 +33,11 @@ def test_sections_and_names_stand_in_the_contracts_order():
     assert contract.sections()  # or BuildError
 
 
+def test_beside_the_engines_at_most_three_names_stand_alone():
+    """How several devices are joined, each framework says in its own way."""
+    assert len([k for k in contract.ALONE if k[1] != "parallel.py"]) <= 3
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_network_has_the_same_methods(framework):
     text = (ROOT / "frameworks" / framework / "model.py").read_text()

@@ -101,15 +101,15 @@ ALONE = {
     ("tensorflow_eager", "parallel.py", "replica_number"): (
         "the number belongs to a call, not to the process"
     ),
+    ("jax_flax", "parallel.py", "connect"): (
+        "what a launcher has told the others' engines"
+    ),
     ("jax_flax", "parallel.py", "choose_devices"): "as in TensorFlow",
     ("jax_flax", "parallel.py", "place_in_process"): (
         "one program for the devices of all processes"
     ),
     ("jax_flax", "parallel.py", "everywhere"): "a place is a value in JAX",
     ("jax_flax", "parallel.py", "put_everywhere"): "a place is a value in JAX",
-    ("jax_flax", "predict.py", "compute_logits"): (
-        "it keeps what it has compiled; the other two predict eagerly"
-    ),
 }
 # Aliases of types: they say what a framework calls the thing.
 TYPES = {"Metrics", "Rows", "Sums"}
