@@ -19,7 +19,7 @@ from pathlib import Path
 from common.environments import TITLES
 from common.files import user_path
 from common.run.folder import RUNS
-from common.run.records import RunRecord, find_runs, was_alone
+from common.run.records import RunRecord, find_runs, timed
 from common.run.terminal import align, columns, say, tolerant_output
 
 SITE = "`nox -s site` draws these runs, beside the source of the three"
@@ -96,9 +96,7 @@ def column(runs: list[RunRecord]) -> dict[str, str]:
     def median(form: str, of) -> str:
         return form.format(statistics.median(map(of, runs)))
 
-    # Where runs had the machine to themselves, only their times count.
-    timed = [r for r in runs if was_alone(r.rows) is not False] or runs
-    seconds = [run.rows[-1].train_seconds for run in timed]
+    seconds = [run.rows[-1].train_seconds for run in timed(runs)]
     rates = [images / (took or 1e-9) for took in seconds]
     cells = {
         "": TITLES[about.framework],

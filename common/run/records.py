@@ -9,7 +9,7 @@ What a record holds is declared in `about.py`.
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -249,6 +249,12 @@ def _content(path: Path) -> bytes:
         raise RecordError(f"{folder}: {reason}") from error
     except OSError as error:
         raise RecordError(f"{path}: {one_line(error.strerror)}") from error
+
+
+def timed(runs: Iterable[RunRecord]) -> list[RunRecord]:
+    """Those whose times count, beside which no other program ran; else all."""
+    runs = list(runs)
+    return [r for r in runs if was_alone(r.rows) is not False] or runs
 
 
 def was_alone(epochs: Sequence[Epoch]) -> bool | None:

@@ -32,6 +32,9 @@ from frameworks.jax_flax.step import TrainState, create_state
 
 # --- Predict ------------------------------------------------------------
 
+# Here, since each call of nnx.jit makes a function that compiles anew.
+compute_logits = nnx.jit(DavidNet.logits)
+
 
 def predict(state: TrainState, batches: Batches) -> Array:
     """Compute the probability of each class. -> (n, 10) float
@@ -40,8 +43,7 @@ def predict(state: TrainState, batches: Batches) -> Array:
     """
     model = nnx.merge(state.graph, state.params, state.stats)
     model.eval()
-    compute = nnx.jit(DavidNet.logits)
-    logits = [compute(model, images) for images, _ in batches]
+    logits = [compute_logits(model, images) for images, _ in batches]
     return jax.nn.softmax(jnp.concatenate(logits), axis=1)
 
 

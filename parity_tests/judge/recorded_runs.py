@@ -45,7 +45,7 @@ class Judged:
 
 SMALL = Judged("small, float32", (0.70, 0.80, 0.85))
 # At 85 % the rate is near its highest: which epoch reaches it is chance, as
-# the accuracy of one epoch differs by 2 to 4 points from seed to seed.
+# the accuracy of one epoch differs by points from seed to seed.
 FULL = Judged("dawnbench, bfloat16, compiled", (0.80, 0.90, 0.94))
 RECIPES = (SMALL, FULL)
 
@@ -309,8 +309,8 @@ def describe(recipe: str, name: str, group: list[RunRecord]) -> str:
     runs = "1 run" if len(group) == 1 else f"{len(group)} runs"
     text = f"{recipe}: {name}: {runs}, mean accuracy "
     text += f"{mean(map(accuracy, group)):.2f} %"
-    same = [r.levels for r in RECIPES if r.name.startswith(recipe)]
-    for level in [*same, SMALL.levels][0]:
+    judged_as = [one for one in RECIPES if any(map(one.includes, group))]
+    for level in (judged_as or [SMALL])[0].levels:
         times = [t for run in group if (t := to_level(run, level))]
         if times:
             epochs = median(epoch for epoch, _ in times)

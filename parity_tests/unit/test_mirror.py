@@ -33,9 +33,10 @@ def test_sections_and_names_stand_in_the_contracts_order():
     assert contract.sections()  # or BuildError
 
 
-def test_beside_the_engines_at_most_three_names_stand_alone():
-    """How several devices are joined, each framework says in its own way."""
-    assert len([k for k in contract.ALONE if k[1] != "parallel.py"]) <= 3
+def test_in_the_training_at_most_three_names_stand_alone():
+    """Beside it: joining several devices, and JAX's compiled prediction."""
+    beside = ("parallel.py", "predict.py")
+    assert len([key for key in contract.ALONE if key[1] not in beside]) <= 3
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

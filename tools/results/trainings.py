@@ -209,7 +209,7 @@ def full_trainings() -> str:
     if runs:
         many = f"{len(runs)} run" + "s" * (len(runs) > 1)
         names = ", ".join(name for name in TITLES.values() if name in have)
-        of = f"({names})" if len(have) < len(TITLES) else "of all three"
+        of = f"({names})" if len(have) < len(TITLES) else "across all three"
         words += (
             f"**{spread(reached, '{:.2f} %')} test accuracy** in {many} {of}"
         )

@@ -110,6 +110,9 @@ ALONE = {
     ),
     ("jax_flax", "parallel.py", "everywhere"): "a place is a value in JAX",
     ("jax_flax", "parallel.py", "put_everywhere"): "a place is a value in JAX",
+    ("jax_flax", "predict.py", "compute_logits"): (
+        "it keeps what it has compiled; the other two predict eagerly"
+    ),
 }
 # Aliases of types: they say what a framework calls the thing.
 TYPES = {"Metrics", "Rows", "Sums"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from common import environments
 from common.recipe import Recipe
 from common.run.compare import comparable
-from common.run.records import RunRecord, was_alone
+from common.run.records import RunRecord
 from tools.site.contract import FRAMEWORKS
 
 GOAL = 94  # percent of the test images; DAWNBench took the time to it
@@ -25,15 +25,6 @@ class Group:
     def seeds(self) -> list[int]:
         """Without repetitions, sorted."""
         return sorted({run.about.seed for run in self.runs})
-
-    @property
-    def timed(self) -> list[RunRecord]:
-        """Those whose times count: beside which no other program ran.
-
-        If there are none, all.
-        """
-        alone = [run for run in self.runs if was_alone(run.rows) is not False]
-        return alone or self.runs
 
 
 @dataclass

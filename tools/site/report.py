@@ -2,7 +2,7 @@
 
 from statistics import median
 
-from common.run.records import RunRecord
+from common.run.records import RunRecord, timed
 from parity_tests.judge.recorded_runs import to_level
 from tools.site.groups import Experiment, Group
 
@@ -26,7 +26,7 @@ def curve(group: Group, field: str, factor: float = 1) -> dict:
         values = [factor * getattr(row, field) for row in rows]
         times = [
             row.train_seconds
-            for run in group.timed
+            for run in timed(group.runs)
             for row in run.rows
             if row.epoch == epoch
         ] or [row.train_seconds for row in rows]
@@ -44,8 +44,8 @@ def level_cell(group: Group, level: int) -> dict:
     reached = [at for at in found if at]
     if not reached:
         return {"rows": 0}
-    timed = [to_level(run, level / 100) for run in group.timed]
-    seconds = [at[1] for at in timed if at] or [at[1] for at in reached]
+    alone = [to_level(run, level / 100) for run in timed(group.runs)]
+    seconds = [at[1] for at in alone if at] or [at[1] for at in reached]
     return {
         "rows": len(reached),
         "of": len(found),
@@ -78,7 +78,7 @@ def levels(experiment: Experiment) -> list[dict]:
             "last": 100
             * median(run.rows[-1].test_accuracy for run in group.runs),
             "seconds": duration(
-                median(run.rows[-1].train_seconds for run in group.timed)
+                median(run.rows[-1].train_seconds for run in timed(group.runs))
             ),
             "cells": [level_cell(group, level) for level in LEVELS],
         }

@@ -16,6 +16,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from common.recipe import PRESETS, Recipe
+from common.run.records import timed
 from common.schedule import lr_at
 from tools.site.groups import Experiment, Group
 from tools.site.report import curve
@@ -183,11 +184,13 @@ def draw_times(groups: list[Group], name: str, seconds: bool = True) -> str:
         axes.set_xlabel("training seconds")
         axes.set_xlim(left=0)
     images = [
-        [row.images_per_second for run in g.timed for row in run.rows]
+        [row.images_per_second for run in timed(g.runs) for row in run.rows]
         for g in groups
     ]
     bars(speed, groups, images)
-    last = [[run.rows[-1].compile_seconds for run in g.timed] for g in groups]
+    last = [
+        [run.rows[-1].compile_seconds for run in timed(g.runs)] for g in groups
+    ]
     bars(compiling, groups, last)
     compiling.tick_params(labelleft=False)
     return close(figure, name)
