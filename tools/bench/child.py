@@ -9,7 +9,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 
 from common.run.machine import library_versions
-from tools.bench.plan import Job
+from tools.bench.plan import KERAS, Job
 
 MEASURE = {
     "limits": "tools.bench.limits",
@@ -17,6 +17,7 @@ MEASURE = {
     "peer": "tools.bench.peer",
     "usual": "tools.bench.usual",
     "profile": "tools.bench.profile",
+    KERAS: "tools.bench.profile",
 }
 
 
@@ -36,7 +37,7 @@ def main() -> None:
     found = import_module(MEASURE[job.kind]).measure(job, data)
     found["peak_memory_bytes"] = peak_memory()
     found["versions"] = library_versions(job.framework)
-    if job.kind == "peer":
+    if job.keras:
         found["versions"]["keras"] = metadata.version("keras")
     out.write_text(json.dumps(found))
 

@@ -40,7 +40,7 @@ class Flags:
     # own modes, no dropout, 2 short repeats; width 64 once, in float32
     quick: bool = False
     # also what one would take instead: the same network in Keras 3's `fit`, on
-    # each back end, and as people have it in PyTorch
+    # each back end, and (but for --profile) as people have it in PyTorch
     peer: bool = False
     # instead: steps against width, batch and threads
     scale: bool = False
@@ -82,7 +82,8 @@ def check(flags: Flags) -> None:
         if not getattr(flags, name):
             raise UsageError(f"--{name}: expected at least one")
     given = [f"--{name}" for name in INSTEAD if getattr(flags, name)]
-    given += ["--peer"] * (flags.peer and bool(given))
+    if flags.peer and given not in ([], ["--profile"]):
+        given.append("--peer")
     if len(given) > 1:
         raise UsageError(f"{' '.join(given)}: expected one of them at a time")
     for name, idle in IDLE.items():

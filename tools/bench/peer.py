@@ -5,6 +5,7 @@ Written as Keras's own guides do it, with its defaults and without tricks.
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -70,8 +71,8 @@ class Clock(keras.callbacks.Callback):
         self.seconds = time.perf_counter() - self.start
 
 
-def measure(job: Job, folder: Path) -> dict:
-    """Images/s of `fit` on normalized images, without augmentation."""
+def fitter(job: Job, folder: Path) -> Callable[[int], float]:
+    """Seconds of `fit` for a number of batches, without augmentation."""
     recipe = job.recipe()
     split = data.load(folder)
     mean, std = np.float32(recipe.pixel_mean), np.float32(recipe.pixel_std)
@@ -89,4 +90,10 @@ def measure(job: Job, folder: Path) -> dict:
         )
         return clock.seconds
 
-    return timed("keras fit", fit, size, job.seconds)
+    return fit
+
+
+def measure(job: Job, folder: Path) -> dict:
+    """Images/s of `fit`, on normalized images."""
+    fit = fitter(job, folder)
+    return timed("keras fit", fit, job.batch_size, job.seconds)

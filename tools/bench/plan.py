@@ -14,6 +14,7 @@ SCALE_BATCHES = (128, 256, 512, 1_024, 2_048)
 SCALE_SECONDS = 4.0  # at most: there are many points
 QUICK_SECONDS = 1.5
 WORLDS = ((1, 1), (1, 2), (2, 1))  # processes, threads of each
+KERAS = "profile of a peer"  # a kind of job
 SMALL = 16  # the width at which batch, threads and the peers are measured
 
 
@@ -21,7 +22,7 @@ SMALL = 16  # the width at which batch, threads and the peers are measured
 class Job:
     """One measurement; the fields are what its row says of it."""
 
-    kind: str  # "limits", "training", "peer", "usual" or "profile"
+    kind: str  # "limits", "training", "peer", "usual", "profile" or KERAS
     framework: str
     width: int = 64
     mode: str = "eager"
@@ -42,13 +43,18 @@ class Job:
             batch_size=self.batch_size,
         )
 
+    @property
+    def keras(self) -> bool:
+        """Whether Keras trains, in an environment of its own."""
+        return self.kind in ("peer", KERAS)
+
     def title(self) -> str:
         """One line for who waits."""
         name = TITLES[self.framework]
         if self.kind == "limits":
             return f"limits of the machine in {self.precision}, by {name}"
         words = [name, self.mode, self.precision, f"width {self.width}"]
-        if self.kind == "peer":
+        if self.keras:
             words[1] = "in Keras's fit"
         if self.kind == "usual":
             words[1] = "in a usual loop"
@@ -159,13 +165,24 @@ def world(flags: Flags) -> list[Job]:
 
 
 def profiles(flags: Flags) -> list[Job]:
-    """One profiled step of each framework and precision, own mode."""
-    return [
+    """One profiled step of each framework and precision, own mode.
+
+    With the peers also Keras's, and TensorFlow's compiled one: Keras compiles
+    on TensorFlow, too.
+    """
+    found = [
         job(flags, "profile", framework, width=width, precision=precision)
         for width, precision, framework in product(
             flags.widths, flags.precisions, flags.frameworks
         )
     ]
+    for framework in flags.frameworks if flags.peer else ():
+        if framework == "tensorflow_eager":
+            modes = {"mode": "compiled", "width": SMALL}
+            found.append(job(flags, "profile", framework, **modes))
+        keras = {"mode": "keras", "width": SMALL}
+        found.append(job(flags, KERAS, framework, **keras))
+    return found
 
 
 def row_key(job: Job) -> dict:

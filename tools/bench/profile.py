@@ -1,4 +1,4 @@
-"""The kernels of one training step, by each framework's own profiler.
+"""The kernels of a training step, by each framework's own profiler.
 
 The trace stays in traces/profile/: PyTorch's opens in Perfetto or
 chrome://tracing, the other two in TensorBoard's profile plug-in.
@@ -9,32 +9,48 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tools.bench.plan import Job
+from tools.bench.plan import KERAS, Job
 from tools.bench.training import QUEUED, Training
 
+Steps = Callable[[int], float]  # seconds of so many steps
 SHOWN = 12  # kernels
-# The runtimes' own events: they wait, or pass a call on, and what they
-# contain counts as their caller's.
+STEPS = 4
+# The runtimes' own events: they wait, pass a call on, or begin and end what
+# Keras's `fit` takes its batches from. What they contain counts as their
+# caller's.
 RUNTIME = (
     *("ThreadpoolListener", "ParallelFor", "KernelAndDeviceFunc"),
-    *("EagerExecute", "EagerKernelExecute", "TFE_Py", "convert_to_tensor"),
+    *("EagerExecute", "EagerKernelExecute", "convert_to_tensor"),
     *("ThunkExecutor", "np.asarray", "end: "),
+    *("EagerLocalExecute: __inference", "TFE_", "MakeIterator"),
+    *("ExecutorState::Process", "FunctionRun", "SlinkyThreadPool::Await"),
 )
+# Those of a tf.function have its name: of step.py, and of Keras.
+FUNCTIONS = {"update", "multi_step_on_iterator"}
 
 
 def measure(job: Job, folder: Path) -> dict:
-    """One step's milliseconds, of the clock, of its kernels and by kernel.
+    """A step's milliseconds, of the clock, of its kernels and by kernel.
 
-    Those of a kernel are without what it calls. folder: of the images; the
-    trace goes beside it.
+    They are the means of a few steps. Those of a kernel are without what it
+    calls. folder: of the images; the trace goes beside it.
     """
-    training = Training(job, folder)
-    training.steps(QUEUED)
-    target = folder.parent / "profile" / job.framework
+    if job.kind == KERAS:
+        from tools.bench import peer
+
+        steps = peer.fitter(job, folder)
+    else:
+        steps = Training(job, folder).steps
+    steps(QUEUED)
+    target = folder.parent / "profile" / f"{job.framework}-{job.mode}"
     target.mkdir(parents=True, exist_ok=True)
-    seconds, kernels = PROFILERS[job.framework](training, target)
+    seconds, kernels = PROFILERS[job.framework](steps, target)
     rows = [
-        {"kernel": name, "calls": calls, "milliseconds": time}
+        {
+            "kernel": name,
+            "calls": round(calls / STEPS),
+            "milliseconds": time / STEPS,
+        }
         for name, (calls, time) in kernels.items()
     ]
     rows.sort(key=lambda row: -row["milliseconds"])
@@ -42,18 +58,19 @@ def measure(job: Job, folder: Path) -> dict:
     return {
         "kernels": rows[:SHOWN],
         "milliseconds": whole,
-        "step_milliseconds": 1000 * seconds,
+        "step_milliseconds": 1000 * seconds / STEPS,
     }
 
 
-def pytorch(training: Training, target: Path) -> tuple[float, dict]:
+def pytorch(steps: Steps, target: Path) -> tuple[float, dict]:
     """Seconds; calls and milliseconds by kernel, from torch.profiler."""
+    import torch
     from torch.profiler import ProfilerActivity, profile
 
-    gpu = training.device.type == "cuda"
+    gpu = torch.cuda.is_initialized()  # by the steps before
     activity = ProfilerActivity.CUDA if gpu else ProfilerActivity.CPU
     with profile(activities=[activity]) as seen:
-        seconds = training.steps(1)
+        seconds = steps(STEPS)
     seen.export_chrome_trace(str(target / "trace.json"))
     spent = "self_device_time_total" if gpu else "self_cpu_time_total"
     return seconds, {
@@ -62,23 +79,28 @@ def pytorch(training: Training, target: Path) -> tuple[float, dict]:
     }
 
 
-def tensorflow(training: Training, target: Path) -> tuple[float, dict]:
+def tensorflow(steps: Steps, target: Path) -> tuple[float, dict]:
     """Seconds; calls and milliseconds by operation, from tf.profiler."""
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
 
     with tf.profiler.experimental.Profile(str(target)):
-        seconds = training.steps(1)
+        seconds = steps(STEPS)
 
     def read(plane, event) -> tuple:
-        name = plane.event_metadata[event.metadata_id].name
+        name = operation(plane.event_metadata[event.metadata_id].name)
         return name, event.offset_ps / 1000, event.duration_ps / 1000
 
     space = XSpace.FromString(newest(target).read_bytes())
     return seconds, own_times(lines_of(space.planes, read))
 
 
-def jax(training: Training, target: Path) -> tuple[float, dict]:
+def operation(name: str) -> str:
+    """The kind of an operation; in a graph its path stands before it."""
+    return re.sub(r"^\S+/\S+:(?=\w+$)", "", name)
+
+
+def jax(steps: Steps, target: Path) -> tuple[float, dict]:
     """Seconds; calls and milliseconds by kind of kernel, from jax.profiler.
 
     XLA numbers what has the same name: fusion.1, fusion.2.
@@ -88,7 +110,7 @@ def jax(training: Training, target: Path) -> tuple[float, dict]:
     options = profiler.ProfileOptions()
     options.python_tracer_level = 0
     with profiler.trace(target, profiler_options=options):
-        seconds = training.steps(1)
+        seconds = steps(STEPS)
 
     def read(_, event) -> tuple:
         name = re.sub(r"\.\d+$", "", event.name)
@@ -125,7 +147,11 @@ def own_times(lines: list[tuple[str, list[tuple]]]) -> dict:
         if gpu != ("GPU" in plane):
             continue
         around: list[tuple[str, float]] = []  # name and end
-        kernels = [e for e in events if not e[0].startswith(RUNTIME)]
+        kernels = [
+            event
+            for event in events
+            if event[0] not in FUNCTIONS and not event[0].startswith(RUNTIME)
+        ]
         kernels.sort(key=lambda event: (event[1], -event[2]))
         for name, start, duration in kernels:
             while around and around[-1][1] <= start:

@@ -63,7 +63,7 @@ class Report:
 
     def take(self, section: str, job: Job, found: dict) -> None:
         """Put what one child found where it belongs."""
-        name = "keras " if job.kind == "peer" else ""
+        name = "keras " if job.keras else ""
         self.versions[name + job.framework] = found["versions"]
         if job.kind == "limits":
             self.machine["device"] = found["device"]

@@ -31,8 +31,7 @@ class Runner:
     def python(self, job: Job) -> Path:
         """The interpreter of a job. Raises UsageError if there is none."""
         if not self.one_python:
-            keras = job.kind == "peer"
-            return find_python(self.environments, job.framework, keras)
+            return find_python(self.environments, job.framework, job.keras)
         if not self.one_python.exists():
             raise UsageError(f"{self.one_python} is not there; check --python")
         return self.one_python

@@ -190,7 +190,8 @@ def kernels_sheet(profile: dict) -> Sheet:
         ]
         for row in profile["kernels"]
     ]
-    title = f"{TITLES[profile['framework']]}, {profile['mode']}, "
+    mode = PEERS["keras fit"] if profile["mode"] == "keras" else profile["mode"]
+    title = f"{TITLES[profile['framework']]}, {mode}, "
     title += f"width {profile['width']}, {profile['precision']}: "
     title += f"a step of {step:,.0f} ms, with {profile['milliseconds']:,.0f} ms"
     return Sheet(f"{title} of kernels", heads, rows)

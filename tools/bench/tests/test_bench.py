@@ -18,7 +18,7 @@ from tools.bench import __main__ as program
 from tools.bench import flags, markdown, plan, report, run, stats, tables
 from tools.bench.count import gflop_per_image
 from tools.bench.plan import Job
-from tools.bench.profile import own_times
+from tools.bench.profile import operation, own_times
 from tools.launch.commands import Command
 
 ALL = flags.Flags()
@@ -73,7 +73,7 @@ def test_a_quick_bench_has_own_modes_and_the_large_network_in_float32_only():
     ("given", "words"),
     [
         ({"scale": True, "world": True}, "--scale --world: expected one"),
-        ({"peer": True, "profile": True}, "--profile --peer: expected one"),
+        ({"peer": True, "scale": True}, "--scale --peer: expected one"),
         ({"quick": True, "seconds": 3.0}, "--quick --seconds: it has seconds"),
         ({"scale": True, "widths": (16,)}, "--scale --widths: it has widths"),
     ],
@@ -363,6 +363,17 @@ def test_a_kernels_time_is_without_that_of_the_ones_it_calls():
     assert own_times([python, device]) == {"sgemm": (1, 2.0)}
 
 
+def test_a_graphs_operations_are_counted_by_kind():
+    assert operation("tape/conv_1/Conv2D:_MklNativeConv2D") == (
+        "_MklNativeConv2D"
+    )
+    assert operation("EagerLocalExecute: Conv2D") == "EagerLocalExecute: Conv2D"
+    waiting = [("update", 0, 9e6), ("FunctionRun", 1e6, 7e6)]
+    assert own_times([("/host:CPU", [*waiting, ("Relu", 2e6, 1e6)])]) == {
+        "Relu": (1, 1.0)
+    }
+
+
 def test_a_profile_shows_each_frameworks_kernels(capsys):
     row = {"kernel": "conv2d", "calls": 8, "milliseconds": 30.0}
     kernels = {"kernels": [row], "milliseconds": 40.0}
@@ -383,6 +394,21 @@ def test_a_profile_shows_each_frameworks_kernels(capsys):
         assert "JAX, compiled, width 16, float32: a step of 60 ms" in text
         assert "with 40 ms of kernels" in text
         assert "50%" in text
+
+
+def test_a_profile_of_peers_is_beside_the_mode_that_keras_compares_with():
+    given = flags.Flags(profile=True, peer=True, widths=(64,))
+    flags.check(given)
+    assert flags.command(given) == (
+        "nox -s bench -- --widths 64 --peer --profile"
+    )
+    found = [(j.kind, j.mode) for j in plan.profiles(given) if j.width == 16]
+    of_keras = (plan.KERAS, "keras")
+    assert found == [("profile", "compiled"), of_keras, of_keras, of_keras]
+    row = {"framework": "jax_flax", "mode": "keras", "width": 16}
+    row |= {"precision": "float32", "kernels": [], "milliseconds": 2.0}
+    title = tables.kernels_sheet(row | {"step_milliseconds": 3.0}).title
+    assert title.startswith("JAX, Keras `fit`, width 16, float32: a step of 3")
 
 
 # --- Processes ----------------------------------------------------------
