@@ -97,7 +97,7 @@ def tensorflow(steps: Steps, target: Path) -> tuple[float, dict]:
 
 def operation(name: str) -> str:
     """The kind of an operation; in a graph its path stands before it."""
-    return re.sub(r"^\S+/\S+:(?=\w+$)", "", name)
+    return re.sub(r"^[^\s:]+:(?=\w+$)", "", name)
 
 
 def jax(steps: Steps, target: Path) -> tuple[float, dict]:

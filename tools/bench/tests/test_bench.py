@@ -367,6 +367,8 @@ def test_a_graphs_operations_are_counted_by_kind():
     assert operation("tape/conv_1/Conv2D:_MklNativeConv2D") == (
         "_MklNativeConv2D"
     )
+    assert operation("AddN_1:AddN") == "AddN"
+    assert operation("a::B") == "a::B"
     assert operation("EagerLocalExecute: Conv2D") == "EagerLocalExecute: Conv2D"
     waiting = [("update", 0, 9e6), ("FunctionRun", 1e6, 7e6)]
     assert own_times([("/host:CPU", [*waiting, ("Relu", 2e6, 1e6)])]) == {
