@@ -126,6 +126,17 @@ def test_what_is_not_alike_is_not_in_the_table(changed, capsys):
     assert "JAX" not in "".join(shown(folder, capsys)[:-1])
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_head_says_how_many_processes_and_devices_there_were(
+    processes, capsys
+):
+    machine = MACHINE | {"processes": processes, "devices": 2}
+    a_run("jax_flax", machine=machine)
+    head = "\n".join(shown(a_run(machine=machine), capsys))
+    assert ("2 processes" in head) == (processes == 2)
+    assert "2 devices" in head
+
+
 def start(**changed) -> dict:
     """One of the starts of a run; the machine is the one of the run."""
     facts = {"started": "20260101T000000Z", "epoch": 0, "mode": "eager"}
