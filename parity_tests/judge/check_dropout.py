@@ -1,6 +1,7 @@
 """Rung 4: whether dropout follows its law, in each framework."""
 
 from collections.abc import Iterable, Iterator
+from itertools import combinations
 
 import numpy as np
 
@@ -69,16 +70,13 @@ def share_kept(traces: Traces) -> Iterator[Measure]:
         yield Measure(error, name, f"{who} spread", spread, "of coins", coins)
 
 
+# By seed and step; no two have the same masks.
+POINTS = ("first", "next", "next-seed", "other-seed", "epoch", "byte")
 # Two cases of a layer, and whether their masks are the same.
 CASES = (
     ("again", "first", True),
-    ("second", "first", False),
-    ("next", "first", False),
-    ("other-seed", "first", False),
-    ("epoch", "first", False),
-    ("byte", "first", False),
-    ("byte", "other-seed", False),
     ("next", "second", True),
+    *((one, other, False) for one, other in combinations(POINTS, 2)),
 )
 CASES_OF_MODE = (("second", "first", False), ("other-seed", "first", False))
 # Layers of one shape.

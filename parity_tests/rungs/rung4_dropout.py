@@ -64,7 +64,9 @@ def trace(driver: Driver) -> None:
             ("first", 5, 0),
             ("again", 5, 0),
             ("next", 5, 1),
-            # A key of 64 times the seed and the step would be that of `byte`.
+            # A key of the seed and the step, added, would be that of `next`;
+            # with 64 times the seed `other-seed` would have that of `byte`.
+            ("next-seed", 6, 0),
             ("other-seed", 9, 0),
             # An epoch of `dawnbench`, and what a byte holds, later.
             ("epoch", 5, 98),
