@@ -11,6 +11,25 @@ NETWORK = (
 )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makemodule(module_path, parent):
+    """A module that ends Python is one that cannot be collected.
+
+    Without this, pytest itself ends with an internal error.
+    """
+    module = yield
+    collect = module.collect
+
+    def collected():
+        try:
+            return collect()
+        except SystemExit as error:
+            raise pytest.Collector.CollectError(repr(error)) from error
+
+    module.collect = collected
+    return module
+
+
 @pytest.fixture(autouse=True)
 def no_network_settings(monkeypatch):
     """The machine's proxies and certificates are not those of the tests."""

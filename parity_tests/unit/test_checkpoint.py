@@ -45,6 +45,13 @@ def changed(path, change):
     write(path, arrays, 12, RECIPE, "pytorch")
 
 
+def test_a_shared_start_has_a_velocity_of_zero():
+    for name, array in shared_start(RECIPE, 3).items():
+        if name.startswith(VELOCITY):
+            assert array.dtype == np.float32
+            assert not array.any()
+
+
 def test_what_was_written_is_read(good):
     found = read(good, RECIPE)
     wanted = shared_start(RECIPE, 3)

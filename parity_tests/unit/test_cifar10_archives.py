@@ -9,7 +9,7 @@ import pytest
 
 from common.cifar10 import archives
 from common.cifar10.archives import read_archive
-from common.errors import DataError
+from common.errors import DataError, DiskError
 from parity_tests.unit import cifar10_fakes as fakes
 from parity_tests.unit.cifar10_reading import (
     ARCHIVES,
@@ -114,6 +114,12 @@ def test_a_link_or_a_device_is_refused(tmp_path, arrays, kind):
     member.type, member.linkname = kind, "/etc/passwd"
     path = archive_with(tmp_path / "a.tar.gz", member)
     refused(path, "is a link or device")
+
+
+def test_an_archive_that_is_gone_is_a_disk_error(tmp_path):
+    words = "cannot read .*a.zip: the folder does not exist; check the file"
+    with pytest.raises(DiskError, match=words):
+        read_archive(tmp_path / "a.zip")
 
 
 def test_an_archive_writes_no_file(tmp_path, arrays, monkeypatch):

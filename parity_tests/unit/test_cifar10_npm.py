@@ -55,6 +55,17 @@ def test_what_npm_said_and_cannot_be_read_is_a_disk_error(npm, arrays, root):
     fails(DiskError, "cannot read .*npm.log: the folder does not")
 
 
+def test_a_package_that_cannot_be_read_is_a_disk_error(tmp_path, monkeypatch):
+    package = tmp_path / "package.tgz"
+    package.touch()
+    monkeypatch.setattr(npm_module, "BYTES", 0)
+    # Nothing less holds back root, who may run these tests.
+    closed = Mock(side_effect=PermissionError(13, "Permission denied"))
+    monkeypatch.setattr("pathlib.Path.open", closed)
+    with pytest.raises(DiskError, match="cannot read .*: permission denied"):
+        npm_module._check(package)
+
+
 def test_a_package_with_a_flipped_byte_is_refused(npm, arrays, root):
     npm()
     flip(npm.package)

@@ -1,6 +1,7 @@
 """The command line: flags from the dataclasses, one line per error."""
 
 import re
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
@@ -15,7 +16,12 @@ from common.recipe import PRESETS, Recipe, Run
 from common.run.cli import parse, run_command
 from common.run.usage import OTHER_NAMES, PathFlag
 from common.world import ALONE
-from parity_tests.unit.in_a_terminal import ROOT, in_terminal, python
+from parity_tests.unit.in_a_terminal import (
+    ROOT,
+    environment,
+    in_terminal,
+    python,
+)
 
 
 def parsed(*argv, sees_gpu=False):
@@ -306,6 +312,63 @@ def test_devices_that_make_no_sense_reach_no_framework(devices, capsys):
     join_world.assert_called_once_with("auto", 1)
     told = capsys.readouterr().err
     assert f"--devices {devices}: expected 1 to 1024" in told
+
+
+def test_a_framework_joins_by_the_device_and_the_count_of_the_flags():
+    join_world = Mock(return_value=ALONE)
+    argv = ["--preset", "smoke", "--device", "cpu", "--devices", "1024"]
+    modes = "eager", "compiled"
+    run_command(argv, "p", Mock(), lambda: False, *modes, join_world)
+    join_world.assert_called_once_with("cpu", 1024)
+
+
+def test_a_variable_that_is_not_used_is_told(monkeypatch, capsys):
+    monkeypatch.setattr("common.run.process.overruled", ["KERAS_HOME"])
+    ended(Mock(), "--preset", "smoke")
+    told = "not used, from the environment: KERAS_HOME\n"
+    assert capsys.readouterr().out.startswith(told)
+
+
+# A process of two; what its train() does is to be filled in.
+OF_TWO = """
+import atexit, os, sys
+from common.errors import DataError
+from common.run.cli import run_command
+from common.world import World
+
+def train(recipe, run, world):
+    {does}
+
+def join_world(device, devices):
+    return World(rank=1, size=2)
+
+flags = ["--preset", "smoke"]
+modes = "eager", "compiled"
+sys.exit(run_command(flags, "p", train, lambda: False, *modes, join_world))
+"""
+
+
+def of_two(does):
+    """Exit code, output and errors of the second process of two."""
+    command = python(OF_TWO.format(does=does))
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_process_that_follows_prints_no_line():
+    """Neither by print() nor below Python; its errors are told."""
+    code, output, told = of_two(
+        "print(1); os.write(1, b'2'); print('trained', file=sys.stderr)"
+    )
+    assert (code, output, told) == (0, "", "trained\n")
+
+
+def test_a_process_of_several_that_fails_waits_for_nobody():
+    """As engines do at the end of the interpreter."""
+    code, _, told = of_two("atexit.register(input); raise DataError('bad')")
+    assert (code, told) == (65, "error: process 1: bad\n")
 
 
 def test_a_training_may_run_beside_the_main_thread():

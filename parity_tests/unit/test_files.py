@@ -12,7 +12,13 @@ import tyro
 
 from common import files
 from common.errors import DiskError, UsageError
-from common.files import atomic_writer, disk_errors, user_path, write_atomic
+from common.files import (
+    atomic_writer,
+    disk_errors,
+    one_line,
+    user_path,
+    write_atomic,
+)
 from common.run.usage import PathFlag
 from parity_tests.unit.cifar10_fakes import file_size_limit
 
@@ -91,6 +97,17 @@ def test_each_cause_is_one_line_with_advice(number, words, advice):
         raise OSError(number, os.strerror(number))
     assert "\n" not in str(error.value)
     assert error.value.exit_code == 74
+
+
+def test_a_cause_without_a_number_is_told_in_its_own_words():
+    caught = pytest.raises(DiskError, match="write x: no number; choose")
+    with caught, disk_errors("x"):
+        raise OSError("no number")
+
+
+def test_what_a_library_says_is_one_line_of_letters():
+    assert one_line("a\x1b[31m  b\nc") == "a?[31m b c"
+    assert one_line(300 * "x") == 250 * "x"
 
 
 @pytest.mark.parametrize(

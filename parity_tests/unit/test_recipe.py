@@ -175,6 +175,18 @@ def test_the_last_sensible_value_is_allowed(field, value):
     assert getattr(made(field, value), field) == value
 
 
+@pytest.mark.parametrize(
+    ("precision", "of_weights"),
+    [("float32", "float32"), ("bfloat16", "float32"), ("float64", "float64")],
+)
+def test_weights_are_as_precise_as_the_recipe_but_not_bfloat16(
+    precision, of_weights
+):
+    recipe = Recipe(precision=precision)
+    assert recipe.param_dtype == of_weights
+    assert recipe.compute_dtype == precision
+
+
 def test_a_set_of_one_image_is_allowed():
     assert Recipe(batch_size=1, train_images=1).total_steps == 24
 

@@ -6,12 +6,13 @@ import json
 import os
 import random
 
+import msgspec
 import numpy as np
 import pytest
 
 from common.errors import RecordError
 from common.run import records
-from common.run.about import ABOUT, METRICS
+from common.run.about import ABOUT, METRICS, About
 from common.run.records import (
     LARGEST,
     find_runs,
@@ -308,3 +309,12 @@ def test_predictions_are_whole_or_refused(tmp_path, content, reason):
     with pytest.raises(RecordError, match=reason) as found:
         read_predictions(run)
     assert "\n" not in str(found.value)
+
+
+def test_a_record_of_an_earlier_version_was_of_one_process_and_device():
+    """It does not tell how many, nor has it a list of its starts."""
+    found = msgspec.json.decode(json.dumps(about()), type=About)
+    machine = found.machine
+    assert (machine.processes, machine.devices) == (1, 1)
+    (start,) = found.all_starts
+    assert (start.started, start.epoch) == (found.started, 0)
