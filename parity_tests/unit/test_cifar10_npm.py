@@ -62,7 +62,7 @@ def test_a_package_that_cannot_be_read_is_a_disk_error(tmp_path, monkeypatch):
     # Nothing less holds back root, who may run these tests.
     closed = Mock(side_effect=PermissionError(13, "Permission denied"))
     monkeypatch.setattr("pathlib.Path.open", closed)
-    with pytest.raises(DiskError, match="cannot read .*: permission denied"):
+    with pytest.raises(DiskError, match=r"cannot read .*: permission denied"):
         npm_module._check(package)
 
 

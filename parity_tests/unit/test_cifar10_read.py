@@ -55,7 +55,7 @@ BAD_PICKLES = [
     {"labels": [1]},
     {"data": np.zeros((10, 99)), "labels": [0] * 10},
     {"data": np.zeros(5, np.uint8), "labels": [0] * 10},
-    {"data": np.zeros((10, 3072), np.uint8), "labels": [11] * 10},
+    {"data": np.zeros((10, 3072), np.uint8), "labels": [10] * 10},
 ]
 
 

@@ -137,6 +137,25 @@ def test_the_head_says_how_many_processes_and_devices_there_were(
     assert "2 devices" in head
 
 
+def test_the_head_says_which_data_and_which_initial_weights(capsys):
+    run = asdict(Run(dataset="synthetic", init="shared"))
+    head = "\n".join(shown(a_run(run=run), capsys))
+    assert "float32, synthetic data, shared initial weights; 2 cores" in head
+
+
+def test_beside_a_run_that_is_not_done_nothing_is_shown(capsys):
+    a_run()
+    folder = a_run(seed=1, status="interrupted")
+    assert shown(folder, capsys) == []
+
+
+def test_help_says_which_folders_are_meant(capsys):
+    with pytest.raises(SystemExit) as stop:
+        compare.main(["--help"])
+    assert stop.value.code == 0
+    assert "folders with records (default: runs)" in capsys.readouterr().out
+
+
 def start(**changed) -> dict:
     """One of the starts of a run; the machine is the one of the run."""
     facts = {"started": "20260101T000000Z", "epoch": 0, "mode": "eager"}

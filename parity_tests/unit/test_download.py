@@ -124,7 +124,7 @@ def test_a_disk_that_fills_up_is_a_disk_error(server, part):
 def test_a_file_that_cannot_be_read_back_is_a_disk_error(part):
     part.mkdir()
     there = part.stat().st_size
-    with pytest.raises(DiskError, match="cannot read .*: there is a folder"):
+    with pytest.raises(DiskError, match=r"cannot read .*: there is a folder"):
         download("https://not.asked", part, there, "")
 
 

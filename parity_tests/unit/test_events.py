@@ -38,7 +38,9 @@ def seen(out, tag="train_loss"):
     """{step: value} of one curve, as TensorBoard shows it."""
     reader = EventAccumulator(str(out / "tensorboard"))
     reader.Reload()
-    return {event.step: event.value for event in reader.Scalars(tag)}
+    found = {event.step: event.value for event in reader.Scalars(tag)}
+    assert len(found) == len(reader.Scalars(tag))  # no step is drawn twice
+    return found
 
 
 def test_every_epoch_of_a_run_that_is_quick_is_there_once(tmp_path):

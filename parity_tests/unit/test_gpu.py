@@ -69,6 +69,9 @@ def test_without_a_driver():
         ("470.1, 8.0", "12.5.1", "driver 525 or newer; driver 470.1"),
         ("580.82.07, 7.0", "13", "compute capability 7.5; this GPU has 7.0"),
         ("580.82.07, 9.0", "13.0", "CUDA unknown error (driver 580.82.07"),
+        # The oldest that will do.
+        ("525.60.13, 6.0", "12.5.1", "CUDA unknown error (driver 525.60.13"),
+        ("580.65.06, 7.5", "13.0", "CUDA unknown error (driver 580.65.06"),
         ("580.82.07, 9.0", None, "and driver 580.82.07 was found"),
         ("No devices were found", "13.0", "says: No devices were found"),
         ("", "13.0", "nvidia-smi says: nothing (exit code 0)"),

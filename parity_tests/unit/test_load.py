@@ -74,6 +74,9 @@ def zip_of(name):
         ("a.h5", b"\x89HDF\r\n\x1a\n" + bytes(100), "an HDF5 file"),
         ("ckpt-1.index", b"", "a TensorFlow checkpoint"),
         ("0/_METADATA", b"", "an Orbax checkpoint"),
+        ("0/_CHECKPOINT_METADATA", b"", "an Orbax checkpoint"),
+        ("0/saved_model.pb", b"", "a TensorFlow SavedModel"),
+        ("0/checkpoint", b"", "a folder of TensorFlow checkpoints"),
         ("0/notes", b"", "the folder holds no checkpoint.safetensors"),
     ],
 )

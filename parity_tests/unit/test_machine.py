@@ -144,6 +144,16 @@ def test_another_program_counts_and_this_one_does_not():
         neighbor.wait()
 
 
+def test_what_others_used_is_all_but_idle_and_waiting(tmp_path, monkeypatch):
+    # user nice system idle iowait irq softirq steal
+    stat = "cpu 1 20 300 90000 900000 4000 50000 600000 7 7\n"
+    (tmp_path / "stat").write_text(stat)
+    monkeypatch.setattr(machine, "STAT", tmp_path / "stat")
+    monkeypatch.setattr(os, "times", lambda: (1.0, 2.0, 3.0, 4.0, 99.0))
+    ticks = os.sysconf("SC_CLK_TCK")
+    assert machine.other_seconds() == 654321 / ticks - 10
+
+
 @pytest.mark.parametrize("line", [None, "cpu 0 0 0 0 0 0 0 0 0 0\n"])
 def test_a_system_that_does_not_tell_is_not_called_quiet(
     line, tmp_path, monkeypatch

@@ -1,5 +1,6 @@
 """Which run --resume takes, what it keeps, and whose a folder is."""
 
+import errno
 import multiprocessing
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -240,6 +241,22 @@ def test_temporary_files_of_a_killed_process_go_when_it_is_resumed(out):
     resumed(out=str(out))
     left = {path.name for path in out.iterdir() if path.suffix == ".tmp"}
     assert left == {".notes.tmp"}
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("filelock.FileLock.acquire", "cannot lock .*run"),
+        ("pathlib.Path.iterdir", "cannot remove temporary files from .*run"),
+    ],
+)
+def test_a_disk_that_fails_before_a_run_goes_on_is_told(
+    out, monkeypatch, call, words
+):
+    interrupted(out)
+    failing = Mock(side_effect=OSError(errno.EIO, "Input/output error"))
+    monkeypatch.setattr(call, failing)
+    refused(DiskError, words, out, resume=True)
 
 
 @pytest.mark.parametrize("content", ["{", '{"format": "other"}', "[]"])
