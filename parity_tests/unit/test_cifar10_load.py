@@ -43,7 +43,10 @@ def test_a_cache_without_its_manifest_is_a_data_dir(tmp_path, arrays, root):
     folder = fill(tmp_path / "other", arrays)
     for manifest in ("{}", "not ours"):
         (folder / "manifest.json").write_text(manifest)
-        loaded(arrays, data_dir=folder)
+        said = []
+        loaded(arrays, said.append, data_dir=folder)
+        assert said[0].startswith("CIFAR-10: ")
+        assert "manifest.json" in said[0]  # and why it is not used
     flip(folder / "y_test.npy")
     fails(DataError, "y_test is damaged", data_dir=folder)
 

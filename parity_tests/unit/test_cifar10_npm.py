@@ -44,6 +44,14 @@ def test_what_npm_says_is_told(npm, arrays, root, script, words):
     assert os.listdir(root / "cifar10") == ["cache.lock"]
 
 
+def test_an_npm_that_does_not_start_is_told(npm, arrays, root):
+    npm()
+    program = root.parent / "bin" / "npm"
+    program.write_text("#!/no/such/node\n")
+    fails(SourceError, "npm does not start .*No such file")
+    assert os.listdir(root / "cifar10") == ["cache.lock"]
+
+
 def test_a_disk_that_is_full_for_npm_is_a_disk_error(npm, arrays, root):
     npm(npm_error("code ENOSPC"))
     fails(DiskError, "npm cannot write .* the disk is full; free some")

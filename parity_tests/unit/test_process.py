@@ -12,6 +12,10 @@ from common.run import process
 from common.run.process import describe_environment, set_environment
 
 
+# The flag that lets XLA use YNNPACK on a CPU.
+YNN = "--xla_cpu_experimental_ynn_fusion_type"
+
+
 @pytest.fixture(autouse=True)
 def environment(monkeypatch) -> dict[str, str]:
     """An environment and a memory of one's own, both empty."""
@@ -91,6 +95,32 @@ def test_of_xlas_flags_the_known_ones_stay(environment):
     set_environment("jax_flax")
     assert environment["XLA_FLAGS"] == "--xla_cpu_max_isa=AVX2"
     assert describe_environment().endswith(": XLA_FLAGS (--xla_a=1 --xla_b)")
+
+
+@pytest.mark.parametrize(
+    ("release", "before", "after"),
+    [
+        ("0.10.2", None, process.YNN_SUMS),
+        (
+            *("0.10.2", "--xla_cpu_max_isa=AVX2"),
+            f"--xla_cpu_max_isa=AVX2 {process.YNN_SUMS}",
+        ),
+        # The user's own choice.
+        ("0.10.2", f"{YNN}=NONE", f"{YNN}=NONE"),
+        # XLA may end at a flag of another release.
+        ("0.11.0", "--xla_cpu_max_isa=AVX2", "--xla_cpu_max_isa=AVX2"),
+        ("0.9.2", None, None),
+    ],
+)
+def test_jax_sums_by_ynnpack_where_that_was_tested(
+    environment, monkeypatch, release, before, after
+):
+    monkeypatch.setattr(process, "version", {"jaxlib": release}.get)
+    if before:
+        environment["XLA_FLAGS"] = before
+    set_environment("jax_flax")
+    assert environment.get("XLA_FLAGS") == after
+    assert describe_environment() == ""
 
 
 def test_keras_reads_no_file_of_the_user(environment):
