@@ -11,7 +11,6 @@ from common.errors import DeviceError
 from common.run import process
 from common.run.process import describe_environment, set_environment
 
-
 # The flag that lets XLA use YNNPACK on a CPU.
 YNN = "--xla_cpu_experimental_ynn_fusion_type"
 
