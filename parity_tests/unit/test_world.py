@@ -136,7 +136,11 @@ def test_who_knocks_says_its_rank_in_4_bytes_and_waits_for_the_answer():
     assert not thread.is_alive()
 
 
-def test_who_only_looks_whether_the_port_is_open_is_no_process(monkeypatch):
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"\2\0\0\0"],  # a probe of the port; a process of a larger world
+)
+def test_who_is_none_of_these_processes_does_not_count(monkeypatch, said):
     monkeypatch.setattr(together, "JOIN_SECONDS", 6.5)
     every = [f"127.0.0.1:{port}" for port in free_ports(2)]
     host, _, port = every[0].rpartition(":")
@@ -153,7 +157,8 @@ def test_who_only_looks_whether_the_port_is_open_is_no_process(monkeypatch):
     until = time.monotonic() + 1
     while time.monotonic() < until:
         with contextlib.suppress(ConnectionError):
-            socket.create_connection((host, int(port)), 1).close()
+            with socket.create_connection((host, int(port)), 1) as peer:
+                peer.sendall(said)
             break
     thread.join(10)
     assert told == ["1 of 2 processes came"]
