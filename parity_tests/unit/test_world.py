@@ -95,6 +95,17 @@ def test_only_the_error_of_a_collective_is_a_lost_process(monkeypatch):
             raise RuntimeError(words)
 
 
+def test_a_loss_at_the_end_does_not_spoil_a_training_that_is_complete():
+    world = World(0, 2, is_lost=lambda error: "gloo" in str(error))
+    with together.suppress_lost(world):
+        raise RuntimeError("gloo: closed by peer")
+    with (
+        pytest.raises(RuntimeError, match="bug"),
+        together.suppress_lost(world),
+    ):
+        raise RuntimeError("a bug")
+
+
 def test_what_nobody_starts_from_is_spread_as_nothing():
     world = World(1, 2, spread=lambda arrays: arrays)
     assert spread_start(None, RECIPE, world) is None
@@ -199,6 +210,28 @@ def test_a_process_that_does_not_come_is_told(monkeypatch):
         meet(every, 0)
     with pytest.raises(OSError, match="refused"):
         meet(every, 1)
+
+
+def test_a_first_process_that_knows_nobody_is_told(monkeypatch):
+    monkeypatch.setattr(together, "JOIN_SECONDS", 5.5)
+    every = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    told = []
+
+    def follow():
+        try:
+            meet(every, 1)
+        except TimeoutError as error:
+            told.append(str(error))
+
+    with together.listen(every[0]) as leader:
+        thread = threading.Thread(target=follow, daemon=True)
+        thread.start()
+        end = time.monotonic() + 10
+        leader.settimeout(0.1)
+        while thread.is_alive() and time.monotonic() < end:
+            with contextlib.suppress(TimeoutError):
+                leader.accept()[0].close()
+    assert told == ["the first process does not know this one"]
 
 
 @pytest.mark.parametrize(
