@@ -1,12 +1,15 @@
 """Use of a trained network: what is found, and what is said of it."""
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from common.cifar10.classes import CLASS_NAMES
+from common.cifar10.load import Split
 from common.errors import CheckpointError, RecordError, UsageError
+from common.recipe import Run
 from common.run import use
 from common.run.use import (
     confusion,
@@ -78,6 +81,26 @@ def test_the_test_set_is_told_by_class(run, capsys, monkeypatch):
     assert rows["cat"][0] == "100.0%"
     assert rows["dog"][0] == "0.0%"
     assert all(len(line) <= 80 for line in out.splitlines()[-12:])
+
+
+def test_a_file_alone_is_evaluated_on_cifar10(tmp_path, capsys, monkeypatch):
+    run = interrupted(tmp_path / "run", 1, preset="smoke")
+    (run / "run.json").unlink()
+    (run / "metrics.jsonl").unlink()
+    asked = []
+
+    def load_data(recipe, run, say):
+        asked.append(run)
+        few = Split(np.zeros((2, 32, 32, 3), np.uint8), np.array([3, 4]))
+        return SimpleNamespace(test=few)
+
+    monkeypatch.setattr(use, "load_data", load_data)
+    flags = ["--data-dir", "here", "--offline"]
+    assert use_command([str(run), *flags], "pytorch", always(3)) == 0
+    assert asked == [Run(dataset="cifar10", data_dir="here", offline=True)]
+    out = capsys.readouterr().out
+    assert "PyTorch's, 1 epoch; read by PyTorch" in out
+    assert "test accuracy 50.00% (1 of 2 images)" in out
 
 
 def test_pictures_are_told_in_their_order(run, capsys, tmp_path):

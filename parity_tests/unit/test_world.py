@@ -16,7 +16,7 @@ from common.errors import DeviceError, LostProcess, UsageError, WorldError
 from common.recipe import PRESETS, Run
 from common.run import together
 from common.run.together import check_alike, losses_told, meet, spread_start
-from common.world import ALONE, World
+from common.world import ALONE, World, launcher
 from parity_tests.harness.processes import free_ports
 
 RECIPE = replace(PRESETS["smoke"], batch_size=100)
@@ -109,6 +109,20 @@ def test_a_loss_at_the_end_does_not_spoil_a_training_that_is_complete():
 def test_what_nobody_starts_from_is_spread_as_nothing():
     world = World(1, 2, spread=lambda arrays: arrays)
     assert spread_start(None, RECIPE, world) is None
+
+
+COUNTS = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
+
+
+@pytest.mark.parametrize("variable", COUNTS)
+def test_a_launcher_is_known_by_the_variable_that_counts(monkeypatch, variable):
+    for name in COUNTS:
+        monkeypatch.delenv(name, raising=False)
+    assert launcher() == ""
+    monkeypatch.setenv(variable, "1")
+    assert launcher() == ""
+    monkeypatch.setenv(variable, "2")
+    assert launcher() == variable
 
 
 def test_processes_meet_and_leave_the_port_free():
