@@ -76,6 +76,16 @@ def test_where_one_is_damaged_another_is_taken_and_a_line_says_so(
     assert "cifar-10-batches-py: test_batch is damaged" in lines[0]
 
 
+def test_where_all_are_damaged_the_nearest_is_the_reason(tmp_path, arrays):
+    files = fakes.python_files(arrays)
+    files["test_batch"] = files["test_batch"][:-9]
+    write(tmp_path / "cifar-10-batches-py", files)
+    write(tmp_path / "below" / "further", {**files, "test_batch": b""})
+    lines = []
+    refused(tmp_path / "", "/cifar-10-batches-py: test_batch", lines.append)
+    assert len(lines) == 2
+
+
 def test_both_forms_may_lie_in_one_folder(tmp_path, arrays):
     damaged = {name: b"" for name in fakes.binary_files(arrays)}
     write(tmp_path, {**damaged, **fakes.python_files(arrays)})

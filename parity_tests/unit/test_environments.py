@@ -9,7 +9,12 @@ from subprocess import CompletedProcess
 import pytest
 
 from common import environments
-from common.environments import PYTHONS, choose_python, find_python
+from common.environments import (
+    FRAMEWORKS,
+    PYTHONS,
+    choose_python,
+    find_python,
+)
 from common.errors import UsageError
 from common.run.machine import LIBRARIES
 from tools import pins
@@ -54,6 +59,15 @@ def test_pyproject_and_readme_name_the_same_versions():
 
 
 # --- Where --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_training_takes_the_mode_that_its_framework_is_said_to_take(
+    framework,
+):
+    source = (ROOT / "frameworks" / framework / "train.py").read_text()
+    (mode,) = re.findall(r'cpu_mode="(\w+)"', source)
+    assert FRAMEWORKS[framework].mode == mode
 
 
 def test_the_kind_of_machine_is_part_of_the_name(tmp_path, monkeypatch):

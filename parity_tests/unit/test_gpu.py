@@ -151,6 +151,7 @@ def test_without_nvidia_smi_the_kernel_tells_the_driver(path):
 FULL = (
     "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total",
     "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 1 bytes.",
+    "RESOURCE_EXHAUSTED: Failed to allocate request for 1.00GiB on device",
     "OOM when allocating tensor with shape[512,32,32,64] and type float",
     "INTERNAL: failed to retain context: CUDA_ERROR_OUT_OF_MEMORY",
 )

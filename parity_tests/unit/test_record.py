@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import filelock
+import numpy as np
 import pytest
 from msgspec import structs
 
@@ -12,7 +13,7 @@ from common.errors import CheckpointError, DiskError, LossNotFinite, UsageError
 from common.recipe import Run
 from common.run.about import Data, Evaluation
 from common.run.record import Record
-from common.run.records import read_run
+from common.run.records import read_predictions, read_run
 from common.schedule import step_lr
 from common.world import World
 from parity_tests.unit.recording import (
@@ -195,6 +196,23 @@ def test_a_damaged_checkpoint_is_told_and_recorded(out, tmp_path):
         with record(Run(out=str(out), load=str(given))) as log:
             log.initial()
     assert read_run(out).about.status == "failed"
+
+
+def test_every_batch_is_passed_on_in_its_order(out):
+    with record(Run(out=str(out))) as log:
+        assert list(log.progress([1, 2], 0)) == [1, 2]
+        an_epoch(log, 0)
+        assert list(log.progress(iter([3]), 1)) == [3]
+
+
+def test_the_likeliest_class_of_each_image_is_kept(out):
+    images = RECIPE.test_images
+    probabilities = np.full((images, 10), 0.1)
+    classes = np.arange(images) % 10
+    probabilities[np.arange(images), classes] = 0.2
+    with record(Run(out=str(out))) as log:
+        log.predicted(probabilities)
+    assert np.array_equal(read_predictions(read_run(out)), classes)
 
 
 def test_an_evaluation_that_is_not_finite_is_an_error(out):

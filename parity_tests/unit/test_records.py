@@ -5,6 +5,7 @@ import io
 import json
 import os
 import random
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -268,6 +269,9 @@ def test_a_record_is_of_typed_things(tmp_path):
     assert run.about.recipe.steps_per_epoch == 98
     assert run.about.machine.cores == 2
     assert recipe_title("of-old", run.about.recipe) == "of-old"
+    # It stands beside the title, wherever that is shown.
+    half = replace(run.about.recipe, precision="bfloat16")
+    assert recipe_title("small", half) == "small, epochs 4"
 
 
 def test_a_preset_of_an_earlier_version_has_the_name_of_today(tmp_path):

@@ -142,7 +142,8 @@ def test_initial_weights_and_load_belong_to_the_training(tmp_path):
     assert read_run(first).about.run.load == str(given)
     log = resumed(out=str(second))
     assert log.start is None
-    assert log.initial().framework == "shared"
+    start = log.initial()
+    assert (start.step, start.recipe, start.framework) == (0, RECIPE, "shared")
     assert read_run(second).about.run.init == "shared"
 
 
