@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 def environment(**changed) -> dict[str, str]:
     """This process's, without what would decide how output looks."""
     decide = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM")
+    decide += ("PYTHONUNBUFFERED",)
     kept = {k: v for k, v in os.environ.items() if k not in decide}
     return kept | {"TERM": "xterm", "PYTHONPATH": str(ROOT)} | changed
 
