@@ -59,6 +59,8 @@ SLOW = (
 )
 # By file: the rungs that are the first to see a change in it.
 FIRST = {
+    # Weights are loaded on most rungs, whatever shape they were made with.
+    "model.py": ("rung4_forward", "rung0_structure", "rung3_init"),
     "data.py": ("rung2_data",),
     "step.py": ("rung6_optimizer", "rung5_gradients", "rung4_dropout"),
     "parallel.py": ("rung9_world",),
