@@ -37,7 +37,10 @@ FIELDS = {
     "status": ("fine", None, True),
     "started": ("yesterday", 20260101, "20261301T000000Z", None),
     "finished": ("20260230T000000Z", 3),
-    "machine": (None, [], {}, {"device": 3}, {"device": "cpu", "cores": -1}),
+    "machine": (
+        *(None, [], {}, {"device": 3}, {"device": "cpu", "cores": -1}),
+        *({"device": "cpu", "processes": n} for n in (0, 2**60)),
+    ),
     "versions": (None, ["torch"], {"torch": 2}),
     "git_commit": (3, "HEAD", "0" * 39, "0" * 40 + "-"),
     "data": ([], {}, {"source": "x", "sha256": {"x_train": "00"}}),
