@@ -108,3 +108,32 @@ def test_a_trained_network_is_used_on_one_gpu_of_several(programs, framework):
     """JAX takes memory of each that it sees."""
     result = programs[framework].run_words("-c", TAKEN)
     assert result.stdout.split() == ["one"], result.stderr
+
+
+# Sums over two devices, in the programs that XLA makes for them.
+SUMS = """
+import jax
+import numpy as np
+
+from common.recipe import PRESETS
+from frameworks.jax_flax.data import configure
+from frameworks.jax_flax.parallel import join_world, put_everywhere
+from frameworks.jax_flax.step import create_state, make_steps
+
+join_world("cpu", 2)
+recipe, cpu = PRESETS["smoke"], jax.devices("cpu")[0]
+configure(recipe, cpu)
+state = create_state(recipe, 0, cpu)
+images = put_everywhere(np.zeros((8, 32, 32, 3), np.float32), cpu)
+labels = put_everywhere(np.zeros(8, np.int32), cpu)
+for step, lr in zip(make_steps(state, "compiled"), ([0.0], []), strict=True):
+    program = step.lower(state, images, labels, *lr).compile().as_text()
+    print("all-reduce" in program)
+"""
+
+
+@pytest.mark.parametrize("framework", ["jax_flax"])
+def test_each_device_computes_a_share_of_a_batch(programs, framework):
+    """Without a share, each would compute all, and nothing be summed."""
+    result = programs[framework].run_words("-c", SUMS)
+    assert result.stdout.split() == ["True", "True"], result.stderr
