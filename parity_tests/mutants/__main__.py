@@ -30,7 +30,7 @@ from parity_tests.mutants import (
 )
 from parity_tests.mutants.killers import NoVerdict
 from parity_tests.mutants.report import conclude, publish
-from parity_tests.mutants.source import ROOT, subjects
+from parity_tests.mutants.source import ROOT, Mutant, subjects
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Flags:
     jobs: int = 2
     # without slow rungs and contract tests: what survives may be killed there
     shallow: bool = False
-    # try survivors anew, judged ones, too: there is a new test
+    # try survivors anew, judged ones on everything: there is a new test
     again: bool = False
     # instead: train a few named ones to the end; what does accuracy see?
     trained: bool = False
@@ -71,6 +71,22 @@ class Flags:
         if any(fnmatchcase(file, pattern) for pattern in self.whole):
             return 1.0
         return self.share
+
+
+def meet_the_slow_part(
+    mutants: list[Mutant], known: list[judged.Judgment], flags: Flags
+) -> set[str]:
+    """Keys of those that all tests may kill.
+
+    A judged one counts as its verdict says wherever it lives; minutes of
+    slow tests are spent on it only to see whether the verdict still holds.
+    """
+    return {
+        mutant.key
+        for mutant in mutants
+        if not flags.shallow
+        and (flags.again or judged.judge(mutant, known) is None)
+    }
 
 
 def unpublishable(flags: Flags) -> str:
@@ -128,10 +144,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     baseline.make(flags.home, flags.environments, flags.jobs, print)
     known = judged.read()
-    deep = not flags.shallow
+    deep = meet_the_slow_part(mutants, known, flags)
     log = session.Log(flags.home / "outcomes.jsonl", flags.again, deep)
-    if not flags.again:
-        log.believe(m for m in mutants if judged.judge(m, known))
     needed = {m.framework for m in mutants if m.key not in log.known}
     needed = {"pytorch" if f == "common" else f for f in needed}
     if needed:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -183,10 +183,10 @@ class Bench:
 class Log:
     """Outcomes as lines of a file, so that an interrupted run goes on."""
 
-    def __init__(self, path: Path, again: bool, deep: bool):
+    def __init__(self, path: Path, again: bool, deep: Collection[str]):
         """again: what survived on this state of the source is tried anew.
 
-        deep: so is what survived only the quick part.
+        deep: keys; so is what of these survived only the quick part.
         """
         self.path, self.tree = path, tree_hash()
         self.known: dict[str, Outcome] = {}
@@ -199,17 +199,9 @@ class Log:
         self.known = {
             key: outcome
             for key, outcome in self.known.items()
-            if outcome.killed_by or not (again or (deep and not outcome.deep))
+            if outcome.killed_by
+            or not (again or (key in deep and not outcome.deep))
         }
-
-    def believe(self, mutants: Iterable[Mutant]) -> None:
-        """Take mutants that a person has judged as survivors, untried.
-
-        A verdict says what a survivor counts as; to try it takes minutes.
-        """
-        for mutant in mutants:
-            outcome = Outcome(mutant.key, mutant.framework, "", None, 0.0)
-            self.known.setdefault(mutant.key, outcome)
 
     def add(self, outcome: Outcome) -> None:
         """Keep one, at once."""
@@ -256,11 +248,11 @@ def try_all(
     home: Path,
     environments: Path,
     jobs: int,
-    deep: bool,
+    deep: Collection[str],
 ) -> None:
     """Try those that the log does not know, sorted by framework.
 
-    deep: on the slow part, too.
+    deep: keys of those that meet the slow part, too.
     """
     todo: queue.SimpleQueue = queue.SimpleQueue()
     new = [m for m in mutants if m.key not in log.known]
@@ -278,7 +270,7 @@ def try_all(
                 while not failures:
                     mutant = todo.get_nowait()
                     try:
-                        outcome = bench.outcome(mutant, deep)
+                        outcome = bench.outcome(mutant, mutant.key in deep)
                     except NoVerdict as reason:
                         progress.print(f"NO VERDICT {mutant.key}: {reason}")
                         continue

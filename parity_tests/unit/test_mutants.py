@@ -17,6 +17,7 @@ from parity_tests.mutants import (
     session,
     suite,
 )
+from parity_tests.mutants.__main__ import meet_the_slow_part
 from parity_tests.mutants.climb import NAMES, order, rung_of
 from parity_tests.mutants.judged import VERDICTS, Judgment, judge
 from parity_tests.mutants.killers import NoVerdict, TimeLimit, killer
@@ -337,8 +338,8 @@ def test_a_mutant_without_a_verdict_is_no_success(tmp_path, monkeypatch):
             return "rung 4: x", 4
 
     monkeypatch.setattr(session, "Bench", Tried)
-    log = session.Log(tmp_path / "log", again=False, deep=True)
-    session.try_all([one, two, three], log, tmp_path, tmp_path, 2, True)
+    log = session.Log(tmp_path / "log", again=False, deep=())
+    session.try_all([one, two, three], log, tmp_path, tmp_path, 2, ())
     found = {key: row.killed_by for key, row in log.known.items()}
     assert found == {two.key: "", three.key: "rung 4: x"}
     flags = SimpleNamespace(generated=False, json=None, only="", file="*")
@@ -346,12 +347,11 @@ def test_a_mutant_without_a_verdict_is_no_success(tmp_path, monkeypatch):
     assert conclude([one, three], log, [], flags) == 1
 
 
-def test_a_judged_survivor_is_believed_unless_it_is_tried_again(
-    tmp_path, monkeypatch
-):
-    """And what lives after the quick part meets the slow one."""
-    said, unsaid = generate.sample("common/schedule.py", 1.0, 0)[:2]
-    met = []
+def test_a_judged_survivor_costs_no_slow_tests(tmp_path, monkeypatch):
+    """But for --again, which sees whether the verdict still holds."""
+    mutants = generate.sample("common/schedule.py", 1.0, 0)[:2]
+    (said, unsaid), met = mutants, []
+    known = [Judgment("accepted", "x", said.file, said.text, said.change)]
 
     class Tried(session.Bench):
         def tried(self, mutant, deep):
@@ -360,31 +360,20 @@ def test_a_judged_survivor_is_believed_unless_it_is_tried_again(
 
     monkeypatch.setattr(session, "Bench", Tried)
 
-    def run(deep, again=False):
-        log = session.Log(tmp_path / "log", again, deep)
-        if not again:
-            log.believe([said])
+    def run(**flags):
+        flags = {"shallow": False, "again": False} | flags
+        given = SimpleNamespace(**flags)
+        deep = meet_the_slow_part(mutants, known, given)
+        log = session.Log(tmp_path / "log", given.again, deep)
         met.clear()
-        session.try_all([said, unsaid], log, tmp_path, tmp_path, 1, deep)
-        assert not log.known[said.key].killed_by
-        return met
+        session.try_all(mutants, log, tmp_path, tmp_path, 1, deep)
+        return dict(met)
 
-    assert run(deep=False) == [(unsaid.key, False)]
-    assert run(deep=True) == [(unsaid.key, True)]
-    assert run(deep=True) == []
-    assert sorted(run(deep=True, again=True)) == sorted(
-        [(said.key, True), (unsaid.key, True)]
-    )
-
-
-def test_what_a_verdict_says_does_not_outweigh_a_kill(tmp_path):
-    """A later test may see what a person took for equivalent."""
-    mutant = generate.sample("common/schedule.py", 1.0, 0)[0]
-    log = session.Log(tmp_path / "log", again=False, deep=True)
-    killed = session.Outcome(mutant.key, "common", "unit tests: x", None, 1.0)
-    log.add(killed)
-    log.believe([mutant])
-    assert log.known[mutant.key] == killed
+    quick = {said.key: False, unsaid.key: False}
+    assert run(shallow=True) == quick
+    assert run() == {unsaid.key: True}
+    assert run() == {}
+    assert run(again=True) == {said.key: True, unsaid.key: True}
 
 
 def test_the_tables_have_a_row_for_each_mutant_and_each_file():
