@@ -12,8 +12,10 @@ ROOT = Path(__file__).parents[2]
 
 def environment(**changed) -> dict[str, str]:
     """This process's, without what would decide how output looks."""
-    decide = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM")
-    decide += ("PYTHONUNBUFFERED",)
+    decide = (
+        *("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM"),
+        "PYTHONUNBUFFERED",
+    )
     kept = {k: v for k, v in os.environ.items() if k not in decide}
     return kept | {"TERM": "xterm", "PYTHONPATH": str(ROOT)} | changed
 

@@ -352,7 +352,13 @@ def of_two(does):
     """Exit code, output and errors of the second process of two."""
     command = python(OF_TWO.format(does=does))
     done = subprocess.run(
-        command, cwd=ROOT, env=environment(), capture_output=True, text=True
+        command,
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -366,8 +372,11 @@ def test_a_process_that_follows_prints_no_line():
 
 
 def test_a_process_of_several_that_fails_waits_for_nobody():
-    """As engines do at the end of the interpreter."""
-    code, _, told = of_two("atexit.register(input); raise DataError('bad')")
+    """As engines do at the end of the interpreter, which is not reached."""
+    code, _, told = of_two(
+        "atexit.register(print, 'the end', file=sys.stderr); "
+        "raise DataError('bad')"
+    )
     assert (code, told) == (65, "error: process 1: bad\n")
 
 

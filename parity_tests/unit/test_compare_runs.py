@@ -149,7 +149,8 @@ def test_beside_a_run_that_is_not_done_nothing_is_shown(capsys):
     assert shown(folder, capsys) == []
 
 
-def test_help_says_which_folders_are_meant(capsys):
+def test_help_says_which_folders_are_meant(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as stop:
         compare.main(["--help"])
     assert stop.value.code == 0

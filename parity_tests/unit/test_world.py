@@ -161,6 +161,21 @@ def test_who_knocks_says_its_rank_in_4_bytes_and_waits_for_the_answer():
     assert not thread.is_alive()
 
 
+def meeting(every, rank):
+    """A thread that meets the others, and the error that will end it."""
+    told = []
+
+    def work():
+        try:
+            meet(every, rank)
+        except OSError as error:
+            told.append(str(error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread, told
+
+
 @pytest.mark.parametrize(
     "said",
     [b"", b"\2\0\0\0"],  # a probe of the port; a process of a larger world
@@ -169,16 +184,7 @@ def test_who_is_none_of_these_processes_does_not_count(monkeypatch, said):
     monkeypatch.setattr(together, "JOIN_SECONDS", 6.5)
     every = [f"127.0.0.1:{port}" for port in free_ports(2)]
     host, _, port = every[0].rpartition(":")
-    told = []
-
-    def lead():
-        try:
-            meet(every, 0)
-        except TimeoutError as error:
-            told.append(str(error))
-
-    thread = threading.Thread(target=lead)
-    thread.start()
+    thread, told = meeting(every, 0)
     until = time.monotonic() + 1
     while time.monotonic() < until:
         with contextlib.suppress(ConnectionError):
@@ -226,28 +232,18 @@ def test_a_process_that_does_not_come_is_told(monkeypatch):
         meet(every, 1)
 
 
-def test_a_first_process_that_knows_nobody_is_told(monkeypatch):
+def test_a_first_process_that_answers_to_nobody_is_given_up(monkeypatch):
     monkeypatch.setattr(together, "JOIN_SECONDS", 5.5)
     every = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    told = []
-
-    def follow():
-        try:
-            meet(every, 1)
-        except TimeoutError as error:
-            told.append(str(error))
-
     with together.listen(every[0]) as leader:
-        thread = threading.Thread(target=follow, daemon=True)
-        thread.start()
-        end = time.monotonic() + 10
         leader.settimeout(0.1)
+        thread, told = meeting(every, 1)
+        end = time.monotonic() + 10
         while thread.is_alive() and time.monotonic() < end:
-            with contextlib.suppress(TimeoutError):
-                peer, _ = leader.accept()
-                with peer:
-                    peer.recv(4)  # else it would be told of a reset
-    assert told == ["the first process does not know this one"]
+            with contextlib.suppress(OSError), leader.accept()[0] as peer:
+                peer.recv(4)
+        assert not thread.is_alive()
+    assert told  # the words are those of whichever moment was the last
 
 
 @pytest.mark.parametrize(
