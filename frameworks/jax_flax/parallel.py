@@ -60,6 +60,10 @@ def join_world(device: str, devices: int) -> World:
     carrier = {"cpu": "gloo" if several else "XLA", "gpu": "nccl"}
     # From here on every array is made on the whole mesh.
     jax.set_mesh(Mesh(chosen, ("batch",)))
+    if several:
+        # The first sum connects the processes, and XLA waits 30 s for the
+        # last of them; for later sums it waits while others compile.
+        gather_over_world(np.zeros(1, np.int32))
     return World(
         jax.process_index(),
         jax.process_count(),

@@ -121,9 +121,16 @@ def run_all(driver, rung: str, case: str, size: int, devices: int) -> None:
             child.kill()
             child.wait()
     if failed is not None:
-        log = logs[failed]
-        lines = log.read_text().splitlines() or ["nothing is said"]
-        raise RuntimeError(f"{log.name}: {' | '.join(lines[-3:])}")
+        # The first one found may have failed since another had.
+        told = [last_lines(logs[failed], 3)]
+        told += [last_lines(log, 1) for log in logs if log != logs[failed]]
+        raise RuntimeError(" || ".join(told))
+
+
+def last_lines(log: Path, count: int) -> str:
+    """The end of what a process has said, on one line, after its name."""
+    lines = log.read_text(errors="replace").splitlines() or ["nothing is said"]
+    return f"{log.name}: {' | '.join(lines[-count:])}"
 
 
 def wait(children: list[subprocess.Popen]) -> int | None:
