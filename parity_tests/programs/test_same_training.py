@@ -35,6 +35,18 @@ def test_the_other_mode_gives_the_same_training(program, once):
     )
 
 
+def test_no_momentum_is_the_limit_of_ever_less(program, once):
+    """PyTorch refuses Nesterov's update where there is no momentum."""
+    flags = (*SMALL, "--precision", "float64", "--momentum")
+    most, least, none = (
+        loss(once.run(program, f"momentum-{momentum}", *flags, momentum))
+        for momentum in ("0.9", "1e-12", "0")
+    )
+    # A momentum of 1e-12 moves the weights by a part in 1e12 of a step.
+    assert none == pytest.approx(least, rel=1e-10)
+    assert none != pytest.approx(most, rel=1e-8)
+
+
 @pytest.mark.parametrize(
     ("precision", "least", "most"),
     # float32 was 1.5e-7 to 1.4e-6 from float64, bfloat16 2.5e-3, in one, two
