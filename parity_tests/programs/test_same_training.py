@@ -38,12 +38,14 @@ def test_the_other_mode_gives_the_same_training(program, once):
 def test_no_momentum_is_the_limit_of_ever_less(program, once):
     """PyTorch refuses Nesterov's update where there is no momentum."""
     flags = (*SMALL, "--precision", "float64", "--momentum")
-    most, least, none = (
+    least, none = (
         loss(once.run(program, f"momentum-{momentum}", *flags, momentum))
-        for momentum in ("0.9", "1e-12", "0")
+        for momentum in ("1e-12", "0")
     )
     # A momentum of 1e-12 moves the weights by a part in 1e12 of a step.
     assert none == pytest.approx(least, rel=1e-10)
+    # In an epoch that hardly moves them 0.9 shows at 1e-7 of the loss.
+    most = loss(small_run(program, once, "float64"))
     assert none != pytest.approx(most, rel=1e-8)
 
 
