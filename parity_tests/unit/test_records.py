@@ -79,12 +79,12 @@ def damages():
     for name, values in FIELDS.items():
         for value in values:
             text = json.dumps(about() | {name: value}).encode()
-            yield f"{name} {value!r:.20}", text, lines
+            yield f"{name} {value!r:.60}", text, lines
     for name, values in RECIPES.items():
         for value in values:
             recipe = about()["recipe"] | {name: value}
             text = json.dumps(about(recipe=recipe)).encode()
-            yield f"recipe {name} {value!r:.20}", text, lines
+            yield f"recipe {name} {value!r:.60}", text, lines
     for name in REQUIRED:
         less = {key: v for key, v in about().items() if key != name}
         yield f"no {name}", json.dumps(less).encode(), lines
@@ -92,7 +92,7 @@ def damages():
         for value in values:
             bad = json.dumps(row(2) | {name: value}).encode()
             text = b"\n".join([rows[0], bad, *rows[2:]])
-            yield f"row {name} {value!r:.20}", good, text
+            yield f"row {name} {value!r:.60}", good, text
     for name in row(1):
         less = {key: v for key, v in row(1).items() if key != name}
         yield f"row without {name}", good, json.dumps(less).encode()
@@ -135,6 +135,10 @@ def damages():
 
 
 DAMAGES = {name: files for name, *files in damages()}
+
+
+def test_no_damage_hides_another_behind_its_name():
+    assert len(DAMAGES) == sum(1 for _ in damages())
 
 
 @pytest.mark.parametrize("name", DAMAGES)
