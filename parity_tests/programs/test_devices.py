@@ -14,6 +14,7 @@ def test_where_there_is_a_gpu_it_is_taken_with_its_own_defaults(program):
     """As docs/gpu.md says; the GPU is a stand-in, nothing is trained."""
     output = program.module("with_gpu", program.framework)
     said = json.loads(output.splitlines()[-1])
+    assert said.pop("tf32") == [False, True]  # as configured, and changed
     assert said.pop("full") == 78  # its memory
     [line] = said.pop("told").splitlines()
     assert "take a smaller --batch-size or --width" in line

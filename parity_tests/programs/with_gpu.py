@@ -4,8 +4,9 @@
 
 Run in the framework's environment. Every question that its files ask about
 devices is answered as on a machine with a GPU. Prints JSON: by --device the
-name that the record would give, what else was set, --help, and how a training
-ends that finds the GPU's memory full.
+name that the record would give, what else was set, whether the record would
+tell that TF32 is on, --help, and how a training ends that finds the GPU's
+memory full.
 """
 
 import contextlib
@@ -141,6 +142,22 @@ def full_memory(framework: str) -> Exception:
     return tf.errors.ResourceExhaustedError(None, None, text)
 
 
+def allow_tf32(framework: str) -> None:
+    """Undo what configure() sets, as a library could."""
+    if framework == "pytorch":
+        import torch
+
+        torch.backends.cudnn.allow_tf32 = True
+    elif framework == "jax_flax":
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", None)
+    else:
+        import tensorflow as tf
+
+        tf.config.experimental.enable_tensor_float_32_execution(True)
+
+
 def main(framework: str) -> dict:
     """All that is printed."""
 
@@ -168,6 +185,11 @@ def main(framework: str) -> dict:
         ):
             said["full"] = train.main(["--preset", "smoke"])
         said["told"] = told.getvalue()
+    device = data.find_device("cpu")
+    data.configure(Recipe(), device)
+    said["tf32"] = [data.describe_device(device)["tf32"]]
+    allow_tf32(framework)
+    said["tf32"].append(data.describe_device(device)["tf32"])
     return said
 
 
