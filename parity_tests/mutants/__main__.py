@@ -73,19 +73,20 @@ class Flags:
         return self.share
 
 
-def meet_the_slow_part(
+def reach_of(
     mutants: list[Mutant], known: list[judged.Judgment], flags: Flags
-) -> set[str]:
-    """Keys of those that all tests may kill.
+) -> dict[str, str]:
+    """How much each mutant meets, by its key.
 
     A judged one counts as its verdict says wherever it lives; minutes of
-    slow tests are spent on it only to see whether the verdict still holds.
+    tests are spent on it only to see whether the verdict still holds.
     """
+    usual = session.QUICK if flags.shallow else session.ALL
     return {
-        mutant.key
+        mutant.key: usual
+        if flags.again or judged.judge(mutant, known) is None
+        else session.OWN
         for mutant in mutants
-        if not flags.shallow
-        and (flags.again or judged.judge(mutant, known) is None)
     }
 
 
@@ -144,8 +145,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     baseline.make(flags.home, flags.environments, flags.jobs, print)
     known = judged.read()
-    deep = meet_the_slow_part(mutants, known, flags)
-    log = session.Log(flags.home / "outcomes.jsonl", flags.again, deep)
+    reach = reach_of(mutants, known, flags)
+    log = session.Log(flags.home / "outcomes.jsonl", flags.again, reach)
     needed = {m.framework for m in mutants if m.key not in log.known}
     needed = {"pytorch" if f == "common" else f for f in needed}
     if needed:
@@ -155,7 +156,7 @@ def main(argv: list[str] | None = None) -> int:
             flags.jobs,
         )
     session.try_all(
-        *(mutants, log, flags.home, flags.environments, flags.jobs, deep)
+        *(mutants, log, flags.home, flags.environments, flags.jobs, reach)
     )
     return conclude(mutants, log, known, flags)
 

@@ -78,10 +78,15 @@ class Killed(Exception):
     """The ladder has killed the mutant."""
 
 
+def first(file: str) -> list[str]:
+    """The rungs that this file is likely to fail; one at least."""
+    return [*FIRST.get(file.rpartition("/")[2], list(NAMES)[:1])]
+
+
 def order(file: str) -> list[str]:
     """All rungs, those first that this file is likely to fail."""
-    first = FIRST.get(file.rpartition("/")[2], ())
-    return [*first, *(name for name in NAMES if name not in first)]
+    early = first(file)
+    return [*early, *(name for name in NAMES if name not in early)]
 
 
 def rung_of(name: str) -> str:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,12 +17,15 @@ from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from common.environments import find_python
 from common.run.terminal import open_console
 from parity_tests.mutants.baseline import environment
-from parity_tests.mutants.climb import SLOW, order
+from parity_tests.mutants.climb import SLOW, first, order
 from parity_tests.mutants.killers import NoVerdict, TimeLimit
 from parity_tests.mutants.source import ROOT, Mutant, copied, tree_hash
 from parity_tests.mutants.suite import Suite
 
 RUNG_LIMIT = 900  # seconds for the whole ladder of one mutant
+# How much a mutant meets: the rungs and unit tests that are about its file;
+# all but the slow rungs and contract tests; everything.
+OWN, QUICK, ALL = "own", "quick", "all"
 
 
 @dataclass(frozen=True)
@@ -120,32 +123,35 @@ class Bench:
         mutant: Mutant | None,
         tree: Path,
         framework: str,
-        deep: bool = True,
+        reach: str = ALL,
     ) -> dict:
         """The ladder of one framework; the others' traces are clean."""
         alone = mutant is not None and mutant.framework == "common"
-        rungs = order(mutant.file if mutant else "")
-        rungs = [rung for rung in rungs if deep or rung not in SLOW]
+        file = mutant.file if mutant else ""
+        rungs = first(file) if reach == OWN else order(file)
+        if reach == QUICK:
+            rungs = [rung for rung in rungs if rung not in SLOW]
         named = mutant is not None and bool(mutant.name)
         return self.worker_of(framework).climb(tree, rungs, alone, named)
 
-    def outcome(self, mutant: Mutant, deep: bool) -> Outcome:
-        """Try a mutant; deep: on the slow rungs and contract tests, too.
+    def outcome(self, mutant: Mutant, reach: str) -> Outcome:
+        """Try a mutant; reach: OWN, QUICK or ALL.
 
         One that takes too long has survived: no test says so. Raises
         NoVerdict if something from outside has ended a test.
         """
         begun = time.perf_counter()
         try:
-            killed, rung = self.tried(mutant, deep)
+            killed, rung = self.tried(mutant, reach)
         except TimeLimit:
             killed, rung = "", None
         seconds = round(time.perf_counter() - begun, 1)
+        deep = reach == ALL
         return Outcome(
             mutant.key, mutant.framework, killed, rung, seconds, deep
         )
 
-    def tried(self, mutant: Mutant, deep: bool) -> tuple[str, int | None]:
+    def tried(self, mutant: Mutant, reach: str) -> tuple[str, int | None]:
         """What killed a mutant, and on which rung. Raises NoVerdict."""
         common = mutant.framework == "common"
         # A mistake that all share is seen in any; PyTorch is the quickest.
@@ -153,16 +159,17 @@ class Bench:
         killed, rung = "", None
         with copied(mutant) as tree:
             if common:
-                found = self.suite.unit(tree, mutant.file)
+                others = reach != OWN
+                found = self.suite.unit(tree, mutant.file, others)
                 killed = found and f"unit tests: {found}"
             if not killed:
                 with suppress(TimeLimit):  # the tests may still say so
-                    climbed = self.climb(mutant, tree, framework, deep)
+                    climbed = self.climb(mutant, tree, framework, reach)
                     killed, rung = climbed["killed"], climbed["rung"]
             if not killed and not common:
                 found = self.suite.mirror(tree)
                 killed = found and f"unit tests: {found}"
-            if not killed and deep:
+            if not killed and reach == ALL:
                 found = self.suite.contract(tree, framework, mutant.file)
                 self.passes_without(found)
                 killed = found and f"contract tests: {found}"
@@ -183,10 +190,10 @@ class Bench:
 class Log:
     """Outcomes as lines of a file, so that an interrupted run goes on."""
 
-    def __init__(self, path: Path, again: bool, deep: Collection[str]):
+    def __init__(self, path: Path, again: bool, reach: Mapping[str, str]):
         """again: what survived on this state of the source is tried anew.
 
-        deep: keys; so is what of these survived only the quick part.
+        reach: by key; so is what survived some tests and shall meet all.
         """
         self.path, self.tree = path, tree_hash()
         self.known: dict[str, Outcome] = {}
@@ -200,7 +207,7 @@ class Log:
             key: outcome
             for key, outcome in self.known.items()
             if outcome.killed_by
-            or not (again or (key in deep and not outcome.deep))
+            or not (again or (reach.get(key) == ALL and not outcome.deep))
         }
 
     def add(self, outcome: Outcome) -> None:
@@ -248,11 +255,11 @@ def try_all(
     home: Path,
     environments: Path,
     jobs: int,
-    deep: Collection[str],
+    reach: Mapping[str, str],
 ) -> None:
     """Try those that the log does not know, sorted by framework.
 
-    deep: keys of those that meet the slow part, too.
+    reach: how much each meets, by its key.
     """
     todo: queue.SimpleQueue = queue.SimpleQueue()
     new = [m for m in mutants if m.key not in log.known]
@@ -270,7 +277,7 @@ def try_all(
                 while not failures:
                     mutant = todo.get_nowait()
                     try:
-                        outcome = bench.outcome(mutant, mutant.key in deep)
+                        outcome = bench.outcome(mutant, reach[mutant.key])
                     except NoVerdict as reason:
                         progress.print(f"NO VERDICT {mutant.key}: {reason}")
                         continue

@@ -65,14 +65,14 @@ class Suite:
             raise NoVerdict(f"pytest ended with {child.returncode}")
         return found[0].removeprefix(f"{tree}/")
 
-    def unit(self, tree: Path, file: str) -> str:
-        """Unit tests, first those that import this file of common/."""
+    def unit(self, tree: Path, file: str, others: bool = True) -> str:
+        """Unit tests that import this file of common/, then the others."""
         folder = tree / "parity_tests" / "unit"
         # Its patches do not fit a tree that is patched already.
         every = set(folder.glob("test_*.py")) - {folder / "test_mutants.py"}
         own = {path for path in every if file and imports(path, file)}
         found = ""
-        for some in (own, every - own):
+        for some in (own, every - own) if others else (own,):
             paths = sorted(str(path.relative_to(tree)) for path in some)
             if paths and not found:
                 found = self.run(tree, *paths, "-k", NOT_THE_TEXT)

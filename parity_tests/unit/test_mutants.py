@@ -17,7 +17,7 @@ from parity_tests.mutants import (
     session,
     suite,
 )
-from parity_tests.mutants.__main__ import meet_the_slow_part
+from parity_tests.mutants.__main__ import reach_of
 from parity_tests.mutants.climb import NAMES, order, rung_of
 from parity_tests.mutants.judged import VERDICTS, Judgment, judge
 from parity_tests.mutants.killers import NoVerdict, TimeLimit, killer
@@ -332,14 +332,15 @@ def test_a_mutant_without_a_verdict_is_no_success(tmp_path, monkeypatch):
     ends = {one: NoVerdict("stopped"), two: TimeLimit("long")}
 
     class Tried(session.Bench):
-        def tried(self, mutant, deep):
+        def tried(self, mutant, reach):
             if mutant in ends:
                 raise ends[mutant]
             return "rung 4: x", 4
 
     monkeypatch.setattr(session, "Bench", Tried)
-    log = session.Log(tmp_path / "log", again=False, deep=())
-    session.try_all([one, two, three], log, tmp_path, tmp_path, 2, ())
+    reach = dict.fromkeys((m.key for m in (one, two, three)), session.ALL)
+    log = session.Log(tmp_path / "log", again=False, reach=reach)
+    session.try_all([one, two, three], log, tmp_path, tmp_path, 2, reach)
     found = {key: row.killed_by for key, row in log.known.items()}
     assert found == {two.key: "", three.key: "rung 4: x"}
     flags = SimpleNamespace(generated=False, json=None, only="", file="*")
@@ -347,15 +348,15 @@ def test_a_mutant_without_a_verdict_is_no_success(tmp_path, monkeypatch):
     assert conclude([one, three], log, [], flags) == 1
 
 
-def test_a_judged_survivor_costs_no_slow_tests(tmp_path, monkeypatch):
+def test_a_judged_survivor_meets_what_is_about_its_file(tmp_path, monkeypatch):
     """But for --again, which sees whether the verdict still holds."""
     mutants = generate.sample("common/schedule.py", 1.0, 0)[:2]
     (said, unsaid), met = mutants, []
     known = [Judgment("accepted", "x", said.file, said.text, said.change)]
 
     class Tried(session.Bench):
-        def tried(self, mutant, deep):
-            met.append((mutant.key, deep))
+        def tried(self, mutant, reach):
+            met.append((mutant.key, reach))
             return "", None
 
     monkeypatch.setattr(session, "Bench", Tried)
@@ -363,17 +364,41 @@ def test_a_judged_survivor_costs_no_slow_tests(tmp_path, monkeypatch):
     def run(**flags):
         flags = {"shallow": False, "again": False} | flags
         given = SimpleNamespace(**flags)
-        deep = meet_the_slow_part(mutants, known, given)
-        log = session.Log(tmp_path / "log", given.again, deep)
+        reach = reach_of(mutants, known, given)
+        log = session.Log(tmp_path / "log", given.again, reach)
         met.clear()
-        session.try_all(mutants, log, tmp_path, tmp_path, 1, deep)
+        session.try_all(mutants, log, tmp_path, tmp_path, 1, reach)
         return dict(met)
 
-    quick = {said.key: False, unsaid.key: False}
-    assert run(shallow=True) == quick
-    assert run() == {unsaid.key: True}
+    some = {said.key: session.OWN, unsaid.key: session.QUICK}
+    assert run(shallow=True) == some
+    assert run() == {unsaid.key: session.ALL}
     assert run() == {}
-    assert run(again=True) == {said.key: True, unsaid.key: True}
+    assert run(again=True) == dict.fromkeys(some, session.ALL)
+
+
+def test_a_judged_mutant_meets_its_own_rungs_and_unit_tests(monkeypatch):
+    """But neither the other rungs nor the other unit tests."""
+    bench, asked = session.Bench(ROOT, ROOT), []
+
+    class Everything:
+        def climb(self, tree, rungs, alone, named):
+            asked.append(rungs)
+            return {"killed": "", "rung": None}
+
+        def unit(self, tree, file, others):
+            asked.append(others)
+            return ""
+
+        def mirror(self, tree):
+            return ""
+
+    monkeypatch.setattr(bench, "worker_of", lambda framework: Everything())
+    bench.suite = Everything()
+    for file in ("common/schedule.py", "frameworks/pytorch/data.py"):
+        mutant = generate.possible(file)[0]
+        assert bench.outcome(mutant, session.OWN).killed_by == ""
+    assert asked == [False, ["rung4_forward"], ["rung2_data"]]
 
 
 def test_the_tables_have_a_row_for_each_mutant_and_each_file():
