@@ -108,6 +108,28 @@ def test_pytorch_in_a_world_is_compiled_as_often(programs):
     assert output.splitlines()[-1] == "4 0"
 
 
+# What a training asks for when it makes its steps.
+ASKED = """
+import sys
+from unittest.mock import patch
+
+from frameworks.{framework} import train
+
+with patch.object(train, "make_steps", side_effect=InterruptedError) as made:
+    train.main(sys.argv[1:])
+print(made.call_args.args[1])
+"""
+
+
+@pytest.mark.parametrize("mode", ["eager", "compiled"])
+def test_a_training_asks_for_the_mode_that_it_is_given(program, tmp_path, mode):
+    """Its losses do not tell; test_the_warm_up_... says what a mode is."""
+    code = ASKED.format(framework=program.framework)
+    flags = ("--preset", "smoke", "--dataset", "synthetic", "--mode", mode)
+    result = program.run_words("-c", code, *flags, "--out", tmp_path / "run")
+    assert result.stdout.splitlines()[-1] == mode, result.stderr
+
+
 # The keys of the masks at a few steps, and those that drew the nine kernels.
 KEYS = """
 import jax

@@ -81,9 +81,10 @@ def tensorflow_eager() -> Iterator[None]:
 
     hide = Mock()
     details = {"device_name": NAME}
+    kinds = {"GPU": [NAME, "another"], "CPU": ["a CPU"]}
     with (
         patch.object(
-            tf.config, "list_physical_devices", lambda kind: [NAME, "another"]
+            tf.config, "list_physical_devices", lambda kind: kinds.get(kind, [])
         ),
         patch.object(tf.config, "set_visible_devices", hide),
         patch.object(
