@@ -137,3 +137,53 @@ def test_each_device_computes_a_share_of_a_batch(programs, framework):
     """Without a share, each would compute all, and nothing be summed."""
     result = programs[framework].run_words("-c", SUMS)
     assert result.stdout.split() == ["True", "True"], result.stderr
+
+
+# Of errors, which say that another process is lost.
+LOSSES = """
+{1}
+from frameworks.{0}.parallel import is_lost
+
+print(*(is_lost(error) for error in ERRORS))
+"""
+# One that does, and one of a mistake in this process.
+ERRORS = {
+    "tensorflow_eager": "import tensorflow as tf\n"
+    "ERRORS = [tf.errors.InternalError(None, None, text) for text in"
+    " ('Collective ops is aborted', 'a mistake')]",
+    "pytorch": "ERRORS = RuntimeError('Gloo: closed'), RuntimeError('a bug')",
+    "jax_flax": "ERRORS = RuntimeError('Gloo: closed'), RuntimeError('a bug')",
+}
+
+
+@pytest.mark.parametrize("framework", ERRORS)
+def test_a_mistake_is_no_lost_process(programs, framework):
+    """It would be told as one, and its traceback be kept from the user."""
+    code = LOSSES.format(framework, ERRORS[framework])
+    result = programs[framework].run_words("-c", code)
+    assert result.stdout.split() == ["True", "False"], result.stderr
+
+
+CHOSEN = """
+from unittest.mock import patch
+
+from frameworks.jax_flax.parallel import choose_devices
+
+with patch("jax.config.update"):
+    print(choose_devices(1))
+"""
+
+
+@pytest.mark.parametrize("framework", ["jax_flax"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"SLURM_STEP_NUM_TASKS": "4", "SLURM_LOCALID": "3"},
+        {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_RANK": "3"},
+    ],
+)
+def test_each_process_of_a_launcher_takes_its_own_gpu(
+    programs, framework, told
+):
+    result = programs[framework].run_words("-c", CHOSEN, **told)
+    assert result.stdout.split() == ["[3]"], result.stderr
