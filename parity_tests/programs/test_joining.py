@@ -9,6 +9,7 @@ from frameworks.{0}.parallel import join_world, leave_world
 
 world = join_world("cpu", 2)
 assert joined(), "never joined"
+assert (world.size, world.devices, world.backend) == (1, 2, "{2}")
 leave_world(world)
 assert not joined(), "still joined"
 """
@@ -18,6 +19,8 @@ JOINED = {
     "jax_flax": "from jax.sharding import get_mesh\n"
     "joined = lambda: not get_mesh().empty",
 }
+# What sums over two devices of one process, as the record says it.
+BACKENDS = {"tensorflow_eager": "MirroredStrategy", "jax_flax": "XLA"}
 # What JAX is told when it is to join another process.
 BOUND = """
 from unittest.mock import patch
@@ -63,7 +66,7 @@ def test_what_a_process_spreads_and_gathers_is_what_it_has(programs, framework):
 def test_the_next_training_of_a_process_is_not_of_the_world_it_left(
     programs, framework
 ):
-    code = PARTED.format(framework, JOINED[framework])
+    code = PARTED.format(framework, JOINED[framework], BACKENDS[framework])
     result = programs[framework].run_words("-c", code)
     assert result.returncode == 0, result.stderr
 
