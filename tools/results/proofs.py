@@ -24,6 +24,7 @@ from tools.results.publish import (
     TORTURE,
 )
 from tools.results.reports import (
+    Generated,
     Ladder,
     Machines,
     Mutants,
@@ -127,22 +128,44 @@ def mutants_table() -> str:
         what, commit = f"mutation operators: {folder}/", commits["generated"]
         rows.append(mutants_row(what, tried, equal, by, commit))
     heads = ("mutants", "tried", "killed", "equivalent", "survived", "by")
-    made = found.generated
-    low, high = wilson(made.killed, made.able)
-    told = (
-        f"Of the mutation operators a sample: {made.share:.0%} of each file's "
-        f"mutants, and {FEWEST} at least{all_of(made.whole)}. Killed: "
-        f"{made.killed:,} of {made.able:,} that are not equivalent, "
-        f"{made.killed / made.able:.1%} (95 % interval, as of one simple "
-        f"sample, by Wilson's formula: {low:.1%} to {high:.1%})."
+    told = fill(sampled(found.generated), 79)
+    return f"{markdown_table((*heads, 'commit'), rows)}\n\n{told}"
+
+
+def sampled(made: Generated) -> str:
+    """Which changes by mutation operators were tried, and killed, in words.
+
+    Where all were tried their share is known; a sample's has an interval.
+    """
+    every, sample = made.of(whole=True), made.of(whole=False)
+    told = []
+    if every.by_file:
+        told.append(
+            f"Of {in_names(made.whole)} all were tried: {killed(every)}."
+        )
+    if sample.by_file:
+        low, high = wilson(sample.killed, sample.able)
+        other = "other " * bool(told)
+        told.append(
+            f"Of every {other}file a sample of {100 * made.share:.2g} %, and "
+            f"{FEWEST} at least: {killed(sample)} (95 % interval, as of one "
+            f"simple sample, by Wilson's formula: {100 * low:.1f} % to "
+            f"{100 * high:.1f} %)."
+        )
+    return " ".join(told)
+
+
+def killed(made: Generated) -> str:
+    """How many mutants were killed, of those that could be, in words."""
+    return (
+        f"{made.killed:,} of {made.able:,} that are not equivalent were "
+        f"killed, {100 * made.killed / made.able:.1f} %"
     )
-    return f"{markdown_table((*heads, 'commit'), rows)}\n\n{fill(told, 79)}"
 
 
-def all_of(patterns: list[str]) -> str:
-    """The files of which no sample was taken, in words."""
-    names = " and ".join(f"`{pattern}`" for pattern in patterns)
-    return f"; all of {names}" if names else ""
+def in_names(patterns: list[str]) -> str:
+    """Patterns of files, in words."""
+    return " and ".join(f"`{pattern}`" for pattern in patterns)
 
 
 def wilson(hits: int, tried: int) -> tuple[float, float]:
@@ -258,16 +281,21 @@ def on_machines() -> str:
 def killed_mutants() -> str:
     """How many mutants were killed, of those that could be."""
     found = read_report(MUTANTS, Mutants)
-    killed = sum(bool(row.killed_by) for row in found.named)
+    dead = sum(bool(row.killed_by) for row in found.named)
     able = sum(not row.equivalent for row in found.named)
     kinds = len({row.mutant for row in found.named})
     made = found.generated
-    named, sample = (
+    named, operators = (
         found.commit_of[part][:7] for part in ("named", "generated")
     )
+    tried = f"{100 * made.share:.2g} % of "
+    whole = len(made.of(whole=True).by_file)
+    tried += "the rest" if whole else "each file's"
+    if whole:
+        tried = f"all of {whole} files, {tried}"
     return (
-        f"**{killed:,} of {able:,} injected bugs killed** ({kinds} mistakes, "
+        f"**{dead:,} of {able:,} injected bugs killed** ({kinds} mistakes, "
         f"each in every framework that could have it; on commit {named}), and "
-        f"{made.killed:,} of {made.able:,} changes by mutation operators, a "
-        f"sample of {100 * made.share_tried:.2g} % (on commit {sample})"
+        f"{made.killed:,} of {made.able:,} changes by mutation operators "
+        f"({tried}; on commit {operators})"
     )

@@ -1,10 +1,12 @@
 """What of the published reports the tables are made of, checked."""
 
 import json
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from common.typed import Commit, Count, Malformed, Text, decode, read_limited
 
@@ -88,6 +90,15 @@ class Generated(Struct, frozen=True):
     share: float  # of all that they could make
     whole: list[Text] = []  # patterns of files of which all were tried
 
+    def of(self, whole: bool) -> "Generated":
+        """Those of files of which all were tried, or of the others."""
+        rows = [
+            row
+            for row in self.by_file
+            if any(fnmatchcase(row.file, p) for p in self.whole) == whole
+        ]
+        return replace(self, by_file=rows)
+
     @property
     def killed(self) -> int:
         """How many a test or a rung noticed."""
@@ -97,12 +108,6 @@ class Generated(Struct, frozen=True):
     def able(self) -> int:
         """How many could be killed: all that were tried but equivalents."""
         return sum(row.tried - row.equivalent for row in self.by_file)
-
-    @property
-    def share_tried(self) -> float:
-        """Of all that could be made, the share that was tried."""
-        possible = sum(row.possible for row in self.by_file)
-        return sum(row.tried for row in self.by_file) / possible
 
 
 class TrainedMutant(Struct, frozen=True):

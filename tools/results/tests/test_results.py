@@ -79,28 +79,50 @@ def test_the_claim_on_accuracy_is_of_the_published_trainings(
     assert accuracy.endswith("; epochs to 2 | undecided |")
 
 
-def test_mutants_by_rule_are_told_with_their_interval(tmp_path, monkeypatch):
+def test_mutants_by_operators_have_an_interval_where_they_are_a_sample(
+    tmp_path, monkeypatch
+):
+    """A share of all that there are is known; of a sample it is not."""
     survivor = {"line": 1, "change": "a", "judged": "equivalent: b"}
     row = {"file": "common/a.py", "possible": 44, "tried": 11}
     row |= {"killed_by": {"rung 4": 8}, "survivors": [survivor]}
+    whole = row | {"file": "common/b.py", "possible": 11}
+    whole |= {"killed_by": {"rung 4": 9}}
     named = {"mutant": "a", "framework": "pytorch", "equivalent": ""}
     report = {
         "format": "davidnet-mutants-1",
         "named": [named | {"killed_by": "rung 4: x"}],
-        "generated": {"share": 0.1, "whole": ["a*"], "by_file": [row]},
+        "generated": {"share": 0.1, "whole": ["*/b*"], "by_file": [row, whole]},
         "commit_of": {"named": "1" * 40, "generated": "2" * 40},
     }
     monkeypatch.setattr(proofs, "MUTANTS", tmp_path / "mutants.json")
-    proofs.MUTANTS.write_text(json.dumps(report))
-    assert " 8 of 10 changes " in proofs.killed_mutants()
-    assert "a sample of 25 %" in proofs.killed_mutants()
-    told = " ".join(proofs.mutants_table().splitlines()[4:]).strip()
-    assert told == (
-        "Of the mutation operators a sample: 10% of each file's mutants, and "
-        "3 at least; all of `a*`. Killed: 8 of 10 that are not equivalent, "
-        "80.0% (95 % interval, as of one simple sample, by Wilson's formula: "
-        "49.0% to 94.3%)."  # as textbooks have it for 8 of 10
+
+    def told() -> tuple[str, str]:
+        proofs.MUTANTS.write_text(json.dumps(report))
+        below = " ".join(proofs.mutants_table().partition("\n\n")[2].split())
+        return proofs.killed_mutants(), below
+
+    of_all = (
+        "Of `*/b*` all were tried: 9 of 10 that are not equivalent were "
+        "killed, 90.0 %."
     )
+    sample = (
+        "file a sample of 10 %, and 3 at least: 8 of 10 that are not "
+        "equivalent were killed, 80.0 % (95 % interval, as of one simple "
+        "sample, by Wilson's formula: 49.0 % to 94.3 %)."  # as in textbooks
+    )
+    fact, below = told()
+    assert " 17 of 20 changes by mutation operators " in fact
+    assert fact.endswith(
+        "(all of 1 files, 10 % of the rest; on commit 2222222)"
+    )
+    assert below == f"{of_all} Of every other {sample}"
+    report["generated"]["by_file"] = [whole]
+    assert told()[1] == of_all
+    report["generated"] |= {"by_file": [row], "whole": []}
+    fact, below = told()
+    assert fact.endswith("(10 % of each file's; on commit 2222222)")
+    assert below == f"Of every {sample}"
 
 
 @pytest.mark.parametrize(
