@@ -1,5 +1,7 @@
 """How a process joins others and parts from them, without any others."""
 
+import ast
+
 import pytest
 
 # What is left of a world of two devices once it was left.
@@ -53,6 +55,24 @@ GROUPS = {
     "dist.init_process_group(store=dist.HashStore(), rank=0, world_size=1)",
     "jax_flax": "import jax; jax.config.update('jax_enable_x64', True)",
 }
+
+
+# The devices that JAX may see, which it is told before it joins others.
+SEEN = """
+import sys
+from unittest.mock import patch
+
+from frameworks.jax_flax.parallel import join_world
+
+with (
+    patch("jax.config.update") as update,
+    patch("jax.distributed.initialize", side_effect=KeyError),
+):
+    try:
+        join_world(sys.argv[1], 1)
+    except KeyError:
+        print(dict(call.args for call in update.mock_calls))
+"""
 
 
 @pytest.mark.parametrize("framework", GROUPS)
@@ -190,3 +210,17 @@ def test_each_process_of_a_launcher_takes_its_own_gpu(
 ):
     result = programs[framework].run_words("-c", CHOSEN, **told)
     assert result.stdout.split() == ["[3]"], result.stderr
+
+
+@pytest.mark.parametrize("framework", ["jax_flax"])
+@pytest.mark.parametrize(
+    ("device", "platforms"), [("cpu", "cpu"), ("auto", None), ("gpu", None)]
+)
+def test_a_process_that_shall_use_a_cpu_sees_no_gpu(
+    programs, framework, device, platforms
+):
+    """And one that may use a GPU does."""
+    two = {"JAX_NUM_PROCESSES": "2"}
+    result = programs[framework].run_words("-c", SEEN, device, **two)
+    told = ast.literal_eval(result.stdout)
+    assert told.get("jax_platforms") == platforms
