@@ -1,7 +1,6 @@
 """The tables of the published ladder and mutants."""
 
 from collections import Counter, defaultdict
-from functools import partial
 from math import sqrt
 from pathlib import Path
 from statistics import NormalDist
@@ -37,8 +36,15 @@ from tools.results.trainings import full_trainings
 
 STEPS = "20 steps, float64"  # rows of the ladder that the README names
 WITNESS = "David Page's own code"
-# Links stay whole: a break in one is no link any more.
-fill = partial(fill_lines, break_long_words=False, break_on_hyphens=False)
+
+
+def fill(text: str, width: int, **options) -> str:
+    """Break lines, but no link, which would be none any more, and no "5 %"."""
+    kept = text.replace(" %", "\xa0%")
+    lines = fill_lines(
+        kept, width, break_long_words=False, break_on_hyphens=False, **options
+    )
+    return lines.replace("\xa0", " ")
 
 
 def ladder_table(file: Path) -> str:
@@ -289,10 +295,11 @@ def killed_mutants() -> str:
         found.commit_of[part][:7] for part in ("named", "generated")
     )
     tried = f"{100 * made.share:.2g} % of "
-    whole = len(made.of(whole=True).by_file)
-    tried += "the rest" if whole else "each file's"
-    if whole:
-        tried = f"all of {whole} files, {tried}"
+    tried += "the rest" if made.whole else "each file's"
+    if made.whole:
+        # Of the three frameworks, whose files are named alike.
+        names = [name.removeprefix("frameworks/*/") for name in made.whole]
+        tried = f"all in {in_names(names)}, {tried}"
     return (
         f"**{dead:,} of {able:,} injected bugs killed** ({kinds} mistakes, "
         f"each in every framework that could have it; on commit {named}), and "

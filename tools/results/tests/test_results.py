@@ -86,15 +86,16 @@ def test_mutants_by_operators_have_an_interval_where_they_are_a_sample(
     survivor = {"line": 1, "change": "a", "judged": "equivalent: b"}
     row = {"file": "common/a.py", "possible": 44, "tried": 11}
     row |= {"killed_by": {"rung 4": 8}, "survivors": [survivor]}
-    whole = row | {"file": "common/b.py", "possible": 11}
+    whole = row | {"file": "frameworks/x/b.py", "possible": 11}
     whole |= {"killed_by": {"rung 4": 9}}
     named = {"mutant": "a", "framework": "pytorch", "equivalent": ""}
     report = {
         "format": "davidnet-mutants-1",
         "named": [named | {"killed_by": "rung 4: x"}],
-        "generated": {"share": 0.1, "whole": ["*/b*"], "by_file": [row, whole]},
+        "generated": {"share": 0.1, "by_file": [row, whole]},
         "commit_of": {"named": "1" * 40, "generated": "2" * 40},
     }
+    report["generated"]["whole"] = ["frameworks/*/b*"]
     monkeypatch.setattr(proofs, "MUTANTS", tmp_path / "mutants.json")
 
     def told() -> tuple[str, str]:
@@ -103,8 +104,8 @@ def test_mutants_by_operators_have_an_interval_where_they_are_a_sample(
         return proofs.killed_mutants(), below
 
     of_all = (
-        "Of `*/b*` all were tried: 9 of 10 that are not equivalent were "
-        "killed, 90.0 %."
+        "Of `frameworks/*/b*` all were tried: 9 of 10 that are not equivalent "
+        "were killed, 90.0 %."
     )
     sample = (
         "file a sample of 10 %, and 3 at least: 8 of 10 that are not "
@@ -113,9 +114,7 @@ def test_mutants_by_operators_have_an_interval_where_they_are_a_sample(
     )
     fact, below = told()
     assert " 17 of 20 changes by mutation operators " in fact
-    assert fact.endswith(
-        "(all of 1 files, 10 % of the rest; on commit 2222222)"
-    )
+    assert fact.endswith("(all in `b*`, 10 % of the rest; on commit 2222222)")
     assert below == f"{of_all} Of every other {sample}"
     report["generated"]["by_file"] = [whole]
     assert told()[1] == of_all
@@ -123,6 +122,10 @@ def test_mutants_by_operators_have_an_interval_where_they_are_a_sample(
     fact, below = told()
     assert fact.endswith("(10 % of each file's; on commit 2222222)")
     assert below == f"Of every {sample}"
+
+
+def test_a_number_and_its_percent_sign_stay_in_one_line():
+    assert proofs.fill("up to 97.7 %", 10) == "up to\n97.7 %"
 
 
 @pytest.mark.parametrize(
