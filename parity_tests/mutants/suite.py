@@ -14,8 +14,10 @@ LIMIT = 1800  # seconds; all contract tests of a framework take a quarter
 # Whether the docs quote a line, or how long it is, is no test of what it does.
 NOT_THE_TEXT = "not quoted and not the_docs and not published_records"
 # A conftest.py that imports what the mutant broke ends pytest before a test.
+# The name of a test ends where " - " and its error begin: it may have blanks.
 STOPPED_BY = re.compile(
-    r"^(?:FAILED |ERROR |ImportError while loading conftest ')([^\s']+)",
+    r"^(?:FAILED|ERROR) (?P<test>\S.*?)(?: - .*)?$"
+    r"|^ImportError while loading conftest '(?P<conftest>[^']+)'",
     re.MULTILINE,
 )
 CONTRACT = "parity_tests/programs"
@@ -60,10 +62,10 @@ class Suite:
             raise TimeLimit(f"pytest: not done after {LIMIT} s") from None
         if child.returncode in (0, 5):  # 5: -k has chosen no test
             return ""
-        found = STOPPED_BY.findall(output)
+        found = STOPPED_BY.search(output)
         if child.returncode < 0 or not found:  # stopped, or it never began
             raise NoVerdict(f"pytest ended with {child.returncode}")
-        return found[0].removeprefix(f"{tree}/")
+        return found[found.lastgroup].removeprefix(f"{tree}/")
 
     def unit(self, tree: Path, file: str, others: bool = True) -> str:
         """Unit tests that import this file of common/, then the others."""

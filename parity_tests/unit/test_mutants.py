@@ -282,7 +282,9 @@ def test_what_something_else_has_ended_is_not_killed(end, told):
     [
         ("exit 0", ""),
         ("echo 'FAILED a.py::b'; exit 1", "a.py::b"),
+        ("echo 'FAILED a.py::b[c d] - E: f - g'; exit 1", "a.py::b[c d]"),
         ("echo 'ERROR a.py'; exit 2", "a.py"),
+        ("echo 'ERROR    root:a.py:1 b'; exit 4", NoVerdict),  # of a log
         ("exit 2", NoVerdict),  # Ctrl-C
         ("exit 4", NoVerdict),  # it never began
         (
